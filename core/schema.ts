@@ -17,6 +17,7 @@ export * from "./message/about.sql.ts";
 export * from "./message/message.sql.ts";
 export * from "./message/receipt.sql.ts";
 export * from "./message/response.sql.ts";
+export * from "./message/unreadable.sql.ts";
 export * from "./quota/quota.sql.ts";
 export * from "./rate-limit/rate-limit.sql.ts";
 export * from "./session/session.sql.ts";

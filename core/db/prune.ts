@@ -83,6 +83,14 @@ const retentions: readonly Retention[] = [
       select ctid from session_inbox where received_at < ${before}::timestamptz order by received_at limit ${limit}`,
   },
   {
+    // As long as WhatsApp keeps a message for a device. The sender or the phone sends no content after that.
+    table: "unreadable_messages",
+    ms: 30 * days,
+    key: "ctid",
+    expired: (sql, before, limit) => sql`
+      select ctid from unreadable_messages where created_at < ${before}::timestamptz order by created_at limit ${limit}`,
+  },
+  {
     // A device that could not decrypt a message requests it again within 30 days, because WhatsApp drops undelivered
     // messages after that time. Two days cover the precision of `used_at`.
     table: "recipient_lists",

@@ -9,6 +9,7 @@ import {
   shownContext,
   unknownQuote,
 } from "./context-fields.ts";
+import type { UnreadableDetails } from "./unreadable.ts";
 
 /** What a message has in addition to its text: the column `context`. JIDs are by phone number if it is known. */
 export interface MessageContext extends ContextParts {
@@ -29,6 +30,8 @@ export interface MessageContext extends ContextParts {
   event?: EventDetails;
   /** Whether a text or list was too long, so that only its beginning is stored. */
   truncated?: true;
+  /** For a message without readable content: why, and whether the owner's phone is asked for it. */
+  unreadable?: UnreadableDetails;
 }
 
 /** A poll. The question is the text of the message. */

@@ -21,6 +21,8 @@ interface Transaction {
   writes: Map<string, KeyWrite>;
   /** What is committed together with the keys. */
   extra: Change;
+  /** Whether it is committed or has failed. What it started may still run in its asynchronous context. */
+  ended: boolean;
 }
 
 /** Number of recently read or written keys that are cached. Prekeys are not cached, because each is used once. */
@@ -73,14 +75,14 @@ export class KeyStore {
 
   /** Adds `change` to the open transaction, so that both become durable together. */
   attach(change: Change): void {
-    const transaction = this.#openTransaction.getStore();
+    const transaction = this.#current();
     if (!transaction) throw new Error("attach needs a transaction");
     Object.assign(transaction.extra, change);
   }
 
   /** Drops all writes that the open transaction has made so far. */
   discard(): void {
-    this.#openTransaction.getStore()?.writes.clear();
+    this.#current()?.writes.clear();
   }
 
   /** Notes that these writes are durable. From then on, they may be evicted and read from the database again. */
@@ -95,7 +97,7 @@ export class KeyStore {
   readonly keys: SignalKeyStoreWithTransaction = {
     get: (type, ids) => this.#get(type, ids),
     set: async (data) => this.#set(data),
-    isInTransaction: () => this.#openTransaction.getStore() !== undefined,
+    isInTransaction: () => this.#current() !== undefined,
     transaction: (work) => this.#transaction(work),
   };
 
@@ -103,7 +105,7 @@ export class KeyStore {
     type: Type,
     ids: string[],
   ): Promise<{ [id: string]: SignalDataTypeMap[Type] }> {
-    const transaction = this.#openTransaction.getStore();
+    const transaction = this.#current();
     const found: { [id: string]: SignalDataTypeMap[Type] } = {};
     const missing: string[] = [];
     for (const id of ids) {
@@ -151,7 +153,7 @@ export class KeyStore {
     const writes: KeyWrite[] = Object.entries(data).flatMap(([type, values]) =>
       Object.entries(values ?? {}).map(([id, value]) => ({ type, id: boundKey(id), value: value ?? null })),
     );
-    const transaction = this.#openTransaction.getStore();
+    const transaction = this.#current();
     if (!transaction) {
       this.#commit(writes, {});
       return;
@@ -165,19 +167,26 @@ export class KeyStore {
    * ratchet, and one step would be lost.
    */
   async #transaction<Result>(work: () => Promise<Result>): Promise<Result> {
-    if (this.#openTransaction.getStore()) return work();
+    if (this.#current()) return work();
     const before = this.#last;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#last = promise;
     await before;
+    const transaction: Transaction = { writes: new Map(), extra: {}, ended: false };
     try {
-      const transaction: Transaction = { writes: new Map(), extra: {} };
       const result = await this.#openTransaction.run(transaction, work);
       this.#commit([...transaction.writes.values()], transaction.extra);
       return result;
     } finally {
+      transaction.ended = true;
       resolve();
     }
+  }
+
+  /** Returns the transaction in which the caller runs, if it has not ended. */
+  #current(): Transaction | undefined {
+    const transaction = this.#openTransaction.getStore();
+    return transaction?.ended ? undefined : transaction;
   }
 
   #commit(writes: KeyWrite[], extra: Change): void {

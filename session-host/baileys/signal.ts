@@ -28,6 +28,8 @@ export interface JournalingOptions {
   instanceId: string;
   store: KeyStore;
   journal: Journal;
+  /** Records that a stanza can't be decrypted, before Baileys asks its sender to send it again. */
+  recordFailure: (stanza: BinaryNode, error: unknown) => void;
   /** Called when the session's state can't be read. From then on, the connection must not send anything. */
   fail: (error: unknown) => void;
   log: Logger;
@@ -100,6 +102,7 @@ export class JournalingSignal {
           { correlationId: waId, instanceId, waId, reason },
           "a message can't be decrypted; asking the sender to send it again",
         );
+        this.#options.recordFailure(stanza, error);
         throw error;
       }
       store.discard();

@@ -9,6 +9,7 @@ import type { MarkKind } from "../../core/message/about.sql.ts";
 import type { Content } from "../../core/message/content/index.ts";
 import type { MessageContext } from "../../core/message/context.ts";
 import type { MessageMedia, MessageStatus } from "../../core/message/message.sql.ts";
+import type { UnreadableReason } from "../../core/message/unreadable.sql.ts";
 
 /** A write to the Signal key store, or of the credentials (type `creds`). The value null removes the key. */
 export interface KeyWrite {
@@ -38,6 +39,32 @@ export interface NewMessage {
   payload: string | null;
   sent_at: string;
   event: NewEvent | null;
+}
+
+/** A message whose content can't be read. */
+export interface UnreadableMessage {
+  waId: string;
+  /** JID of the sender as in the stanza, without the device, and the sender's other JID if the stanza has it. */
+  sender: string;
+  senderAlt: string | null;
+  /** The attributes of the stanza. */
+  attrs: Record<string, string>;
+  reason: UnreadableReason;
+  /** Whether WhatsApp's apps show nothing for the message. */
+  hidden: boolean;
+  /** The row in `messages` with its event. Null if the message is not announced, or not yet. */
+  message: (Omit<NewMessage, "event"> & { event: NewEvent & { id: string } }) | null;
+  /** When the message is announced, if it is not yet, and the phone is asked. Null if the phone is not asked. */
+  dueAt: Date | null;
+  /** Whether the message was stored before without `message`. It is announced only if it is still unreadable. */
+  pending: boolean;
+}
+
+/** A message whose content is known now. */
+export interface ReadableMessage {
+  waId: string;
+  /** JIDs of the sender. */
+  senders: readonly string[];
 }
 
 /** Columns of `instances` that the session host writes. */
@@ -200,7 +227,12 @@ export interface Change {
   keys?: KeyWrite[];
   /** Plaintexts of received messages, kept because Signal does not decrypt a message twice. */
   inbox?: { waId: string; hash: Buffer; plaintext: Uint8Array }[];
+  unreadable?: UnreadableMessage[];
+  /** Messages whose content is in this change or in an earlier one. They are no longer unreadable. */
+  readable?: ReadableMessage[];
   messages?: NewMessage[];
+  /** How often the phone was asked for the content of an unreadable message, and when it is asked again. */
+  phoneRequests?: { waId: string; sender: string; requests?: number; dueAt: Date | null }[];
   /** Messages of the account that WhatsApp has acknowledged, or that a receipt shows to be acknowledged. */
   acks?: { waId: string; receipt?: ReceiptOrigin }[];
   /** Receipts for messages and status posts of the account. */

@@ -55,7 +55,7 @@ export const inbox = {
   },
 } satisfies Writer;
 
-/** Runs after `keys` and `inbox`, so that it also removes what they wrote for the same batch. */
+/** Runs after `keys`, `inbox` and `unreadable`, so that it also removes what they wrote for the same batch. */
 export const forgetSession = {
   async write({ sql, changes }: Batch) {
     const forgotten = changes.filter(({ change }) => change.forgetSession);
@@ -63,6 +63,8 @@ export const forgetSession = {
       forgotten.flatMap(({ instanceId }) => [
         sql`delete from session_keys where instance_id = ${instanceId}`,
         sql`delete from session_inbox where instance_id = ${instanceId}`,
+        // The phone of another account has no content of these messages.
+        sql`delete from unreadable_messages where instance_id = ${instanceId}`,
       ]),
     );
   },

@@ -1,4 +1,5 @@
 import { storableJson } from "../../core/db/index.ts";
+import type { NewMessage } from "./change.ts";
 import { listHash, storeLists } from "./write-recipients.ts";
 import type { Batch, RecordedChange, Writer } from "./writer.ts";
 import { rowsOf, unique, writeEach } from "./writer.ts";
@@ -11,7 +12,22 @@ export const messages = {
       (change.messages ?? []).map(({ event: _event, ...message }) => ({ instance_id: instanceId, ...message })),
     );
     if (rows.length === 0) return new Set();
-    const inserted = await batch.sql<{ id: string }[]>`
+    const inserted = await insertMessages(batch.sql, rows);
+    return new Set(inserted.map((row) => row.id));
+  },
+  events: ({ change }: RecordedChange, inserted: Set<string>) =>
+    (change.messages ?? []).flatMap(({ id, event }) => (event ? [inserted.has(id) ? event : undefined] : [])),
+} satisfies Writer<Set<string>>;
+
+/**
+ * Returns the statement that inserts those of the rows that are new, and returns their ids. `condition` is added to the
+ * selection of the rows, whose alias is `t`.
+ */
+export const insertMessages = (
+  sql: Batch["sql"],
+  rows: readonly (Omit<NewMessage, "event"> & { instance_id: string })[],
+  condition = sql``,
+) => sql<{ id: string }[]>`
       insert into messages (id, instance_id, wa_id, chat_id, from_me, sender_id, sender_lid, push_name, type, proto_type, body,
         content, content_version, media, context, status, payload, sent_at)
       select id, instance_id, wa_id, chat_id, from_me, sender_id, sender_lid, push_name, type, proto_type, body,
@@ -19,13 +35,9 @@ export const messages = {
       from jsonb_to_recordset(${storableJson(rows)}::text::jsonb) as t(id uuid, instance_id uuid, wa_id text, chat_id text,
         from_me boolean, sender_id text, sender_lid text, push_name text, type text, proto_type text, body text, content jsonb,
         content_version int, media jsonb, context jsonb, status text, payload text, sent_at timestamptz)
+      ${condition}
       on conflict (instance_id, wa_id, chat_id, sender_id) do nothing
       returning id`;
-    return new Set(inserted.map((row) => row.id));
-  },
-  events: ({ change }: RecordedChange, inserted: Set<string>) =>
-    (change.messages ?? []).flatMap(({ id, event }) => (event ? [inserted.has(id) ? event : undefined] : [])),
-} satisfies Writer<Set<string>>;
 
 export const prepared = {
   async write(batch: Batch) {

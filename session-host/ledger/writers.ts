@@ -12,6 +12,7 @@ import { acks, progress } from "./write-receipts.ts";
 import { recipients } from "./write-recipients.ts";
 import { responses } from "./write-responses.ts";
 import { revisions } from "./write-revisions.ts";
+import { phoneRequests, readable, unreadable } from "./write-unreadable.ts";
 import type { RecordedChange, Writer } from "./writer.ts";
 
 /** The fields of a change that have a writer. `correlationId` is stored with the events, `stanza` not at all. */
@@ -30,7 +31,10 @@ const events = {
 const writerOf = {
   keys,
   inbox,
+  unreadable,
+  readable,
   messages,
+  phoneRequests,
   acks,
   progress,
   revisions,

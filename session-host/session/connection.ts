@@ -1,3 +1,4 @@
+import { EventEmitter } from "node:events";
 import {
   type AuthenticationCreds,
   areJidsSameUser,
@@ -6,6 +7,7 @@ import {
   jidDecode,
   type WASocket,
 } from "@whiskeysockets/baileys";
+import { boundId } from "../../core/bound.ts";
 import type { ClientVersion } from "../../core/config.ts";
 import type { Vault } from "../../core/crypto/index.ts";
 import type { Database } from "../../core/db/index.ts";
@@ -32,6 +34,8 @@ import { journalMessage } from "../inbound/message/journal.ts";
 import { PresenceBook } from "../inbound/presences.ts";
 import { EarlyReceipts, journalReceipt } from "../inbound/receipts.ts";
 import { Responses } from "../inbound/response/responses.ts";
+import type { StoredUnreadable } from "../inbound/unreadable/answer.ts";
+import { journalError, journalUnavailable } from "../inbound/unreadable/journal.ts";
 import type { Change } from "../ledger/change.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { loadRefused } from "../ledger/refusal.ts";
@@ -41,6 +45,7 @@ import { loadCredentials } from "./credentials.ts";
 import { Gate } from "./gate.ts";
 import { GroupAdmins } from "./group-admins.ts";
 import { preventUntypedPresence } from "./own-presence.ts";
+import { findUnreadable, PhoneRequests } from "./phone-requests.ts";
 import { Recorder } from "./recorder.ts";
 import { putAsideRefused } from "./refused-stanzas.ts";
 import { openSocket, outletOf } from "./socket.ts";
@@ -78,6 +83,8 @@ interface Parts {
   creds: AuthenticationCreds;
   /** Keys of stanzas that were refused too often, with their errors. */
   refused: ReadonlyMap<string, string>;
+  /** Calls its listeners when an unreadable message is durable. */
+  unreadable: EventEmitter<{ stored: [] }>;
 }
 
 /** Kinds of stanzas that WhatsApp sends and Baileys handles, named in the log if they block the event loop. */
@@ -101,6 +108,7 @@ export class Connection implements OpenConnection, MediaConnection {
   readonly #recorder: Recorder;
   readonly #channels: ChannelSource;
   readonly #earlyReceipts = new EarlyReceipts();
+  readonly #phoneRequests: PhoneRequests;
 
   /** Reads the credentials and opens the socket. Makes new credentials only if the instance is not linked. */
   static async open(
@@ -110,6 +118,7 @@ export class Connection implements OpenConnection, MediaConnection {
   ): Promise<Connection> {
     const { db, vault, ledger, log } = deps;
     const gate = new Gate(deps.leaseHeld);
+    const unreadable: Parts["unreadable"] = new EventEmitter();
     const recorder = new Recorder({
       ledger,
       gate,
@@ -118,6 +127,7 @@ export class Connection implements OpenConnection, MediaConnection {
       onDurable(change) {
         if (change.keys) store.noteDurable(change.keys);
         if (change.messages?.some((message) => message.media)) handlers.onMedia();
+        if (change.unreadable) unreadable.emit("stored");
       },
     });
     const store = new KeyStore({
@@ -130,7 +140,7 @@ export class Connection implements OpenConnection, MediaConnection {
     const creds = await loadCredentials(store, instance.linked);
     await deps.removeFormerAccount(instance.id, creds);
     const refused = await loadRefused(db.sql, instance.id);
-    return new Connection(deps, instance, handlers, { gate, recorder, store, creds, refused });
+    return new Connection(deps, instance, handlers, { gate, recorder, store, creds, refused, unreadable });
   }
 
   private constructor(
@@ -168,6 +178,8 @@ export class Connection implements OpenConnection, MediaConnection {
     this.#gate.guard(outletOf(this.sock));
     failOpenQueriesAtEnd(this.sock);
     preventUntypedPresence(this.sock, creds, log.child({ instanceId }));
+    this.#phoneRequests = new PhoneRequests({ db, sock: this.sock, instanceId, log, me: this.#me, record });
+    parts.unreadable.on("stored", () => this.#phoneRequests.wake());
     this.#answerRetries();
     this.#journalStanzas(signal);
     putAsideRefused(this.sock, parts.refused, recorder.recordInBackground);
@@ -189,6 +201,7 @@ export class Connection implements OpenConnection, MediaConnection {
    * have failed.
    */
   async close(): Promise<void> {
+    this.#phoneRequests.stop();
     this.#gate.fail();
     this.sock.ev.removeAllListeners("connection.update");
     await Promise.all([this.sock.end(undefined), this.#recorder.close()]);
@@ -212,6 +225,7 @@ export class Connection implements OpenConnection, MediaConnection {
     const findInHistory = (waId: string, chatIds: readonly string[]) => this.#findSurvey(waId, chatIds);
     const responses = new Responses({ me: this.#me, findSurvey: findInHistory, log: log.child({ instanceId }) });
     const knownLids = (phones: readonly string[]) => lidsOf(store.keys, phones);
+    const find = (waId: string) => this.#findUnreadable(waId);
     return new JournalingSignal({
       db,
       vault,
@@ -220,9 +234,15 @@ export class Connection implements OpenConnection, MediaConnection {
       fail: this.#recorder.fail,
       log,
       journal: async (stanza, plaintext, repository) => {
-        const context = { instanceId, me: this.#me(), isAdmin: admins.has, lidsOf: knownLids, responses };
+        const known = { isAdmin: admins.has, lidsOf: knownLids, responses, findUnreadable: find };
+        const context = { instanceId, me: this.#me(), ...known };
         const change = await journalMessage(context, stanza, plaintext, repository);
         return this.contacts.join(this.#earlyReceipts.join(change), stanza);
+      },
+      recordFailure: (stanza, error) => {
+        // If the state can't be stored, WhatsApp sends the stanza again.
+        const change = this.#gate.failed ? undefined : journalError(stanza, error);
+        if (change) this.#recorder.recordInBackground({ ...change, correlationId: boundId(stanza.attrs.id ?? "") });
       },
     });
   }
@@ -243,6 +263,8 @@ export class Connection implements OpenConnection, MediaConnection {
       });
     prepend("CB:message", (stanza) => signal.noteStanza(stanza));
     prepend("CB:call", completeCall);
+    const phoneOf = (lid: string) => this.sock.signalRepository.lidMapping.getPNForLID(lid);
+    journal("CB:message", (stanza) => journalUnavailable({ instanceId, me: this.#me(), phoneOf }, stanza));
     const receipts = { isMe: this.#isMe, jidsOf: (jid: string) => knownJids(this.sock, jid) };
     journal("CB:receipt", (stanza) => {
       const change = journalReceipt(stanza, receipts);
@@ -266,7 +288,10 @@ export class Connection implements OpenConnection, MediaConnection {
       if (attrs.id) this.#handlers.onAck({ waId: attrs.id, error: attrs.error });
     });
     ev.on("creds.update", () => this.#recordCredentials());
-    ev.on("connection.update", (update) => this.#handlers.onUpdate(update));
+    ev.on("connection.update", (update) => {
+      if (update.connection === "open") void this.#phoneRequests.start();
+      this.#handlers.onUpdate(update);
+    });
     for (const source of [this.contacts, this.#channels, this.presences, this.disappearing, this.labels])
       source.listen(this.sock);
   }
@@ -295,6 +320,16 @@ export class Connection implements OpenConnection, MediaConnection {
   /** Records the credentials as they are now. */
   #recordCredentials(): void {
     this.#recorder.recordInBackground({ keys: [KeyStore.credsWrite(this.creds)] });
+  }
+
+  /** Returns the unreadable messages with an id. Ends the connection if the database can't be read. */
+  async #findUnreadable(waId: string): Promise<StoredUnreadable[]> {
+    try {
+      return await findUnreadable(this.#deps.db, this.#instanceId, waId);
+    } catch (error) {
+      this.#recorder.fail(error);
+      throw error;
+    }
   }
 
   /** Returns a poll or calendar event from the history. Ends the connection if the database can't be read. */

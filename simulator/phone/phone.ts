@@ -21,6 +21,7 @@ import type { InboxMessage } from "./mailbox/inbox.ts";
 import { chatOf, messageKeyOf, type Target } from "./mailbox/key.ts";
 import type { SentMessage } from "./mailbox/sent.ts";
 import { linkWithCode, PairingError, scanQr } from "./pairing.ts";
+import { Placeholders } from "./placeholders.ts";
 import { type FreeReceipt, markRead, sendReceipt } from "./receipts.ts";
 import { Receiver } from "./receiver.ts";
 import { NotOnWhatsApp, Sender, type SendOptions } from "./sender.ts";
@@ -77,6 +78,8 @@ export class Phone extends PhoneBase {
   readonly surveys: PhoneSurveys;
   /** What the phone's owner does to messages, for example pins. */
   readonly about: PhoneAbout;
+  /** Requests of linked devices for messages that they got without content. */
+  readonly placeholders: Placeholders;
   readonly #senderKeys: SenderKeyRing;
   readonly #receiver: Receiver;
   /** The stanzas that the server keeps while the phone is offline; undefined while it is online. */
@@ -98,8 +101,10 @@ export class Phone extends PhoneBase {
     this.appState = new PhoneAppState(this, saved?.appStateKey ?? newAppStateKey());
     this.sync = new Sync(this, this.sender, this.appState.key);
     this.#senderKeys = new SenderKeyRing(saved?.senderKeys);
-    const { sender, appState, channels } = this;
-    this.#receiver = new Receiver(this, { senderKeys: this.#senderKeys, sender, appState, channels }, (message) => {
+    this.placeholders = new Placeholders(this, this.sender);
+    const { sender, appState, channels, placeholders } = this;
+    const parts = { senderKeys: this.#senderKeys, sender, appState, channels, placeholders };
+    this.#receiver = new Receiver(this, parts, (message) => {
       if (this.autoRead) this.markRead(message);
     });
   }

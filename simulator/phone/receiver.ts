@@ -15,6 +15,7 @@ import type { PhoneChannels } from "./channels.ts";
 import { applyToTarget } from "./effects.ts";
 import { untouched } from "./mailbox/fate.ts";
 import { Inbox, type InboxMessage } from "./mailbox/inbox.ts";
+import type { Placeholders } from "./placeholders.ts";
 import { retryNodes } from "./receipts.ts";
 import type { Sender } from "./sender.ts";
 import { signalAddress } from "./signal/address.ts";
@@ -24,7 +25,13 @@ import { RepeatedMessage, type SenderKeyRing } from "./signal/sender-key.ts";
 const MAX_RETRIES = 5;
 
 /** The parts of a phone that handle received stanzas. */
-type Parts = { senderKeys: SenderKeyRing; sender: Sender; appState: PhoneAppState; channels: PhoneChannels };
+type Parts = {
+  senderKeys: SenderKeyRing;
+  sender: Sender;
+  appState: PhoneAppState;
+  channels: PhoneChannels;
+  placeholders: Placeholders;
+};
 
 /** Handles the stanzas that the server delivers to a phone, in order: decrypts, checks, shows and acknowledges them. */
 export class Receiver {
@@ -101,8 +108,7 @@ export class Receiver {
     }
     if (!message) return;
     this.#acknowledge(stanza, sender);
-    // Requests from companions, for example for more history, are not implemented.
-    if (stanza.attrs.category === "peer") return;
+    if (stanza.attrs.category === "peer") return this.#parts.placeholders.receive(id, message, sender);
     if (!hasContent(message)) return;
     const received: InboxMessage = {
       ...readContent(message),

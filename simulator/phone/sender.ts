@@ -3,6 +3,7 @@ import type { Group } from "../model/group.ts";
 import { noticeLowPreKeys } from "../stanza/device/prekeys.ts";
 import type { Rejection } from "../stanza/errors.ts";
 import { routeMessage } from "../stanza/message/route.ts";
+import type { Withheld } from "../stanza/message/withheld.ts";
 import { proto } from "../wire/baileys.ts";
 import { pad } from "../wire/content.ts";
 import { hasParticipants, isGroupJid, LID_SERVER, PN_SERVER, STATUS_JID, toJid } from "../wire/jid.ts";
@@ -25,6 +26,8 @@ export type SendOptions = {
   addressing?: Addressing;
   /** Only for a status post: phone numbers or JIDs of the accounts that get it, in addition to the phone's own account. */
   audience?: string[] | undefined;
+  /** What linked devices get instead of the ciphertext. Default: the ciphertext. */
+  withheld?: Withheld | undefined;
 };
 
 /** The recipient of a message does not exist. */
@@ -68,8 +71,8 @@ export class Sender {
     return run;
   }
 
-  #route(stanza: BinaryNode): Rejection | undefined {
-    return routeMessage(this.#phone.world, this.#phone, stanza);
+  #route(stanza: BinaryNode, withheld?: Withheld): Rejection | undefined {
+    return routeMessage(this.#phone.world, this.#phone, stanza, withheld);
   }
 
   async #send(to: string, message: proto.IMessage, options: SendOptions): Promise<SentMessage> {
@@ -90,16 +93,16 @@ export class Sender {
       const group = this.#phone.world.groups.get(to);
       if (!group) throw new NotOnWhatsApp(`the group ${to} does not exist`);
       const record = addSent(to, to);
-      return withOutcome(record, await this.#sendToGroup(group, record, attrs));
+      return withOutcome(record, await this.#sendToGroup(group, record, attrs, options.withheld));
     }
     if (to === STATUS_JID) {
       const record = addSent(to, to, options.audience ?? []);
-      return withOutcome(record, await this.#sendStatusPost(record, attrs));
+      return withOutcome(record, await this.#sendStatusPost(record, attrs, options.withheld));
     }
     const target = this.#account(to);
     const server = (options.addressing ?? this.#phone.addressing) === "lid" ? LID_SERVER : PN_SERVER;
     const record = addSent(target.pnJid, target.jid(server));
-    return withOutcome(record, await this.#sendToAccount(target, server, record, attrs));
+    return withOutcome(record, await this.#sendToAccount({ target, server }, record, attrs, options.withheld));
   }
 
   #account(address: string): Account {
@@ -109,10 +112,10 @@ export class Sender {
   }
 
   async #sendToAccount(
-    target: Account,
-    server: string,
+    { target, server }: { target: Account; server: string },
     record: SentMessage,
     attrs: Attrs,
+    withheld: Withheld | undefined,
   ): Promise<Rejection | undefined> {
     const { message } = record;
     const address = target.jid(server);
@@ -126,10 +129,14 @@ export class Sender {
       const forOwn = encode({ deviceSentMessage: { destinationJid: address, message } });
       for (const endpoint of own.values()) copies.push(await this.#copy(endpoint, server, forOwn));
     }
-    return this.#route(node("message", { ...attrs, to: address }, [node("participants", {}, copies)]));
+    return this.#route(node("message", { ...attrs, to: address }, [node("participants", {}, copies)]), withheld);
   }
 
-  async #sendStatusPost(record: SentMessage, attrs: Attrs): Promise<Rejection | undefined> {
+  async #sendStatusPost(
+    record: SentMessage,
+    attrs: Attrs,
+    withheld: Withheld | undefined,
+  ): Promise<Rejection | undefined> {
     const { message, audience = [] } = record;
     const accounts = new Set([this.#phone.account, ...audience.map((address) => this.#account(address))]);
     const distribution = encode(distributionOf(STATUS_JID, this.#statusKey));
@@ -141,10 +148,15 @@ export class Sender {
     }
     const body = this.#statusKey.encrypt(encode(message));
     const content = [node("participants", {}, participants), node("enc", { v: "2", type: "skmsg" }, body)];
-    return this.#route(node("message", { ...attrs, to: STATUS_JID }, content));
+    return this.#route(node("message", { ...attrs, to: STATUS_JID }, content), withheld);
   }
 
-  async #sendToGroup(group: Group, record: SentMessage, attrs: Attrs): Promise<Rejection | undefined> {
+  async #sendToGroup(
+    group: Group,
+    record: SentMessage,
+    attrs: Attrs,
+    withheld: Withheld | undefined,
+  ): Promise<Rejection | undefined> {
     const endpoints = [...group.endpoints()].filter((endpoint) => endpoint !== this.#phone);
     record.devices = endpoints.map(signalAddress);
     const { key, holders } = this.#groupKey(group, endpoints);
@@ -153,12 +165,13 @@ export class Sender {
     for (const endpoint of endpoints) {
       if (holders.has(endpoint)) continue;
       participants.push(await this.#copy(endpoint, LID_SERVER, distribution));
-      holders.add(endpoint);
+      // A linked device that gets no ciphertext doesn't get the key either.
+      if (withheld === undefined || endpoint.id === 0) holders.add(endpoint);
     }
     const body = key.encrypt(encode(record.message));
     const content = [node("enc", { v: "2", type: "skmsg" }, body)];
     if (participants.length > 0) content.unshift(node("participants", {}, participants));
-    return this.#route(node("message", { ...attrs, to: group.jid, addressing_mode: "lid" }, content));
+    return this.#route(node("message", { ...attrs, to: group.jid, addressing_mode: "lid" }, content), withheld);
   }
 
   /**

@@ -84,6 +84,10 @@ export const events = {
   }),
   event: event("message.sent", { ...content, ...calendarEvent, source: "phone" }),
   failed: event("message.failed", { messageId: "m", chatId: contact, code: "command_expired", details: null }),
+  unreadable: event("message.unreadable", {
+    ...{ messageId: "m", chatId: group, senderId: contact, senderLid: "123456@lid", pushName: "Ivan", isGroup: true },
+    ...{ fromMe: false, timestamp: 1672531200, reason: "view_once", requested: false },
+  }),
   edited: event("message.edited", { ...answer, ...ofUs, body: "Hello" }),
   deleted: event("message.deleted", { ...answer, ...ofUs }),
   reacted: event("message.reaction", { ...answer, ...ofUs, emoji: "👍", removed: false, reactionId: "3EB0" }),

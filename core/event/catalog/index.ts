@@ -14,6 +14,7 @@ import * as webhook from "./webhook.ts";
 export const eventCatalog = {
   [message.received.type]: message.received,
   [message.sent.type]: message.sent,
+  [message.unreadable.type]: message.unreadable,
   [message.delivered.type]: message.delivered,
   [message.read.type]: message.read,
   [message.played.type]: message.played,

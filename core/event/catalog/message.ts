@@ -3,6 +3,7 @@ import { type ErrorCode, errorCodes } from "../../error.ts";
 import { contentField } from "../../message/content/index.ts";
 import { contextEventFields } from "../../message/context.ts";
 import { messageStatuses } from "../../message/message.sql.ts";
+import { unreadableDetails } from "../../message/unreadable.ts";
 import { defineEvent } from "./define.ts";
 
 const messageMedia = z.object({
@@ -54,6 +55,26 @@ export const sent = defineEvent({
   type: "message.sent",
   summary: "WhatsApp acknowledged a message from the API, or the owner sent one on the phone",
   data: z.object({ ...content, source: z.enum(["api", "phone"]) }),
+});
+
+export const unreadable = defineEvent({
+  type: "message.unreadable",
+  summary: "A message arrived whose content can't be read, at least for now",
+  data: z.object({
+    /** If the content arrives later, `message.received`, `message.sent` or another event has the same id. */
+    messageId: z.string(),
+    chatId: z.string(),
+    /** JID of the sender, by phone number if WhatsApp reports it. For the account's own messages, the account. */
+    senderId: z.string(),
+    senderLid: z.string().nullable(),
+    pushName: z.string().nullable(),
+    /** Whether the owner sent the message on the phone. */
+    fromMe: z.boolean(),
+    isGroup: z.boolean(),
+    /** Unix seconds, by WhatsApp's clock. */
+    timestamp: z.number().int(),
+    ...unreadableDetails.shape,
+  }),
 });
 
 const progress = z.object({

@@ -5,6 +5,7 @@ import { contextEventFields } from "../../message/context.ts";
 import { messageStatuses } from "../../message/message.sql.ts";
 import { isGroupJid, phoneNumberOf } from "../../message/recipient.ts";
 import { responseAnswers } from "../../message/response.sql.ts";
+import { unreadableDetails } from "../../message/unreadable.ts";
 import type { FileLink } from "./context.ts";
 
 /** The public properties of a file. They exclude its key in our bucket. */
@@ -94,6 +95,44 @@ export function responseOf(data: EventData<"poll.voted" | "event.answered">) {
     pushName,
     fromMe,
     timestamp,
+  };
+}
+
+/** A message without readable content. If the content arrives later, the usual webhook has the same `messageId`. */
+export const unreadable = {
+  messageId: z.string(),
+  /** The JID to send a reply to: the group, otherwise the sender. For the account's own messages, the account. */
+  from: z.string(),
+  chatId: z.string(),
+  isGroup: z.boolean(),
+  /** The author of a group message. */
+  participant: z.string().nullable(),
+  /** Digits of the sender's phone number, if known. */
+  phoneNumber: z.string().nullable(),
+  lid: z.string().nullable(),
+  pushName: z.string().nullable(),
+  fromMe: z.boolean(),
+  /** Unix seconds. */
+  timestamp: z.number().int(),
+  ...unreadableDetails.shape,
+};
+
+/** Returns the fields of `unreadable`. */
+export function unreadableOf(data: EventData<"message.unreadable">): z.output<z.ZodObject<typeof unreadable>> {
+  const { messageId, chatId, isGroup, senderId, senderLid, pushName, fromMe, timestamp, reason, requested } = data;
+  return {
+    messageId,
+    from: isGroup && !fromMe ? chatId : senderId,
+    chatId,
+    isGroup,
+    participant: isGroup ? senderId : null,
+    phoneNumber: numberOf(senderId),
+    lid: senderLid,
+    pushName,
+    fromMe,
+    timestamp,
+    reason,
+    requested,
   };
 }
 

@@ -32,6 +32,8 @@ import {
   receiverOf,
   responseOf,
   truncated,
+  unreadable,
+  unreadableOf,
 } from "./field.ts";
 import { lostFile, lostFileOf, storedFile, storedFileOf } from "./file.ts";
 import { gatewayMessage, gatewayMessageOf, type MessageData } from "./gateway-message.ts";
@@ -112,6 +114,7 @@ const schemas = {
     pushName: z.string().nullable(),
   }),
   "message.sent": body("message.sent", { ...message, source: z.enum(["api", "phone"]) }),
+  "message.unreadable": body("message.unreadable", unreadable),
   "message.failed": body("message.failed", {
     ...sentMessage,
     error: z.object({ code: z.string(), details: z.string().nullable() }),
@@ -176,6 +179,8 @@ export function gatewayBody(event: WebhookEvent, context: BodyContext, link: Fil
       return make(event.type, statusPostOf(event.data, context, link));
     case "message.sent":
       return make(event.type, sentOf(event.data, context, link));
+    case "message.unreadable":
+      return make(event.type, unreadableOf(event.data));
     case "message.failed": {
       const { messageId, chatId, code, details } = event.data;
       return make(event.type, { ...sentMessageOf(chatId, messageId, context), error: { code, details } });

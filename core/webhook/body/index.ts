@@ -32,7 +32,7 @@ export function isEnabled(event: WebhookEvent, context: NotifySettings): boolean
     case "message.received":
     case "status.received":
       return context.notifyReceived;
-    // What the account itself says about a message, and its files, follow the setting for sent messages.
+    // What the owner does on the phone, and its files, follow the setting for sent messages.
     case "message.edited":
     case "message.deleted":
     case "message.reaction":
@@ -42,6 +42,7 @@ export function isEnabled(event: WebhookEvent, context: NotifySettings): boolean
     case "media.failed":
     case "poll.voted":
     case "event.answered":
+    case "message.unreadable":
       return event.data.fromMe ? context.notifySent : context.notifyReceived;
     case "message.sent":
     case "message.failed":

@@ -30,6 +30,8 @@ import {
   receiverOf,
   responseOf,
   truncated,
+  unreadable,
+  unreadableOf,
 } from "./field.ts";
 import { lostFile, lostFileOf, storedFile, storedFileOf } from "./file.ts";
 
@@ -99,6 +101,7 @@ const schemas = {
     truncated,
     content,
   }),
+  message_unreadable: body("message_unreadable", unreadable),
   message_status: body("message_status", {
     messageId: z.string(),
     status: z.enum(["delivered", "read", "failed"]),
@@ -164,6 +167,9 @@ export function multiInstanceBody(
       return make("message_received", receivedOf(event.data, context, link));
     case "message.sent":
       return make("message_sent", sentOf(event.data, link));
+    case "message.unreadable":
+      // This dialect has no events for status posts.
+      return event.data.chatId === statusChat ? null : make("message_unreadable", unreadableOf(event.data));
     case "message.delivered":
     case "message.read":
     case "message.failed":

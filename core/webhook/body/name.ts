@@ -5,6 +5,7 @@ import type { Dialect } from "../../instance/instance.sql.ts";
 const multiInstanceNames: Partial<Record<EventType, string>> = {
   "message.received": "message_received",
   "message.sent": "message_sent",
+  "message.unreadable": "message_unreadable",
   "message.delivered": "message_status",
   "message.read": "message_status",
   "message.played": "message_played",

@@ -1,4 +1,5 @@
 import {
+  areJidsSameUser,
   type BinaryNode,
   decodeMessageNode,
   proto,
@@ -23,6 +24,8 @@ import { parentOf } from "../context/parent.ts";
 import { sealedResponse } from "../response/decrypt.ts";
 import type { Responses } from "../response/responses.ts";
 import { surveyIn } from "../response/survey.ts";
+import { answerIn, readAnswer, type StoredUnreadable } from "../unreadable/answer.ts";
+import { journalFailure, readable } from "../unreadable/journal.ts";
 import { changeAbout } from "./about.ts";
 import { type Address, addressOf, type LidsOf, type Me, type MessageOrigin, type PhoneOf } from "./address.ts";
 import { mediaOf, typeOf, unreadBodyOf } from "./content.ts";
@@ -35,24 +38,81 @@ export interface JournalContext {
   isAdmin: IsAdmin;
   lidsOf: LidsOf;
   responses: Responses;
+  /** Returns the unreadable messages with an id. */
+  findUnreadable: (waId: string) => Promise<readonly StoredUnreadable[]>;
 }
 
 /**
- * Returns the change that a decrypted stanza makes: a new message with its event, or something about another message
- * (an edit, a deletion, a reaction, a pin, an answer to a poll or calendar event). The change is empty if the stanza has no content to store.
+ * Returns the change that a decrypted stanza makes: the messages that it contains, or that it is unreadable. The change
+ * is empty if the stanza has no content to store.
  */
 export async function journalMessage(
-  { instanceId, me, isAdmin, lidsOf, responses }: JournalContext,
+  context: JournalContext,
   received: BinaryNode,
   plaintext: Uint8Array,
   repository: SignalRepositoryWithLIDStore,
 ): Promise<Change> {
   const decoded = decodePlaintext(plaintext);
-  if (!decoded) return {};
-  const { message, encoded } = decoded;
-  const stanza = boundStanza(received);
+  if (!decoded) return journalFailure(received, "malformed") ?? {};
+  const answer = answerIn(decoded.message, received, isOwnJid(context.me));
+  if (!answer) return await journalContent(context, boundStanza(received), decoded, repository);
+  const { supplied, refused } = await readAnswer(answer, context.findUnreadable);
+  const changes: Change[] = [{ phoneRequests: refused }];
+  for (const { stanza, ...message } of supplied)
+    changes.push(await journalContent(context, stanza, message, repository));
+  return merged(changes);
+}
+
+/** Returns one change with the items of all changes. The changes have only lists. */
+function merged(changes: readonly Change[]): Change {
+  const all: Record<string, unknown[]> = {};
+  for (const change of changes) {
+    for (const [field, items] of Object.entries(change)) {
+      if (Array.isArray(items)) all[field] = [...(all[field] ?? []), ...items];
+    }
+  }
+  return all;
+}
+
+const isOwnJid =
+  ({ id, lid }: Me) =>
+  (jid: string) =>
+    [id, lid].some((own) => own !== "" && areJidsSameUser(own, jid));
+
+interface Decoded {
+  message: proto.IMessage;
+  encoded: Uint8Array;
+}
+
+/** Returns the change that the content of a bounded stanza makes. Bounds the content in place. */
+async function journalContent(
+  context: JournalContext,
+  stanza: BinaryNode,
+  { message, encoded }: Decoded,
+  repository: SignalRepositoryWithLIDStore,
+): Promise<Change> {
   const cuts = boundMessage(message);
   const opened = unwrap(message, encoded);
+  const change = await changeOf(context, stanza, { message, opened, encoded, ...cuts }, repository);
+  return isOnlyKey(opened) ? change : { ...change, readable: [readable(stanza)] };
+}
+
+/** Whether the message only distributes a sender key. The content is in another part of its stanza. */
+const isOnlyKey = ({ content, unknownFields }: Opened): boolean =>
+  unknownFields.length === 0 &&
+  Object.keys(content).every((field) => field === "senderKeyDistributionMessage" || field === "messageContextInfo");
+
+/**
+ * Returns the change that a message makes: a new message with its event, or something about another message (an edit, a
+ * deletion, a reaction, a pin, an answer to a poll or calendar event).
+ */
+async function changeOf(
+  { instanceId, me, isAdmin, lidsOf, responses }: JournalContext,
+  stanza: BinaryNode,
+  decoded: DecodedMessage,
+  repository: SignalRepositoryWithLIDStore,
+): Promise<Change> {
+  const { opened } = decoded;
   const { fullMessage } = decodeMessageNode(stanza, me.id, me.lid);
   const pushName = stanza.attrs.notify ?? null;
   const origin: MessageOrigin = {
@@ -65,7 +125,7 @@ export async function journalMessage(
   const protocol = content.protocolMessage;
   if (protocol) {
     const revision = await revisionOf(origin, protocol, phoneOf, isAdmin);
-    if (revision) return { revisions: [{ ...revision, truncated: cuts.truncated }] };
+    if (revision) return { revisions: [{ ...revision, truncated: decoded.truncated }] };
   }
   const about = await changeAbout(origin, opened, phoneOf);
   if (about) return about;
@@ -75,14 +135,14 @@ export async function journalMessage(
     const { seconds } = origin;
     return address ? await responses.receive({ ...address, pushName, seconds }, sealed, repository.lidMapping) : {};
   }
-  const row = await toRow(origin, { message, opened, encoded, ...cuts }, phoneOf);
+  const row = await toRow(origin, decoded, phoneOf);
   return row ? { messages: [row], ...(await responses.openEarly(row, repository.lidMapping)) } : {};
 }
 
 /**
  * Returns undefined if the bytes are not a message. Baileys itself detects this error and asks the sender for a retry.
  */
-function decodePlaintext(plaintext: Uint8Array): { message: proto.Message; encoded: Uint8Array } | undefined {
+function decodePlaintext(plaintext: Uint8Array): Decoded | undefined {
   try {
     const encoded = unpadRandomMax16(plaintext);
     return { message: proto.Message.decode(encoded), encoded };

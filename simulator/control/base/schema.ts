@@ -1,5 +1,7 @@
 import { z } from "zod";
 import { PIN_SECONDS } from "../../phone/about.ts";
+import { placeholderModes } from "../../phone/placeholders.ts";
+import { withheldForms } from "../../stanza/message/withheld.ts";
 
 const PhoneNumber = z
   .string()
@@ -52,6 +54,12 @@ export const PhoneChange = z.object({
   online: z.boolean().optional(),
   autoRead: z.boolean().optional(),
   addressing: z.enum(["lid", "pn"]).optional(),
+  placeholders: z
+    .enum(placeholderModes)
+    .optional()
+    .describe(
+      "What the phone does with requests for messages that its linked devices got without content: answer, refuse, or hold them. `answer` and `refuse` also apply to the requests that it holds",
+    ),
 });
 
 export const DeviceView = z.object({
@@ -93,6 +101,9 @@ export const PhoneView = z.object({
   messages: z.number().int(),
   duplicates: z.number().int(),
   failures: z.array(z.object({ id: z.string(), from: z.string(), type: z.string(), error: z.string() })),
+  placeholderRequests: z
+    .array(z.object({ id: z.string(), device: z.number().int(), messages: z.array(z.string()) }))
+    .describe("Requests of linked devices for messages that they got without content, oldest first"),
   errors: z.array(z.string()),
 });
 
@@ -104,6 +115,10 @@ const Send = {
   id: z.string().optional().describe("Message id. Default: a new id"),
   addressing: z.enum(["lid", "pn"]).optional(),
   audience: z.array(Address).optional().describe("Who sees the status post. Set it only if `to` is `status@broadcast`"),
+  withheld: z
+    .enum(withheldForms)
+    .optional()
+    .describe("What linked devices get instead of the content: `<unavailable>` of this type, or an unknown encryption"),
 };
 export const SendText = z.object({
   ...Send,

@@ -33,6 +33,7 @@ export function phoneView(phone: Phone): z.input<typeof PhoneView> {
     messages: phone.inbox.messages.length,
     duplicates: phone.inbox.duplicates,
     failures: phone.failures,
+    placeholderRequests: phone.placeholders.requests,
     errors: phone.errors.map(({ message }) => message),
   };
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import type { PhoneOptions } from "../../phone/phone.ts";
+import type { Phone, PhoneOptions } from "../../phone/phone.ts";
+import type { PlaceholderMode } from "../../phone/placeholders.ts";
 import { phoneOf } from "../base/lookup.ts";
 import { present } from "../base/present.ts";
 import { ControlError, type Route, route } from "../base/route.ts";
@@ -39,15 +40,22 @@ export const phoneRoutes: Route[] = [
     summary: "Rename a phone, take it offline or online, or change its settings",
     body: schema.PhoneChange,
     answer: schema.PhoneView,
-    run: (request) => {
+    run: async (request) => {
       const phone = phoneOf(request);
       const { pushName, autoRead, addressing, online } = request.body;
       if (pushName !== undefined) phone.setPushName(pushName);
       if (autoRead !== undefined) phone.autoRead = autoRead;
       if (addressing !== undefined) phone.addressing = addressing;
+      await answerPlaceholders(phone, request.body.placeholders);
       if (online === true) phone.goOnline();
       if (online === false) phone.goOffline();
       return phoneView(phone);
     },
   }),
 ];
+
+/** Sets how a phone answers requests for messages, and answers those that it has kept. */
+async function answerPlaceholders(phone: Phone, mode: PlaceholderMode | undefined): Promise<void> {
+  if (mode === "hold") phone.placeholders.mode = mode;
+  else if (mode !== undefined) await phone.placeholders.release(mode);
+}

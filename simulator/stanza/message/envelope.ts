@@ -3,6 +3,7 @@ import type { World } from "../../model/world.ts";
 import { LID_SERVER } from "../../wire/jid.ts";
 import { type Attrs, type BinaryNode, bytes, node } from "../../wire/node.ts";
 import { readPreKeyMessage } from "../../wire/protobuf.ts";
+import { type Withheld, withheldContent } from "./withheld.ts";
 
 /** Builds the attributes of a message to a group, or of a status post. */
 export function participantEnvelope(world: World, sender: Endpoint, stanza: BinaryNode, chat: string): Attrs {
@@ -25,9 +26,13 @@ export function participantEnvelope(world: World, sender: Endpoint, stanza: Bina
 export const isBlocked = (sender: Endpoint, target: Endpoint): boolean =>
   target.account.blocked.has(sender.account.lid);
 
-/** Delivers a message. Damages the message first if that fault is scheduled for the target device. */
-export function deliverMessage(target: Endpoint, attrs: Attrs, content: BinaryNode[]): void {
-  const stanza = node("message", attrs, content);
+/**
+ * Delivers a message. Damages the message first if that fault is scheduled for the target device. With `withheld`, linked
+ * devices get no ciphertext.
+ */
+export function deliverMessage(target: Endpoint, attrs: Attrs, content: BinaryNode[], withheld?: Withheld): void {
+  const isWithheld = withheld !== undefined && target.id !== 0;
+  const stanza = node("message", attrs, isWithheld ? withheldContent(withheld, content) : content);
   const damaged = target.id !== 0 && target.account.companions.get(target.id)?.faults.corruptIn.take();
   target.deliver(damaged ? corrupt(stanza) : stanza);
 }

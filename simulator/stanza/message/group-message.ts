@@ -5,12 +5,18 @@ import { type BinaryNode, child, children, node } from "../../wire/node.ts";
 import type { Rejection } from "../errors.ts";
 import { deliverMessage, participantEnvelope, withIdentity } from "./envelope.ts";
 import { verifiedName } from "./verified-name.ts";
+import type { Withheld } from "./withheld.ts";
 
 /**
  * Delivers a group message to each device of each member: the sender-key ciphertext and, if the stanza contains it, the
  * device's encrypted copy of the sender key. Source: `relayMessage` in Baileys' Socket/messages-send.ts.
  */
-export function routeGroupMessage(world: World, sender: Endpoint, stanza: BinaryNode): Rejection | undefined {
+export function routeGroupMessage(
+  world: World,
+  sender: Endpoint,
+  stanza: BinaryNode,
+  withheld?: Withheld,
+): Rejection | undefined {
   const group = world.groups.get(stanza.attrs.to ?? "");
   if (!group) return { code: 404, reason: "the group does not exist" };
   const rejection = writeProblem(group, sender);
@@ -31,7 +37,7 @@ export function routeGroupMessage(world: World, sender: Endpoint, stanza: Binary
   }
   for (const target of group.endpoints()) {
     if (target === sender) continue;
-    deliverMessage(target, attrs, withIdentity([...(keys.get(target) ?? []), ...content], identity));
+    deliverMessage(target, attrs, withIdentity([...(keys.get(target) ?? []), ...content], identity), withheld);
   }
   return undefined;
 }

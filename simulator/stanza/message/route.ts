@@ -8,18 +8,24 @@ import { deliverMessage, isBlocked, withIdentity } from "./envelope.ts";
 import { routeGroupMessage } from "./group-message.ts";
 import { routeStatusPost } from "./status-post.ts";
 import { verifiedName } from "./verified-name.ts";
+import type { Withheld } from "./withheld.ts";
 
 const otherServer = (server: string): string => (server === LID_SERVER ? PN_SERVER : LID_SERVER);
 
 /**
  * Delivers a message from a companion or a phone to the devices that the stanza names. If the server rejects the message,
- * returns the reason.
+ * returns the reason. `withheld` is what linked devices get instead of the ciphertext.
  */
-export function routeMessage(world: World, sender: Endpoint, stanza: BinaryNode): Rejection | undefined {
+export function routeMessage(
+  world: World,
+  sender: Endpoint,
+  stanza: BinaryNode,
+  withheld?: Withheld,
+): Rejection | undefined {
   world.counts.messages++;
   const to = stanza.attrs.to ?? "";
-  if (isGroupJid(to)) return routeGroupMessage(world, sender, stanza);
-  if (to === STATUS_JID) return routeStatusPost(world, sender, stanza);
+  if (isGroupJid(to)) return routeGroupMessage(world, sender, stanza, withheld);
+  if (to === STATUS_JID) return routeStatusPost(world, sender, stanza, withheld);
   if (isChannelJid(to)) return routeChannelMessage(world, sender, stanza);
   // Source: https://github.com/WhiskeySockets/Baileys/issues/2781 (`smax-invalid`).
   if (child(stanza, "enc") && child(stanza, "participants"))
@@ -37,7 +43,7 @@ export function routeMessage(world: World, sender: Endpoint, stanza: BinaryNode)
     const { server } = parseJid(participant.attrs.jid ?? "");
     const attrs = envelopeFor(world, target, { sender, server, chat: to }, envelope);
     const content = [...verifiedName(sender.account), ...children(participant)];
-    deliverMessage(target, attrs, withIdentity(content, identity));
+    deliverMessage(target, attrs, withIdentity(content, identity), withheld);
   }
   return undefined;
 }

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { type Control, startControl } from "../../../simulator/control/server.ts";
 import { startWhatsApp, type WhatsApp } from "../../../simulator/index.ts";
 import { type MediaReference, openMedia } from "../../../simulator/wire/media.ts";
@@ -189,4 +189,22 @@ test("the control API sends and answers polls and calendar events, and shows the
   expect((await call("POST", `/phones/${BOB}/answer`, answer)).status).toBe(201);
   expect(await responsesOf(event)).toMatchObject([{ choices: ["going"], guests: 1 }]);
   expect((await call("POST", `/phones/${BOB}/vote`, { message: event, options: ["Yes"] })).status).toBe(409);
+});
+
+test("a linked device gets a message without content, asks the phone for it, and the phone answers when it is told to", async () => {
+  await call("POST", "/phones", { number: ALICE, pushName: "Alice" });
+  await call("POST", "/phones", { number: BOB, pushName: "Bob" });
+  const alice = wa.phone(ALICE);
+  if (!alice) throw new Error("the phone was not added");
+  await client.pair(alice);
+  await call("PATCH", `/phones/${ALICE}`, { placeholders: "hold" });
+  const sent = await call("POST", `/phones/${BOB}/text`, { to: ALICE, text: "from an ad", withheld: "no_content" });
+  const { id } = sent.json as { id: string };
+  const requests = () => call("GET", `/phones/${ALICE}`).then(({ json }) => json as { placeholderRequests: unknown[] });
+  await vi.waitFor(
+    async () => expect((await requests()).placeholderRequests).toMatchObject([{ device: 1, messages: [id] }]),
+    { timeout: 15_000 },
+  );
+  await call("PATCH", `/phones/${ALICE}`, { placeholders: "answer" });
+  expect((await client.waitForText("from an ad")).key.id).toBe(id);
 });

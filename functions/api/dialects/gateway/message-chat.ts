@@ -9,6 +9,7 @@ import { readReceipts } from "../../../../core/message/receipt.ts";
 import type { Respondent, Tally } from "../../../../core/message/response.ts";
 import { readTally } from "../../../../core/message/response.ts";
 import { contextFields, storedContextFields } from "../../../../core/message/shown-context.ts";
+import { unreadableDetails } from "../../../../core/message/unreadable.ts";
 import { instanceEndpoint } from "../../engine/endpoint.ts";
 import { aboutOf, aboutShape } from "../../shape/about.ts";
 import { isoDate, pageQuery, pageRequest, paginationShape, undatedPageQuery } from "../../shape/common.ts";
@@ -34,6 +35,8 @@ const message = z.object({
   /** What the message says, by its kind. Null until the message is sent, and for messages of older versions. */
   content: contentField,
   ...contextFields,
+  /** For a message of the type `unreadable`: why it has no content, and whether the phone is asked for it. */
+  unreadable: unreadableDetails.nullable(),
 });
 
 const chat = z.object({
@@ -168,6 +171,7 @@ export const messageChatEndpoints = [
           ...aboutOf(stored),
           content: stored.content,
           ...storedContextFields(stored.context),
+          unreadable: stored.context?.unreadable ?? null,
         })),
       ),
       pagination,

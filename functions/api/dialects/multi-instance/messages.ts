@@ -5,6 +5,7 @@ import { readHistory } from "../../../../core/message/history.ts";
 import { messageStatuses } from "../../../../core/message/message.sql.ts";
 import { readReceipts } from "../../../../core/message/receipt.ts";
 import { contextFields, storedContextFields } from "../../../../core/message/shown-context.ts";
+import { unreadableDetails } from "../../../../core/message/unreadable.ts";
 import { instanceEndpoint } from "../../engine/endpoint.ts";
 import { getMedia } from "../../operations/media.ts";
 import { aboutOf, aboutShape } from "../../shape/about.ts";
@@ -38,6 +39,8 @@ const message = z.object({
    * the text here. Null until the message is sent, and for messages of older versions.
    */
   messageContent: contentField,
+  /** For a message of the type `unreadable`: why it has no content, and whether the phone is asked for it. */
+  unreadable: unreadableDetails.nullable(),
 });
 
 export const messageEndpoints = [
@@ -67,6 +70,7 @@ export const messageEndpoints = [
         quotedMessageId: stored.context?.quotedMessageId ?? null,
         ...storedContextFields(stored.context),
         messageContent: stored.content,
+        unreadable: stored.context?.unreadable ?? null,
       })),
       pagination,
     }),
