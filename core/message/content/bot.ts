@@ -27,7 +27,13 @@ export type BotPart = z.output<typeof botPart>;
 export const botResponse = defineContent({
   kind: "botResponse",
   summary: "The answer of Meta AI or another bot, with its tables, code and pictures",
-  schema: z.object({ kind: z.literal("botResponse"), text: z.string(), parts: z.array(botPart) }),
+  schema: z.object({
+    kind: z.literal("botResponse"),
+    text: z.string(),
+    parts: z.array(botPart),
+    /** The pages that the answer cites. */
+    sources: z.array(z.object({ title: z.string(), url: z.string().nullable() })),
+  }),
   text: ({ text }) => firstText(text, "Answer of a bot"),
   protobuf: ({ parts }) => ({ submessages: parts.map(({ text }) => ({ messageText: text })) }),
 });

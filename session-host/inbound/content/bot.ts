@@ -1,32 +1,34 @@
 import type { proto } from "@whiskeysockets/baileys";
-import type { BotPart } from "../../../core/message/content/bot.ts";
 import type { Parse } from "./parse.ts";
 import { Reader } from "./reader.ts";
+import { type RawPart, unifiedParts } from "./unified.ts";
 
 const maxParts = 100;
 const maxUrls = 20;
+const maxSources = 50;
 
 /**
  * Reads the parts of an answer by the field that is set. mautrix-whatsapp reads only the paragraphs, in
  * `convertRichResponseMessage` of `pkg/msgconv/wa-misc.go`.
  */
-export const parseRichResponse: Parse<"richResponseMessage"> = ({ submessages }) => {
+export const parseRichResponse: Parse<"richResponseMessage"> = ({ submessages, unifiedResponse }, { info }) => {
   const read = new Reader();
-  const raw = (submessages ?? []).slice(0, maxParts).map(rawPart);
+  const plain = (submessages ?? []).map(rawPart);
+  const hasContent = plain.some(({ text, urls }) => text || urls.length > 0);
+  const raw = (hasContent ? plain : unifiedParts(unifiedResponse?.data)).slice(0, maxParts);
   const text = read.main(raw.flatMap((part) => part.text || []).join("\n\n"));
   const parts = raw.map(({ type, text, urls }) => ({
     type,
     text: read.detail(text),
     urls: urls.slice(0, maxUrls).flatMap((url) => read.url(url) ?? []),
   }));
-  return { kind: "botResponse", text, parts };
+  const found = info.botMetadata?.richResponseSourcesMetadata?.sources ?? [];
+  const sources = found.slice(0, maxSources).map(({ sourceTitle, sourceProviderUrl }) => ({
+    title: read.name(sourceTitle),
+    url: read.url(sourceProviderUrl),
+  }));
+  return { kind: "botResponse", text, parts, sources };
 };
-
-interface RawPart {
-  type: BotPart["type"];
-  text: string;
-  urls: (string | null | undefined)[];
-}
 
 const lines = (texts: (string | null | undefined)[]) => texts.filter(Boolean).join("\n");
 

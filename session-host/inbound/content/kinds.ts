@@ -53,7 +53,7 @@ export const furtherFields = {
   statusQuestionAnswerMessage: status.parseStatusAnswer,
   questionResponseMessage: status.parseChannelAnswer,
   protocolMessage: parseProtocol,
-  call: ignored("the encrypted part of the offer of a call; calls have their own events"),
+  call: ignored("the key of a call (waha#840); calls have their own events"),
   chat: ignored("a name for a chat; no app or open client sends or shows it"),
   stickerSyncRmrMessage: ignored("between devices of one account: asks for the files of stickers"),
 } as const;

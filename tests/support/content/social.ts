@@ -154,8 +154,54 @@ export const socialCases: Record<string, ContentCase> = {
     },
     body: "Cats",
   },
+  "an answer of Meta AI in its newer form": {
+    message: {
+      richResponseMessage: {
+        unifiedResponse: {
+          data: Buffer.from(
+            JSON.stringify({
+              sections: [
+                {
+                  view_model: { primitive: { __typename: "GenAIMarkdownTextUXPrimitive", text: "Here is the plan." } },
+                },
+                {
+                  view_model: {
+                    primitives: [
+                      {
+                        __typename: "GenATableUXPrimitive",
+                        rows: [{ items: ["Day", "City"] }, { cells: [{ text: "1" }] }],
+                      },
+                      { __typename: "GenAICodeUXPrimitive", code_blocks: [{ content: "let a" }] },
+                      { __typename: "GenAIImaginePrimitive", media: { url: "https://x.example/i" } },
+                    ],
+                  },
+                },
+              ],
+            }),
+          ),
+        },
+      },
+    },
+    content: {
+      kind: "botResponse",
+      parts: [
+        { type: "text", text: "Here is the plan.", urls: [] },
+        { type: "table", text: "Day\tCity\n1", urls: [] },
+        { type: "code", text: "let a", urls: [] },
+        { type: "image", text: "", urls: ["https://x.example/i"] },
+      ],
+    },
+    body: "Here is the plan.\n\nDay\tCity\n1\n\nlet a",
+  },
   "an answer of Meta AI": {
     message: {
+      messageContextInfo: {
+        botMetadata: {
+          richResponseSourcesMetadata: {
+            sources: [{ sourceTitle: "A page", sourceProviderUrl: "https://x.example/s" }],
+          },
+        },
+      },
       botForwardedMessage: {
         message: {
           richResponseMessage: {
@@ -184,6 +230,7 @@ export const socialCases: Record<string, ContentCase> = {
     protoType: "richResponseMessage",
     content: {
       kind: "botResponse",
+      sources: [{ title: "A page", url: "https://x.example/s" }],
       parts: [
         { type: "text", text: "Here is the plan.", urls: [] },
         { type: "table", text: "Plan\nDay\tCity\n1\tRome", urls: [] },
