@@ -3,6 +3,7 @@ export * from "./activity/activity.sql.ts";
 export * from "./broadcast/broadcast.sql.ts";
 export * from "./bulk/bulk.sql.ts";
 export * from "./channel/channel.sql.ts";
+export * from "./chat/chat.sql.ts";
 export * from "./client-version/client-version.sql.ts";
 export * from "./command/command.sql.ts";
 export * from "./contact/contact.sql.ts";

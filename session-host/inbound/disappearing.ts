@@ -1,47 +1,146 @@
-import { type BinaryNode, type GroupMetadata, getBinaryNodeChild, type WASocket } from "@whiskeysockets/baileys";
+import {
+  type BaileysEventMap,
+  type BinaryNode,
+  type GroupMetadata,
+  getBinaryNodeChild,
+  type WASocket,
+} from "@whiskeysockets/baileys";
 import { LRUCache } from "lru-cache";
+import { boundCount, maxInteger } from "../../core/bound.ts";
+import type { Database } from "../../core/db/index.ts";
+import { isGroupJid, isLidJid } from "../../core/message/recipient.ts";
 import { within } from "../../core/timeout.ts";
+import { isPhoneJid, phonesOf, plainJid, unixSeconds } from "../baileys/jids.ts";
+import type { Change, ChatTimer } from "../ledger/change.ts";
 
 /** Maximum wait for the lookup of an unknown group, which delays the message that is about to be sent. */
 const lookupTimeoutMs = 5_000;
-const maxGroups = 5_000;
+const maxChats = 5_000;
+/** Maximum number of timers in one change. A history is split into several changes. */
+const maxTimers = 500;
 
-/** The disappearing-message timers of groups, in seconds, as one connection reports them. */
+/** A stored timer. `seconds` is 0, and `setAt` too, if the timer of the chat is not known. */
+interface Timer {
+  seconds: number;
+  /** Unix seconds. */
+  setAt: number;
+}
+
+export interface DisappearingDeps {
+  db: Database;
+  instanceId: string;
+  record: (change: Change) => void;
+  /** Ends the connection, because the timers can't be read. */
+  fail: (error: unknown) => void;
+}
+
+/**
+ * The timers for disappearing messages, in seconds. WhatsApp reports those of groups to each connection. Those of chats
+ * with one person are known only from messages, so they are stored (`chat_timers`).
+ */
 export class DisappearingTimers {
-  readonly #seconds = new LRUCache<string, number>({ max: maxGroups });
+  readonly #deps: DisappearingDeps;
+  readonly #groups = new LRUCache<string, number>({ max: maxChats });
+  readonly #chats = new LRUCache<string, Timer>({ max: maxChats });
+
+  constructor(deps: DisappearingDeps) {
+    this.#deps = deps;
+  }
 
   listen(sock: WASocket): void {
     // Baileys reports the timer of every group that it reads completely. Partial updates have no participants. A report
     // may be late, so it does not replace a change that WhatsApp has already announced.
     const addRead = (groups: Partial<GroupMetadata>[]) => {
       for (const { id, participants, ephemeralDuration = 0 } of groups)
-        if (id && participants && !this.#seconds.has(id)) this.#seconds.set(id, ephemeralDuration);
+        if (id && participants && !this.#groups.has(id)) this.#groups.set(id, ephemeralDuration);
     };
     sock.ev.on("groups.update", addRead);
     sock.ev.on("groups.upsert", addRead);
     sock.ws.on("CB:notification,type:w:gp2", (stanza: BinaryNode) => {
       const { from } = stanza.attrs;
       const on = getBinaryNodeChild(stanza, "ephemeral");
-      if (from && on) this.#seconds.set(from, Number(on.attrs.expiration) || 0);
-      else if (from && getBinaryNodeChild(stanza, "not_ephemeral")) this.#seconds.set(from, 0);
+      if (from && on) this.#groups.set(from, Number(on.attrs.expiration) || 0);
+      else if (from && getBinaryNodeChild(stanza, "not_ephemeral")) this.#groups.set(from, 0);
+    });
+    sock.ev.on("messaging-history.set", (history) => {
+      this.#addHistory(sock, history).catch(this.#deps.fail);
     });
   }
 
   /**
-   * Returns the timer of a group in seconds, or 0 if its messages don't disappear or the lookup fails or takes too
-   * long.
+   * Returns the timer of a chat in seconds, or 0 if its messages don't disappear. `chats` are the JIDs of the chat. The
+   * timer of a group is also 0 if the lookup fails or takes too long.
    */
-  async secondsOf(group: string, sock: WASocket): Promise<number> {
-    const known = this.#seconds.get(group);
+  async secondsOf(chats: readonly string[], sock: WASocket): Promise<number> {
+    const group = chats.find(isGroupJid);
+    if (group) return await this.#groupSeconds(group, sock);
+    const timers = await Promise.all(chats.filter(isPerson).map((chat) => this.#load(chat)));
+    return timers.reduce((newest, timer) => (timer.setAt > newest.setAt ? timer : newest), unknown).seconds;
+  }
+
+  /**
+   * Returns the change that a report about a chat makes. The change is empty if the report is old, or says nothing new.
+   * Reports must arrive in the order of their stanzas.
+   */
+  async learn(timer: ChatTimer | undefined): Promise<Change> {
+    if (!timer) return {};
+    const { chatId, seconds, setAt, change } = timer;
+    const known = await this.#load(chatId);
+    if (setAt < known.setAt || (change === null && known.setAt > 0 && seconds === known.seconds)) return {};
+    this.#chats.set(chatId, { seconds, setAt });
+    return { timers: [timer] };
+  }
+
+  async #load(chatId: string): Promise<Timer> {
+    const cached = this.#chats.get(chatId);
+    if (cached) return cached;
+    const { db, instanceId, fail } = this.#deps;
+    try {
+      const [row] = await db.sql<Timer[]>`
+        select seconds, extract(epoch from set_at)::float8 as "setAt" from chat_timers
+        where instance_id = ${instanceId} and chat_id = ${chatId}`;
+      // A report during the query is newer than its result.
+      const loaded = this.#chats.get(chatId) ?? row ?? unknown;
+      this.#chats.set(chatId, loaded);
+      return loaded;
+    } catch (error) {
+      fail(error);
+      throw error;
+    }
+  }
+
+  /** Adds the timers in the history that the phone sends after linking. Source: Baileys' Utils/history.js. */
+  async #addHistory(sock: WASocket, { chats }: BaileysEventMap["messaging-history.set"]): Promise<void> {
+    const reported = chats.flatMap(({ id, ephemeralExpiration, ephemeralSettingTimestamp }) => {
+      const seconds = boundCount(ephemeralExpiration ?? 0, maxInteger) ?? 0;
+      const jid = plainJid(id);
+      return isPerson(jid) && seconds > 0 ? [{ jid, seconds, setAt: unixSeconds(ephemeralSettingTimestamp) }] : [];
+    });
+    const phones = await phonesOf(sock, reported.map(({ jid }) => jid).filter(isLidJid));
+    const timers: ChatTimer[] = [];
+    for (const { jid, ...timer } of reported) {
+      const learned = await this.learn({ chatId: phones.get(jid) ?? jid, ...timer, change: null });
+      timers.push(...(learned.timers ?? []));
+    }
+    for (let start = 0; start < timers.length; start += maxTimers)
+      this.#deps.record({ timers: timers.slice(start, start + maxTimers) });
+  }
+
+  async #groupSeconds(group: string, sock: WASocket): Promise<number> {
+    const known = this.#groups.get(group);
     if (known !== undefined) return known;
     // If this lookup fails because the account is not in the group, the send fails with that reason.
     const metadata = await within(lookupTimeoutMs, sock.groupMetadata(group), () => new Error("timeout")).catch(
       () => undefined,
     );
-    const announced = this.#seconds.get(group);
+    const announced = this.#groups.get(group);
     if (announced !== undefined || !metadata) return announced ?? 0;
     const seconds = metadata.ephemeralDuration ?? 0;
-    this.#seconds.set(group, seconds);
+    this.#groups.set(group, seconds);
     return seconds;
   }
 }
+
+const unknown: Timer = { seconds: 0, setAt: 0 };
+
+const isPerson = (jid: string) => isPhoneJid(jid) || isLidJid(jid);

@@ -2,6 +2,7 @@ import { BufferJSON } from "@whiskeysockets/baileys";
 import type { ChannelFact } from "../../core/channel/fact.ts";
 import type { CommandEnd } from "../../core/command/end.ts";
 import type { ContactFact } from "../../core/contact/merge.ts";
+import type { Person } from "../../core/event/catalog/group.ts";
 import type { EventData, NewEvent } from "../../core/event/catalog/index.ts";
 import type { InstanceStatus } from "../../core/instance/instance.sql.ts";
 import type { LabelFact } from "../../core/label/fact.ts";
@@ -201,6 +202,17 @@ export interface Receipt extends ReceiptOrigin {
   timestamp: number;
 }
 
+/** A report about the timer for disappearing messages in a chat with one person. */
+export interface ChatTimer {
+  chatId: string;
+  /** 0 means that messages don't disappear. */
+  seconds: number;
+  /** When the timer was set, in Unix seconds. */
+  setAt: number;
+  /** Who set the timer. Null if a message only mentions the timer. */
+  change: { by: Person | null; fromMe: boolean } | null;
+}
+
 /** The kinds of stanzas that WhatsApp keeps until the device acknowledges them. */
 export type StanzaKind = "message" | "receipt" | "notification" | "call";
 
@@ -241,6 +253,7 @@ export interface Change {
   reactions?: NewReaction[];
   marks?: NewMark[];
   responses?: NewResponse[];
+  timers?: ChatTimer[];
   /** Row ids of received messages that are now read. */
   readMarks?: string[];
   /** The content of messages that are about to be sent. */

@@ -29,7 +29,7 @@ export const numbers = {
   },
 } satisfies Writer;
 
-/** Removes the previous account's contacts. The writers of `channels` and `labels` remove its channels and labels. */
+/** Removes the previous account's contacts, and the timers of its chats. The writers of `channels` and `labels` remove its channels and labels. */
 export const forgetContacts = {
   async write({ sql, changes }: Batch) {
     const forgotten = changes.filter(({ change }) => change.forgetContacts);
@@ -37,6 +37,7 @@ export const forgetContacts = {
       forgotten.flatMap(({ instanceId }) => [
         sql`delete from contacts where instance_id = ${instanceId}`,
         sql`delete from unknown_numbers where instance_id = ${instanceId}`,
+        sql`delete from chat_timers where instance_id = ${instanceId}`,
       ]),
     );
   },

@@ -12,6 +12,7 @@ import { acks, progress } from "./write-receipts.ts";
 import { recipients } from "./write-recipients.ts";
 import { responses } from "./write-responses.ts";
 import { revisions } from "./write-revisions.ts";
+import { timers } from "./write-timers.ts";
 import { phoneRequests, readable, unreadable } from "./write-unreadable.ts";
 import type { RecordedChange, Writer } from "./writer.ts";
 
@@ -41,6 +42,7 @@ const writerOf = {
   reactions,
   marks,
   responses,
+  timers,
   prepared,
   recipients,
   commands,

@@ -96,7 +96,7 @@ export class Connection implements OpenConnection, MediaConnection {
   readonly creds: AuthenticationCreds;
   readonly contacts: ContactSource;
   readonly presences = new PresenceBook();
-  readonly disappearing = new DisappearingTimers();
+  readonly disappearing: DisappearingTimers;
   readonly labels: LabelBook;
   readonly recipients = new Recipients(() => this.sock);
   /** Options for `fetch` that reach this connection's media host. */
@@ -159,6 +159,8 @@ export class Connection implements OpenConnection, MediaConnection {
     this.#recorder = recorder;
     this.creds = creds;
     this.labels = new LabelBook(record);
+    const timers = { db, instanceId, record: recorder.recordInBackground, fail: recorder.fail };
+    this.disappearing = new DisappearingTimers(timers);
     this.contacts = new ContactSource({ instanceId, log, me: this.#me, record });
     this.#channels = new ChannelSource({ db, instanceId, log, me: this.#me, record });
     this.downloads = endpoint.downloads(() => this.sock.getMediaHost());
@@ -235,7 +237,7 @@ export class Connection implements OpenConnection, MediaConnection {
       log,
       journal: async (stanza, plaintext, repository) => {
         const known = { isAdmin: admins.has, lidsOf: knownLids, responses, findUnreadable: find };
-        const context = { instanceId, me: this.#me(), ...known };
+        const context = { instanceId, me: this.#me(), timers: this.disappearing, ...known };
         const change = await journalMessage(context, stanza, plaintext, repository);
         return this.contacts.join(this.#earlyReceipts.join(change), stanza);
       },

@@ -6,6 +6,9 @@ import type { BinaryNode } from "../wire/node.ts";
 import { Inbox } from "./mailbox/inbox.ts";
 import { SentMessages } from "./mailbox/sent.ts";
 import { type SignalState, SignalStore } from "./signal/signal-store.ts";
+import { type ChatTimer, Timers } from "./timers.ts";
+
+type TimerEntries = [string, ChatTimer][];
 
 /** How the envelope of a message names accounts: by phone number (`pn`) or by LID. */
 export type Addressing = "pn" | "lid";
@@ -40,9 +43,13 @@ export abstract class PhoneBase implements PrimaryEndpoint {
   /** The received typing states of other accounts, oldest first. */
   readonly typing: { chat: string; from: string; state: Typing; at: number }[] = [];
   addressing: Addressing;
+  /** The timers for disappearing messages of chats with one person. */
+  readonly timers: Timers;
 
-  constructor(world: World, options: BaseOptions, lid: string, signal?: SignalState) {
+  constructor(world: World, options: BaseOptions, lid: string, saved?: { signal: SignalState; timers?: TimerEntries }) {
+    const signal = saved?.signal;
     this.world = world;
+    this.timers = new Timers(saved?.timers);
     this.signal = new SignalStore(options.number, signal);
     this.account = new Account(options.number, lid, this.signal.identity.public, options.pushName ?? "");
     const { business } = options;

@@ -12,6 +12,8 @@ export type HistoryChat = {
   with: string;
   name?: string;
   unread?: number;
+  /** The timer for disappearing messages, in seconds. */
+  timer?: number;
   messages: HistoryMessage[];
 };
 
@@ -55,6 +57,7 @@ function conversation(world: World, chat: HistoryChat): proto.IConversation {
     pnJid: account?.pnJid,
     lidJid: account?.lidJid,
     unreadCount: chat.unread ?? 0,
+    ...(chat.timer && { ephemeralExpiration: chat.timer, ephemeralSettingTimestamp: Math.floor(world.clock() / 1000) }),
     conversationTimestamp: messages[0]?.message.messageTimestamp ?? 0,
     messages: messages as proto.IHistorySyncMsg[],
   } as proto.IConversation;

@@ -29,6 +29,7 @@ import { SenderKeyRing, type SenderKeyRingState } from "./signal/sender-key.ts";
 import type { SignalState } from "./signal/signal-store.ts";
 import { PhoneSurveys } from "./surveys.ts";
 import { Sync } from "./sync.ts";
+import { type ChatTimer, timerSetting } from "./timers.ts";
 
 export type PhoneOptions = BaseOptions & {
   /** User part of the LID. Default: a generated LID. */
@@ -41,7 +42,12 @@ export type PhoneOptions = BaseOptions & {
 };
 
 /** The keys and sessions of a phone that survive a restart. */
-export type PhoneKeys = { signal: SignalState; appStateKey: AppStateKey; senderKeys: SenderKeyRingState };
+export type PhoneKeys = {
+  signal: SignalState;
+  appStateKey: AppStateKey;
+  senderKeys: SenderKeyRingState;
+  timers?: [string, ChatTimer][];
+};
 
 export type TextOptions = SendOptions & {
   quote?: InboxMessage;
@@ -90,7 +96,7 @@ export class Phone extends PhoneBase {
 
   /** @param saved keys and sessions from the state file. Default: new keys and no sessions */
   constructor(world: World, options: PhoneOptions, lid: string, saved?: PhoneKeys) {
-    super(world, options, lid, saved?.signal);
+    super(world, options, lid, saved);
     this.autoRead = options.autoRead ?? false;
     this.history = options.history ?? [];
     this.historyTransport = options.historyTransport ?? "blob";
@@ -126,7 +132,12 @@ export class Phone extends PhoneBase {
 
   /** Returns the keys and sessions for the state file. */
   save(): PhoneKeys {
-    return { signal: this.signal.save(), appStateKey: this.appState.key, senderKeys: this.#senderKeys.save() };
+    return {
+      signal: this.signal.save(),
+      appStateKey: this.appState.key,
+      senderKeys: this.#senderKeys.save(),
+      timers: this.timers.entries(),
+    };
   }
 
   companionReady(device: Device): void {
@@ -190,6 +201,14 @@ export class Phone extends PhoneBase {
       ...(mentions && { mentionedJid: mentions }),
     };
     return this.sender.send(to, { extendedTextMessage: { text, contextInfo } }, rest);
+  }
+
+  /** Sets the timer for disappearing messages of a chat with one person. 0 seconds turns it off. */
+  setTimer(to: string, seconds: number, options: SendOptions = {}): Promise<SentMessage> {
+    const timer = { seconds, setAt: Math.floor(this.world.clock() / 1000) };
+    const chat = this.world.accountOf(toJid(to));
+    if (chat) this.timers.set(chat.pnJid, timer);
+    return this.sender.send(to, timerSetting(timer), options);
   }
 
   /** Sends a message in WhatsApp's protobuf schema. */

@@ -110,6 +110,7 @@ export class Receiver {
     this.#acknowledge(stanza, sender);
     if (stanza.attrs.category === "peer") return this.#parts.placeholders.receive(id, message, sender);
     if (!hasContent(message)) return;
+    this.#phone.timers.note(chat, message, Number(stanza.attrs.t));
     const received: InboxMessage = {
       ...readContent(message),
       id,

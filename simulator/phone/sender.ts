@@ -81,7 +81,15 @@ export class Sender {
     const attrs: Attrs = options.edit ? { id, type, edit: options.edit } : { id, type };
     const addSent = (chat: string, address: string, audience?: string[]): SentMessage => {
       const record: SentMessage = {
-        ...{ id, message, type, status: "sent", error: undefined, receipts: [], retries: 0 },
+        ...{
+          id,
+          message: this.#phone.timers.apply(chat, message),
+          type,
+          status: "sent",
+          error: undefined,
+          receipts: [],
+          retries: 0,
+        },
         ...untouched(),
         ...{ to: chat, address, devices: [] },
         ...(audience && { audience }),

@@ -34,6 +34,8 @@ export type Content = {
   quotes: { id: string; from: string | undefined; text: string | undefined } | undefined;
   /** JIDs of the mentioned accounts. */
   mentions: string[];
+  /** Seconds after which the message disappears; 0 means never. Absent in old state files. */
+  expiration?: number;
   poll: PollInfo | undefined;
   event: EventInfo | undefined;
 };
@@ -122,7 +124,7 @@ export function hasContent(message: proto.IMessage): boolean {
   return Object.entries(message).some(([field, value]) => value != null && !NOT_CONTENT.has(field));
 }
 
-function readContext(message: proto.IMessage): Pick<Content, "quotes" | "mentions"> {
+function readContext(message: proto.IMessage): Pick<Content, "quotes" | "mentions" | "expiration"> {
   const context = Object.values(message)
     .map((part: { contextInfo?: proto.IContextInfo | null } | null | undefined) => part?.contextInfo)
     .find(Boolean);
@@ -130,7 +132,7 @@ function readContext(message: proto.IMessage): Pick<Content, "quotes" | "mention
   const quotes = context?.stanzaId
     ? { id: context.stanzaId, from: context.participant ?? undefined, text: quoted }
     : undefined;
-  return { quotes, mentions: context?.mentionedJid ?? [] };
+  return { quotes, mentions: context?.mentionedJid ?? [], expiration: context?.expiration ?? 0 };
 }
 
 export function readPoll(wrapped: proto.IMessage): PollInfo | undefined {

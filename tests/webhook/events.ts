@@ -104,6 +104,9 @@ export const events = {
   leave: event("group.leave", { ...inGroup, reason: "removed" }),
   groupUpdate: event("group.update", { ...inGroup, changes: { subject: "New", description: null, ephemeral: 86_400 } }),
   participants: event("group.participants.update", { ...inGroup, action: "promote", participants: [inGroup.by] }),
+  chatUpdate: event("chat.update", {
+    ...{ chatId: contact, by: inGroup.by, fromMe: false, timestamp: 1672531200, changes: { ephemeral: 86_400 } },
+  }),
   called: event("call.received", {
     ...{ ...call, creator: "123456@lid", isVideo: true, isGroup: false, groupId: null, missed: false },
   }),

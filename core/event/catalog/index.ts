@@ -1,6 +1,7 @@
 import * as z from "zod";
 import * as about from "./about.ts";
 import * as call from "./call.ts";
+import * as chat from "./chat.ts";
 import * as connection from "./connection.ts";
 import * as group from "./group.ts";
 import * as message from "./message.ts";
@@ -33,6 +34,7 @@ export const eventCatalog = {
   [connection.close.type]: connection.close,
   [connection.update.type]: connection.update,
   [connection.qr.type]: connection.qr,
+  [chat.update.type]: chat.update,
   [group.join.type]: group.join,
   [group.leave.type]: group.leave,
   [group.update.type]: group.update,

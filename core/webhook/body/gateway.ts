@@ -1,4 +1,5 @@
 import * as z from "zod";
+import * as chat from "../../event/catalog/chat.ts";
 import * as group from "../../event/catalog/group.ts";
 import type { EventData } from "../../event/catalog/index.ts";
 import * as parked from "../../event/catalog/parked.ts";
@@ -139,6 +140,7 @@ const schemas = {
   }),
   "connection.close": body("connection.close", { reason: z.string(), willReconnect: z.boolean() }),
   "connection.update": body("connection.update", { status: z.enum(instanceStatuses), reason: z.string().nullable() }),
+  "chat.update": body("chat.update", chat.update.data.shape),
   "group.join": body("group.join", group.join.data.shape),
   "group.leave": body("group.leave", group.leave.data.shape),
   "group.update": body("group.update", group.update.data.shape),
@@ -219,6 +221,8 @@ export function gatewayBody(event: WebhookEvent, context: BodyContext, link: Fil
     case "connection.close":
       return make(event.type, event.data);
     case "connection.update":
+      return make(event.type, event.data);
+    case "chat.update":
       return make(event.type, event.data);
     case "group.join":
       return make(event.type, event.data);

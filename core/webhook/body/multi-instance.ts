@@ -1,4 +1,5 @@
 import * as z from "zod";
+import * as chat from "../../event/catalog/chat.ts";
 import type { EventData } from "../../event/catalog/index.ts";
 import { contextEventFields } from "../../message/context.ts";
 import { isGroupJid } from "../../message/recipient.ts";
@@ -138,6 +139,7 @@ const schemas = {
   media_failed: body("media_failed", lostFile),
   poll_voted: body("poll_voted", pollVote),
   event_answered: body("event_answered", eventAnswer),
+  chat_updated: body("chat_updated", chat.update.data.shape),
   connection_opened: body("connection_opened", {
     phoneNumber: z.string(),
     lid: z.string().nullable(),
@@ -202,6 +204,8 @@ export function multiInstanceBody(
       const { name, answer, guests } = event.data;
       return make("event_answered", { ...responseOf(event.data), name, answer, guests });
     }
+    case "chat.update":
+      return make("chat_updated", event.data);
     case "connection.open":
       return make("connection_opened", event.data);
     case "connection.close":

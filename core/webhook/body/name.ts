@@ -19,6 +19,7 @@ const multiInstanceNames: Partial<Record<EventType, string>> = {
   "media.failed": "media_failed",
   "poll.voted": "poll_voted",
   "event.answered": "event_answered",
+  "chat.update": "chat_updated",
   "connection.open": "connection_opened",
   "connection.close": "connection_closed",
   "connection.qr": "qr_received",

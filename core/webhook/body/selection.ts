@@ -21,8 +21,8 @@ const bodies: Record<Dialect, Record<string, unknown>> = {
 /** Whether the dialect has a webhook for this type of event. */
 export const hasWebhook = (dialect: Dialect, type: string) => eventName(dialect, type) in bodies[dialect];
 
-/** Whether events of this type are about messages, status posts, files, or responses to a message. */
-export const isAboutMessages = (type: string) => /^(message|status|media|poll)\.|^event\.answered$/.test(type);
+/** Whether events of this type are about messages, status posts, files, responses to a message, or the timer of a chat. */
+export const isAboutMessages = (type: string) => /^(message|status|media|poll|chat)\.|^event\.answered$/.test(type);
 
 /** Further types that are on by default: version 0.1 sent them. The last two report that something was not stored or sent. */
 const alsoDefault: readonly string[] = ["call.ended", "stanza.quarantined", "event.parked"];

@@ -21,6 +21,8 @@ import { readContent } from "../content/index.ts";
 import { type Opened, unwrap } from "../content/unwrap.ts";
 import { contextOf, stanzaContext } from "../context/index.ts";
 import { parentOf } from "../context/parent.ts";
+import { reportedTimer, setTimer } from "../context/timer.ts";
+import type { DisappearingTimers } from "../disappearing.ts";
 import { sealedResponse } from "../response/decrypt.ts";
 import type { Responses } from "../response/responses.ts";
 import { surveyIn } from "../response/survey.ts";
@@ -40,6 +42,7 @@ export interface JournalContext {
   responses: Responses;
   /** Returns the unreadable messages with an id. */
   findUnreadable: (waId: string) => Promise<readonly StoredUnreadable[]>;
+  timers: Pick<DisappearingTimers, "learn">;
 }
 
 /**
@@ -107,7 +110,7 @@ const isOnlyKey = ({ content, unknownFields }: Opened): boolean =>
  * deletion, a reaction, a pin, an answer to a poll or calendar event).
  */
 async function changeOf(
-  { instanceId, me, isAdmin, lidsOf, responses }: JournalContext,
+  { instanceId, me, isAdmin, lidsOf, responses, timers }: JournalContext,
   stanza: BinaryNode,
   decoded: DecodedMessage,
   repository: SignalRepositoryWithLIDStore,
@@ -126,6 +129,9 @@ async function changeOf(
   if (protocol) {
     const revision = await revisionOf(origin, protocol, phoneOf, isAdmin);
     if (revision) return { revisions: [{ ...revision, truncated: decoded.truncated }] };
+    const address = await addressOf(origin, phoneOf);
+    const timer = address && setTimer(protocol, address, origin);
+    if (timer) return await timers.learn(timer);
   }
   const about = await changeAbout(origin, opened, phoneOf);
   if (about) return about;
@@ -136,7 +142,12 @@ async function changeOf(
     return address ? await responses.receive({ ...address, pushName, seconds }, sealed, repository.lidMapping) : {};
   }
   const row = await toRow(origin, decoded, phoneOf);
-  return row ? { messages: [row], ...(await responses.openEarly(row, repository.lidMapping)) } : {};
+  if (!row) return {};
+  return {
+    messages: [row],
+    ...(await timers.learn(reportedTimer(decoded.message, row.chat_id, origin.seconds))),
+    ...(await responses.openEarly(row, repository.lidMapping)),
+  };
 }
 
 /**

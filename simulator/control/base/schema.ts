@@ -30,6 +30,7 @@ export const NewPhone = z.object({
         with: Address,
         name: z.string().optional(),
         unread: z.number().int().min(0).optional(),
+        timer: z.number().int().min(0).optional().describe("The timer for disappearing messages, in seconds"),
         messages: z.array(
           z.object({
             text: z.string(),
@@ -200,6 +201,10 @@ export const AnswerEvent = z.object({
   answer: z.enum(["going", "notGoing", "maybe"]),
   guests: z.number().int().min(0).default(0),
 });
+export const SetTimer = z.object({
+  ...Send,
+  seconds: z.number().int().min(0).describe("Seconds after which messages disappear; 0 means never"),
+});
 export const SetTyping = z.object({ to: Address, state: z.enum(["composing", "recording", "paused"]) });
 export const Read = z.object({ messages: z.array(z.string()).min(1).describe("Ids of messages in the inbox") });
 export const FreeReceipt = z.object({
@@ -250,6 +255,7 @@ export const MessageView = z.object({
     .describe("Id of the message that this one quotes, answers, reacts to, edits or deletes"),
   quotes: z.object({ id: z.string(), from: z.string().optional(), text: z.string().optional() }).optional(),
   mentions: z.array(z.string()),
+  expiration: z.number().int().optional().describe("Seconds after which the message disappears; 0 means never"),
   poll: z.object({ question: z.string(), options: z.array(z.string()), selectable: z.number().int() }).optional(),
   event: z
     .object({

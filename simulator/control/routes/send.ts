@@ -46,6 +46,17 @@ export const sendRoutes: Route[] = [
   }),
   route({
     method: "post",
+    path: "/phones/{number}/timer",
+    summary: "Set the timer for disappearing messages of a chat with one person",
+    body: schema.SetTimer,
+    answer: schema.SentView,
+    run: async (request) => {
+      const { to, seconds, ...options } = request.body;
+      return sentView(await phoneOf(request).setTimer(to, seconds, present(options)));
+    },
+  }),
+  route({
+    method: "post",
     path: "/phones/{number}/react",
     summary: "React to a message",
     body: schema.React,

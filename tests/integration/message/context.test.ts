@@ -1,9 +1,10 @@
 import type { proto } from "@whiskeysockets/baileys";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Phone } from "../../../simulator/index.ts";
+import type { Device } from "../../../simulator/model/account.ts";
 import type { Group } from "../../../simulator/model/group.ts";
 import { expectNoComplaints } from "../../support/gateway/complaints.ts";
-import { type LinkedInstance, linkBothDialects } from "../../support/gateway/linked-gateway.ts";
+import { type LinkedInstance, linkBothDialects, linkInstance } from "../../support/gateway/linked-gateway.ts";
 import { dialects } from "../../support/gateway/rest-client.ts";
 import { type Dialect, startTestGateway, type TestGateway } from "../../support/gateway/test-gateway.ts";
 import { until } from "../../support/until.ts";
@@ -280,3 +281,103 @@ test.each(dialects.flatMap((dialect) => Object.keys(cases).map((name) => [dialec
     expect(history).toMatchObject({ quotedMessage, mentions, context: seen });
   },
 );
+
+/** The timer of each webhook about this chat, oldest first. */
+const timersOf = (dialect: Dialect, chat: string) =>
+  gate.receiver.deliveries
+    .filter(({ body }) => body.data.instanceId === linked[dialect].client.instance && body.data.chatId === chat)
+    .filter(({ body }) => body.event === (dialect === "gateway" ? "chat.update" : "chat_updated"))
+    .map(({ body: { data } }) => data);
+const timerWebhooks = (dialect: Dialect, chat: string, count: number) =>
+  until(async () => (timersOf(dialect, chat).length >= count ? timersOf(dialect, chat) : undefined));
+
+describe.each(dialects)("%s: a chat with disappearing messages", (dialect) => {
+  let dave: Phone;
+  beforeAll(async () => {
+    const number = dialect === "gateway" ? "4915550000041" : "4915550000042";
+    dave = await gate.wa.addPhone({ number, pushName: "Dave" });
+  });
+
+  /** Sends one message of each kind through the API, and returns their timers at Dave's phone. */
+  async function timersAtDave(): Promise<number[]> {
+    const { client } = linked[dialect];
+    const ids = [await client.sendText(dave.number, "an answer")];
+    if (dialect === "gateway") {
+      const post = async (path: string, body: object) => {
+        const request = { instanceId: client.instance, to: dave.number, ...body };
+        const answer = await gate.api("POST", path, { body: request });
+        expect(answer).toMatchObject({ status: 200 });
+        ids.push(answer.body.data.messageId);
+      };
+      await post("/api/message/send/poll", { question: "Which?", options: ["Red", "Blue"] });
+      await post("/api/message/send/location", { latitude: 52.5, longitude: 13.4 });
+      await post("/api/message/forward", { messageId: ids[0] });
+    }
+    const arrived = await Promise.all(ids.map((id) => dave.waitFor((message) => message.id === id)));
+    return arrived.map(({ expiration }) => expiration ?? 0);
+  }
+  const everywhere = (seconds: number) => Array(dialect === "gateway" ? 4 : 1).fill(seconds);
+
+  test("our messages carry the timer that the other person's message has, also after a restart", async () => {
+    const { owner, client } = linked[dialect];
+    expect(await timersAtDave()).toEqual(everywhere(0));
+    await told(dialect, dave, text({ expiration: 86_400 }));
+    expect(await timersAtDave()).toEqual(everywhere(86_400));
+    const id = await client.sendText(dave.number, "shown");
+    expect((await client.reported("sent", id)).body.data.context).toMatchObject({
+      ephemeral: 86_400,
+      device: owner.devices[0]?.id,
+    });
+    const device = owner.devices[0] as Device;
+    const { logins } = device.sockets;
+    expect((await client.request("POST", "restart")).status).toBeLessThan(300);
+    await until(async () => device.sockets.logins > logins || undefined);
+    expect(await timersAtDave()).toEqual(everywhere(86_400));
+    expect(timersOf(dialect, dave.jid)).toEqual([]);
+  });
+
+  test("a change by either person has a webhook of its own, and no message", async () => {
+    const { owner, client } = linked[dialect];
+    const change = { chatId: dave.jid, timestamp: expect.any(Number) };
+    const setting = await dave.setTimer(owner.number, 604_800);
+    const [first] = await timerWebhooks(dialect, dave.jid, 1);
+    expect(first).toMatchObject({
+      ...{ ...change, by: { id: dave.jid, lid: dave.lidJid }, fromMe: false, changes: { ephemeral: 604_800 } },
+    });
+    expect(await timersAtDave()).toEqual(everywhere(604_800));
+    // The timer of this message is the same, so it changes nothing.
+    await told(dialect, dave, { conversation: "still a week" });
+    await owner.setTimer(dave.number, 0);
+    const [, second, ...others] = await timerWebhooks(dialect, dave.jid, 2);
+    expect(second).toMatchObject({
+      ...{ ...change, by: { id: owner.jid, lid: owner.lidJid }, fromMe: true, changes: { ephemeral: 0 } },
+    });
+    expect(others).toEqual([]);
+    expect(await timersAtDave()).toEqual(everywhere(0));
+    expect(client.allReported(setting.id)).toEqual([]);
+    expect((await client.history(dave.number)).map(({ id }) => id)).not.toContain(setting.id);
+  });
+
+  test("an older timer in a late message does not replace a newer one", async () => {
+    const { owner } = linked[dialect];
+    const now = Math.floor(gate.wa.world.clock() / 1000);
+    await dave.setTimer(owner.number, 86_400);
+    await timerWebhooks(dialect, dave.jid, 3);
+    await told(dialect, dave, text({ expiration: 604_800, ephemeralSettingTimestamp: now - 3_600 }));
+    expect(await timersAtDave()).toEqual(everywhere(86_400));
+    expect(timersOf(dialect, dave.jid)).toHaveLength(3);
+  });
+});
+
+test("the history that the phone sends after linking reports the timers of its chats", async () => {
+  const erin = await gate.wa.addPhone({ number: "4915550000043", pushName: "Erin" });
+  const history = [{ with: erin.number, timer: 7_776_000, messages: [{ text: "long ago", timestamp: 1_700_000_000 }] }];
+  const owner = await gate.wa.addPhone({ number: "4915550000044", pushName: "Owner", history });
+  const { client } = await linkInstance(gate, owner, "gateway");
+  await until(async () => {
+    const rows = await gate.db.sql`select 1 from chat_timers where instance_id = ${client.instance}`;
+    return rows.length > 0 || undefined;
+  });
+  const id = await client.sendText(erin.number, "hello again");
+  expect(await erin.waitFor((message) => message.id === id)).toMatchObject({ expiration: 7_776_000 });
+});
