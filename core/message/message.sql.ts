@@ -40,9 +40,11 @@ export interface MessageMedia {
   error: string | null;
   /**
    * What the host needs to fetch the file from WhatsApp: its direct path and its media key (base64; empty for an
-   * unencrypted file). Null once the file is stored.
+   * unencrypted file). Null once the file is stored or lost, except while the phone may still answer.
    */
   source: { directPath: string | null; mediaKey: string; kind: string } | null;
+  /** How often the phone was asked to upload the file again, because it is gone from WhatsApp's media host. */
+  asked?: number;
 }
 
 export const messages = pgTable(

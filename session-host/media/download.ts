@@ -14,6 +14,15 @@ const silenceMs = 60_000;
 /** The file differs from the file that its sender encrypted. */
 export class DamagedFile extends Error {}
 
+/** WhatsApp's media host does not have the file any more. The owner's phone may upload it again. */
+export class FileGone extends Error {}
+
+/**
+ * HTTP statuses of the media host for a file that is gone. Source: `ErrMediaDownloadFailedWith403`, `…404` and `…410` in
+ * whatsmeow's errors.go.
+ */
+const goneStatuses = [403, 404, 410];
+
 /** A file on WhatsApp's media host. */
 export interface EncryptedFile {
   url: string;
@@ -24,7 +33,7 @@ export interface EncryptedFile {
 
 /**
  * Fetches a file from WhatsApp's media host, decrypts it and writes it to the disk. Throws `DamagedFile` if a retry
- * would have the same result, or another error if a retry may succeed.
+ * would have the same result, `FileGone`, or another error if a retry may succeed.
  *
  * Baileys' `downloadContentFromMessage` (7.0.0-rc14, `Utils/messages-media.js`) is not used: it does not handle
  * connection errors, which would end the process, and does not check the MAC.
@@ -39,7 +48,8 @@ export async function download(file: EncryptedFile, options: RequestInit, path: 
     const response = await fetch(file.url, { ...options, headers: { origin: DEFAULT_ORIGIN }, signal: silence.signal });
     if (!response.ok || !response.body) {
       await response.body?.cancel();
-      throw new Error(`the media host responded with HTTP status ${response.status}`);
+      const Failure = goneStatuses.includes(response.status) ? FileGone : Error;
+      throw new Failure(`the media host responded with HTTP status ${response.status}`);
     }
     const plaintext = await decrypterOf(file, () => timer.refresh());
     const [, digest] = await Promise.all([

@@ -1,7 +1,7 @@
 import { createReadStream } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { MediaType, WASocket } from "@whiskeysockets/baileys";
+import type { BaileysEventMap, MediaType, WASocket } from "@whiskeysockets/baileys";
 import type { Database } from "../../core/db/index.ts";
 import { AppError } from "../../core/error.ts";
 import type { Logger } from "../../core/log.ts";
@@ -9,15 +9,18 @@ import { storableType } from "../../core/media/index.ts";
 import type { Digest } from "../../core/media/spool.ts";
 import { eventMedia } from "../../core/message/event-media.ts";
 import type { MessageMedia } from "../../core/message/message.sql.ts";
+import { isGroupJid } from "../../core/message/recipient.ts";
+import { statusChat } from "../../core/message/status.ts";
 import type { Storage } from "../../core/storage/index.ts";
 import { Limiter } from "../concurrency/limiter.ts";
 import type { Change } from "../ledger/change.ts";
-import { DamagedFile, download } from "./download.ts";
+import { DamagedFile, download, FileGone } from "./download.ts";
+import { askPhone, type GoneFile, pathIn, ReuploadRefused, type ReuploadSocket, reuploadWaitsMs } from "./reupload.ts";
 import { inTempFolder } from "./temp-folder.ts";
 
 /** The part of a connection that is needed to download from WhatsApp's media host. */
 export interface MediaConnection {
-  readonly sock: Pick<WASocket, "refreshMediaConn" | "getMediaHost">;
+  readonly sock: Pick<WASocket, "refreshMediaConn" | "getMediaHost"> & ReuploadSocket;
   /** Options for `fetch` that reach the media host. */
   readonly downloads: RequestInit;
 }
@@ -28,6 +31,8 @@ export interface MediaDownloadsDeps {
   log: Logger;
   instanceId: string;
   record: (change: Change) => Promise<void>;
+  /** How long each request to the phone waits, in milliseconds. Default: `reuploadWaitsMs`. */
+  reuploadWaitsMs?: readonly number[];
 }
 
 interface PendingRow {
@@ -35,10 +40,16 @@ interface PendingRow {
   wa_id: string;
   chat_id: string;
   from_me: boolean;
+  sender_id: string;
+  sender_lid: string | null;
   media: MessageMedia;
 }
 
 const concurrentDownloads = 4;
+/** Maximum number of files that the phone is asked for at the same time. The others wait without a download's place. */
+const concurrentRequests = 4;
+/** Maximum number of files that wait for the phone. Further files count as lost, because the phone can't catch up. */
+const maxAsked = 1_000;
 /** Pauses before the retries of a failed download. After the last retry, the file counts as lost. */
 const retryPausesMs = [1000, 5000];
 
@@ -46,6 +57,9 @@ const retryPausesMs = [1000, 5000];
 export class MediaDownloads {
   readonly #deps: MediaDownloadsDeps;
   readonly #turns = new Limiter(concurrentDownloads);
+  readonly #requests = new Limiter(concurrentRequests);
+  /** Ids of the rows whose file the phone is asked for, or will be. */
+  readonly #asked = new Set<string>();
   #connection: MediaConnection | undefined;
   #running = false;
   #wokenAgain = false;
@@ -57,6 +71,7 @@ export class MediaDownloads {
   /** Fetches files over this connection from now on. */
   connected(connection: MediaConnection): void {
     this.#connection = connection;
+    connection.sock.ev.on("messages.media-update", (updates) => void this.#onLateAnswers(updates));
     this.wake();
   }
 
@@ -88,8 +103,9 @@ export class MediaDownloads {
   async #fetchPending(): Promise<void> {
     for (;;) {
       const rows = await this.#deps.db.sql<PendingRow[]>`
-        select id, wa_id, chat_id, from_me, media from messages
-        where instance_id = ${this.#deps.instanceId} and media->>'state' = 'pending' order by id limit 32`;
+        select id, wa_id, chat_id, from_me, sender_id, sender_lid, media from messages
+        where instance_id = ${this.#deps.instanceId} and media->>'state' = 'pending'
+          and id <> all(${[...this.#asked]}::uuid[]) order by id limit 32`;
       if (rows.length === 0) return;
       await Promise.all(rows.map((row) => this.#fetch(row)));
     }
@@ -100,27 +116,33 @@ export class MediaDownloads {
     try {
       if (!this.#connection) throw new Error("the instance is not connected");
       const media = await this.#store(this.#connection, row);
-      const origin = { messageId: row.wa_id, chatId: row.chat_id, fromMe: row.from_me };
-      await this.#deps.record({
-        messageUpdates: [{ id: row.id, set: { media } }],
-        events: [
-          media.state === "stored"
-            ? { type: "media.stored", data: { ...origin, media: eventMedia(media) } }
-            : { type: "media.failed", data: { ...origin, error: media.error ?? "" } },
-        ],
-        correlationId: row.wa_id,
-      });
+      if (media === "gone") this.#ask(this.#connection, row);
+      else await this.#finish(row, media);
     } finally {
       leave();
     }
   }
 
+  /** Records that a file is stored or lost, and reports it. */
+  #finish(row: PendingRow, media: MessageMedia): Promise<void> {
+    const origin = { messageId: row.wa_id, chatId: row.chat_id, fromMe: row.from_me };
+    return this.#deps.record({
+      messageUpdates: [{ id: row.id, set: { media } }],
+      events: [
+        media.state === "stored"
+          ? { type: "media.stored", data: { ...origin, media: eventMedia(media) } }
+          : { type: "media.failed", data: { ...origin, error: media.error ?? "" } },
+      ],
+      correlationId: row.wa_id,
+    });
+  }
+
   /**
-   * Fetches a file and stores it in the bucket. Returns the new state of the file. Throws only for temporary failures:
-   * of the bucket, or a lost connection.
+   * Fetches a file and stores it in the bucket. Returns the new state of the file, or `gone` if the phone has to upload
+   * it again. Throws only for temporary failures: of the bucket, or a lost connection.
    */
-  async #store(connection: MediaConnection, { wa_id: correlationId, media }: PendingRow): Promise<MessageMedia> {
-    const { storage, log, instanceId } = this.#deps;
+  async #store(connection: MediaConnection, { wa_id, media }: PendingRow): Promise<MessageMedia | "gone"> {
+    const { storage } = this.#deps;
     try {
       const { size, sha256 } = await inTempFolder(async (folder) => {
         const path = join(folder, "file");
@@ -133,14 +155,18 @@ export class MediaDownloads {
       });
       return { ...media, size, sha256, state: "stored", error: null, source: null };
     } catch (error) {
-      if (!(error instanceof FileLost)) throw error;
-      const { storageKey } = media;
-      log.warn(
-        { correlationId, instanceId, storageKey, reason: error.message },
-        "a file could not be fetched from WhatsApp",
-      );
-      return { ...media, state: "failed", error: error.message, source: null };
+      // Without a media key, the phone can't be asked: the file of a channel post.
+      if (error instanceof FileGone && media.source?.mediaKey && this.#asked.size < maxAsked) return "gone";
+      if (!(error instanceof FileLost) && !(error instanceof FileGone)) throw error;
+      return this.#lost(wa_id, media, error.message);
     }
+  }
+
+  #lost(correlationId: string, media: MessageMedia, reason: string): MessageMedia {
+    const { log, instanceId } = this.#deps;
+    const { storageKey } = media;
+    log.warn({ correlationId, instanceId, storageKey, reason }, "a file could not be fetched from WhatsApp");
+    return { ...media, state: "failed", error: reason, source: null };
   }
 
   async #download(connection: MediaConnection, { source }: MessageMedia, path: string): Promise<Digest> {
@@ -156,12 +182,104 @@ export class MediaDownloads {
         if (this.#connection !== connection) throw error;
         // A retry would have the same result.
         if (error instanceof DamagedFile || error instanceof AppError) throw new FileLost(error.message);
+        // One retry, with a new media connection, because another host may have the file.
+        if (error instanceof FileGone && attempt > 0) throw error;
         if (attempt === retryPausesMs.length)
           throw new FileLost(error instanceof Error ? error.message : String(error));
         await sleep(retryPausesMs[attempt]);
       }
     }
   }
+
+  /** Asks the phone for a file in the background, so that other files don't wait. */
+  #ask(connection: MediaConnection, row: PendingRow): void {
+    this.#asked.add(row.id);
+    const { log, instanceId } = this.#deps;
+    this.#askUntilAnswered(connection, row)
+      .catch((error: unknown) => log.warn({ err: error, instanceId }, "the phone could not be asked for a file"))
+      .finally(() => {
+        this.#asked.delete(row.id);
+        if (this.#connection === connection) this.wake();
+      });
+  }
+
+  /**
+   * Asks the phone until it answers, and records its answer: the new path of the file, or that the file is lost. If the
+   * connection ends, the file stays pending. The number of requests is stored, so that a new connection does not start
+   * from the beginning.
+   */
+  async #askUntilAnswered(connection: MediaConnection, row: PendingRow): Promise<void> {
+    const waitsMs = this.#deps.reuploadWaitsMs ?? reuploadWaitsMs;
+    const leave = await this.#requests.enter();
+    try {
+      let { media } = row;
+      for (let asked = media.asked ?? 0; asked < waitsMs.length; asked++) {
+        if (this.#connection !== connection) return;
+        media = { ...media, asked: asked + 1 };
+        await this.#deps.record({ messageUpdates: [{ id: row.id, set: { media } }] });
+        const path = await askPhone(connection.sock, goneFile(row, asked), waitsMs[asked] ?? 0);
+        if (path !== undefined) return await this.#deps.record(newPath(row.id, media, path));
+      }
+      if (this.#connection !== connection) return;
+      const lost = this.#lost(row.wa_id, media, "WhatsApp no longer has the file, and the phone did not provide it");
+      // The phone may answer when it is online again.
+      await this.#finish(row, { ...lost, source: media.source });
+    } catch (error) {
+      if (!(error instanceof ReuploadRefused)) throw error;
+      const reason = `WhatsApp no longer has the file, and ${error.message}`;
+      await this.#finish(row, this.#lost(row.wa_id, row.media, reason));
+    } finally {
+      leave();
+    }
+  }
+
+  /** Fetches files for which the phone answers only after they were reported as lost. */
+  async #onLateAnswers(updates: BaileysEventMap["messages.media-update"]): Promise<void> {
+    const { db, instanceId, log } = this.#deps;
+    try {
+      for (const update of updates) {
+        const rows = await db.sql<PendingRow[]>`
+          select id, wa_id, media from messages
+          where instance_id = ${instanceId} and wa_id = ${update.key.id ?? ""} and media->>'state' = 'failed'
+            and jsonb_typeof(media->'source') = 'object'`;
+        for (const { id, wa_id, media } of rows) {
+          const mediaKey = Buffer.from(media.source?.mediaKey ?? "", "base64");
+          await this.#deps.record(newPath(id, media, pathIn(update, wa_id, mediaKey)));
+          this.wake();
+        }
+      }
+    } catch (error) {
+      log.info({ err: error, instanceId }, "a late answer of the phone about a file can't be used");
+    }
+  }
+}
+
+/** Returns the change that lets the file be fetched from its new path. */
+const newPath = (id: string, media: MessageMedia, directPath: string): Change => ({
+  messageUpdates: [
+    {
+      id,
+      set: {
+        media: { ...media, state: "pending", error: null, source: media.source && { ...media.source, directPath } },
+      },
+    },
+  ],
+});
+
+/**
+ * Returns how a request names the message. A phone may know the chat by the phone number or by the LID, so requests
+ * alternate between them.
+ */
+function goneFile({ wa_id, chat_id, from_me, sender_id, sender_lid, media }: PendingRow, asked: number): GoneFile {
+  const hasMembers = isGroupJid(chat_id) || chat_id === statusChat;
+  const sender = asked % 2 === 1 ? (sender_lid ?? sender_id) : sender_id;
+  return {
+    waId: wa_id,
+    chat: hasMembers || from_me ? chat_id : sender,
+    participant: hasMembers && !from_me ? sender : undefined,
+    fromMe: from_me,
+    mediaKey: Buffer.from(media.source?.mediaKey ?? "", "base64"),
+  };
 }
 
 /** A failure after which the file counts as lost. */

@@ -3,6 +3,7 @@ import type { Bundle } from "../model/credentials.ts";
 import type { World } from "../model/world.ts";
 import type { Typing } from "../stanza/account/presence.ts";
 import type { BinaryNode } from "../wire/node.ts";
+import { type MediaRetry, PhoneFiles } from "./mailbox/files.ts";
 import { Inbox } from "./mailbox/inbox.ts";
 import { SentMessages } from "./mailbox/sent.ts";
 import { type SignalState, SignalStore } from "./signal/signal-store.ts";
@@ -45,6 +46,8 @@ export abstract class PhoneBase implements PrimaryEndpoint {
   addressing: Addressing;
   /** The timers for disappearing messages of chats with one person. */
   readonly timers: Timers;
+  readonly files = new PhoneFiles();
+  mediaRetry: MediaRetry = "upload";
 
   constructor(world: World, options: BaseOptions, lid: string, saved?: { signal: SignalState; timers?: TimerEntries }) {
     const signal = saved?.signal;

@@ -15,6 +15,7 @@ import type { PhoneChannels } from "./channels.ts";
 import { applyToTarget } from "./effects.ts";
 import { untouched } from "./mailbox/fate.ts";
 import { Inbox, type InboxMessage } from "./mailbox/inbox.ts";
+import { answerMediaRetry } from "./media-retry.ts";
 import type { Placeholders } from "./placeholders.ts";
 import { retryNodes } from "./receipts.ts";
 import type { Sender } from "./sender.ts";
@@ -130,6 +131,7 @@ export class Receiver {
       ...untouched(),
     };
     if (!this.#phone.inbox.add(received)) return;
+    this.#phone.files.keep(world.media, id, message);
     applyToTarget(this.#phone, received);
     if (!received.fromMe) this.#onMessage(received);
   }
@@ -214,6 +216,7 @@ export class Receiver {
     const reader = this.#phone.world.endpointOf(participant ?? from);
     if (!reader) return;
     if (type === "retry") return this.#resend(stanza, reader);
+    if (type === "server-error") return answerMediaRetry(this.#phone, stanza, reader);
     const { world, sent } = this.#phone;
     for (const id of receiptIds(stanza)) {
       const receipt = { from: reader.account.pnJid, device: reader.id, type: type ?? "delivery", at: world.clock() };

@@ -95,6 +95,7 @@ export class Sender {
         ...(audience && { audience }),
       };
       this.#phone.sent.add(record);
+      this.#phone.files.keep(this.#phone.world.media, record.id, message);
       return record;
     };
     if (isGroupJid(to)) {

@@ -61,6 +61,10 @@ export const PhoneChange = z.object({
     .describe(
       "What the phone does with requests for messages that its linked devices got without content: answer, refuse, or hold them. `answer` and `refuse` also apply to the requests that it holds",
     ),
+  mediaRetry: z
+    .enum(["upload", "refuse", "ignore"])
+    .optional()
+    .describe("What the phone does when a linked device asks for a file that is gone from the media host"),
 });
 
 export const DeviceView = z.object({

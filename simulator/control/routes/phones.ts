@@ -42,11 +42,12 @@ export const phoneRoutes: Route[] = [
     answer: schema.PhoneView,
     run: async (request) => {
       const phone = phoneOf(request);
-      const { pushName, autoRead, addressing, online } = request.body;
+      const { pushName, autoRead, addressing, mediaRetry, online } = request.body;
       if (pushName !== undefined) phone.setPushName(pushName);
       if (autoRead !== undefined) phone.autoRead = autoRead;
       if (addressing !== undefined) phone.addressing = addressing;
       await answerPlaceholders(phone, request.body.placeholders);
+      if (mediaRetry !== undefined) phone.mediaRetry = mediaRetry;
       if (online === true) phone.goOnline();
       if (online === false) phone.goOffline();
       return phoneView(phone);

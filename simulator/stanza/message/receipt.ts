@@ -69,6 +69,11 @@ export function routeReceipt(world: World, sender: Endpoint, stanza: BinaryNode)
     target.endpoint(device)?.deliver(receipt);
     return;
   }
+  // A companion asks its own phone to upload a file again. Source: `SendMediaRetryReceipt` in whatsmeow's mediaretry.go.
+  if (type === "server-error") {
+    if (target === sender.account) target.endpoint(0)?.deliver(receipt);
+    return;
+  }
   if (target !== sender.account) {
     // An `inactive` receipt also reaches the sender, whose apps ignore it (`SetForceActiveDeliveryReceipts` in whatsmeow's
     // receipt.go).

@@ -4,6 +4,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { MessageMedia } from "../../../core/message/message.sql.ts";
 import { openStorage, type Storage } from "../../../core/storage/index.ts";
 import type { Phone } from "../../../simulator/index.ts";
+import type { SentMessage } from "../../../simulator/phone/mailbox/sent.ts";
+import { uploadLate } from "../../../simulator/phone/media-retry.ts";
 import { expectNoComplaints } from "../../support/gateway/complaints.ts";
 import { type LinkedInstance, linkBothDialects } from "../../support/gateway/linked-gateway.ts";
 import { dialects, type RestClient } from "../../support/gateway/rest-client.ts";
@@ -77,6 +79,9 @@ async function fileWebhook(client: RestClient, what: "stored" | "failed", id: st
   return body.data;
 }
 
+/** The path of the file of a message on the media host. */
+const pathOf = ({ message }: SentMessage) => message.imageMessage?.directPath?.split("?")[0] ?? "";
+
 async function expectFile(url: string, bytes: Buffer): Promise<void> {
   const answer = await fetch(url);
   expect(answer.status).toBe(200);
@@ -144,14 +149,50 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     expect(await rowInHistory(id)).toMatchObject({ media: { state: "stored", size: large.length, error: null } });
   });
 
-  test("a lost file is reported, and its link says so", async () => {
-    gate.wa.media.faults.download.add(404, 10);
+  test("a file that is gone from the media host is fetched after the phone has uploaded it again", async () => {
+    const chat = bob.createGroup("Gone files", [owner.number]).jid;
+    for (const to of [owner.number, chat]) {
+      const bytes = png();
+      // The downloads fail until the file is deleted, so that only the new path works.
+      gate.wa.media.faults.download.add(404, 2);
+      const sent = await bob.sendImage(to, bytes, { mimetype: "image/png" });
+      await owner.waitFor((message) => message.id === sent.id);
+      gate.wa.media.files.delete(pathOf(sent));
+      const { data } = (await client.reported("received", sent.id)).body;
+      await expectFile(data.media.url, bytes);
+      expect(await fileWebhook(client, "stored", sent.id)).toMatchObject({ media: { sha256: sha256(bytes) } });
+    }
+  });
+
+  test("a file that the phone uploads after it was reported as lost is fetched", async () => {
+    const bytes = png();
+    const { id } = await bob.sendImage(owner.number, bytes, { mimetype: "image/png" });
+    const media = await mediaOf(id, "stored");
+    const shown = await owner.waitFor((message) => message.id === id);
+    const mediaKey = Buffer.from(shown.media?.mediaKey ?? []).toString("base64");
+    const lost = {
+      ...media,
+      state: "failed",
+      error: "gone",
+      source: { directPath: "/v/x.enc", mediaKey, kind: "image" },
+    };
+    await gate.db.sql`
+      update messages set media = ${JSON.stringify(lost)}::text::jsonb where instance_id = ${client.instance} and wa_id = ${id}`;
+    await storage.remove(media.storageKey);
+    uploadLate(owner, shown, gate.wa.device(owner.number));
+    await mediaOf(id, "stored");
+    expect((await stored(media.storageKey)).bytes.equals(bytes)).toBe(true);
+  });
+
+  test("a lost file is reported, its link says so, and other files don't wait for it", async () => {
+    owner.mediaRetry = "refuse";
+    gate.wa.media.faults.download.add(404, 2);
     const { id } = await bob.sendImage(owner.number, png());
     const link = fetch((await client.reported("received", id)).body.data.media.url);
     const told = await fileWebhook(client, "failed", id);
     expect(told).toMatchObject({ chatId: bob.jid, fromMe: false, error: { code: "media_lost" } });
-    expect(told.error.details).toBeTruthy();
-    gate.wa.media.faults.download.clear();
+    expect(told.error.details).toMatch(/the phone does not have the file any more/);
+    owner.mediaRetry = "upload";
     const answer = await link;
     expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([410, "media_lost"]);
     expect(await rowInHistory(id)).toMatchObject({ media: { state: "failed", error: told.error.details } });
@@ -260,14 +301,15 @@ describe("a received file that is missing or damaged", () => {
   });
 
   test("a missing file is marked as failed and not stored, and the event of its message is still sent", async () => {
-    const faults = gate.wa.media.faults.download;
+    owner.mediaRetry = "refuse";
     // The number of attempts.
-    faults.add(404, 3);
+    gate.wa.media.faults.download.add(404, 2);
     const gone = await bob.sendImage(owner.number, png());
     await client.reported("received", gone.id);
     const media = await mediaOf(gone.id, "failed");
     expect(media.error).toBeTruthy();
     expect(media.source).toBeNull();
+    owner.mediaRetry = "upload";
     expect(await eventOf("media.failed", gone.id)).toMatchObject({ chatId: bob.jid, error: media.error });
     await expect(storage.get(media.storageKey)).rejects.toThrow();
     expect(await client.inHistory(bob.number, gone.id, "received")).toMatchObject({ hasMedia: true });
