@@ -1,11 +1,11 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { decodeMessageNode, proto, type WASocket } from "@whiskeysockets/baileys";
+import { proto, type WASocket } from "@whiskeysockets/baileys";
 import type { Database } from "../../core/db/index.ts";
 import type { Logger } from "../../core/log.ts";
 import { secondsOf } from "../baileys/jids.ts";
 import type { Me } from "../inbound/message/address.ts";
 import type { StoredUnreadable } from "../inbound/unreadable/answer.ts";
-import { isRequestable, unreadableRow } from "../inbound/unreadable/journal.ts";
+import { isRequestable, keyOf, unreadableRow } from "../inbound/unreadable/journal.ts";
 import type { Change } from "../ledger/change.ts";
 
 export interface PhoneRequestsDeps {
@@ -129,7 +129,8 @@ export class PhoneRequests {
     const { record, sock, log, instanceId, me } = this.#deps;
     const { waId, sender, reason, attrs } = stored;
     const stanza = { tag: "message", attrs };
-    const requested = isRequestable(reason, secondsOf(stanza));
+    const key = keyOf(stanza, me());
+    const requested = key !== undefined && isRequestable(reason, secondsOf(stanza));
     const requests = stored.requests + 1;
     const delay = delays[requests - 1];
     const dueAt = requested && delay !== undefined ? new Date(Date.now() + delay) : null;
@@ -141,7 +142,7 @@ export class PhoneRequests {
     }
     await record(change);
     if (!requested || !(await this.#isUnreadable(stored))) return;
-    await this.#ask(stanza);
+    await this.#ask(key);
     log.info({ correlationId: waId, instanceId, waId, reason, requests }, "asked the phone for an unreadable message");
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
@@ -154,15 +155,12 @@ export class PhoneRequests {
     return rows.length > 0;
   }
 
-  async #ask(stanza: Parameters<typeof decodeMessageNode>[0]): Promise<void> {
-    const { sock, me } = this.#deps;
-    const { id, lid } = me();
-    const { key } = decodeMessageNode(stanza, id, lid).fullMessage;
-    const { remoteJid = null, fromMe = null, id: waId = null, participant } = key;
+  async #ask({ remoteJid = null, fromMe = null, id = null, participant }: proto.IMessageKey): Promise<void> {
+    const { sock } = this.#deps;
     await sock.sendPeerDataOperationMessage({
       peerDataOperationRequestType: proto.Message.PeerDataOperationRequestType.PLACEHOLDER_MESSAGE_RESEND,
       placeholderMessageResendRequest: [
-        { messageKey: { remoteJid, fromMe, id: waId, ...(participant ? { participant } : {}) } },
+        { messageKey: { remoteJid, fromMe, id, ...(participant ? { participant } : {}) } },
       ],
     });
   }

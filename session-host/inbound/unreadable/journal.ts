@@ -1,4 +1,4 @@
-import { type BinaryNode, decodeMessageNode } from "@whiskeysockets/baileys";
+import { type BinaryNode, decodeMessageNode, type WAMessageKey } from "@whiskeysockets/baileys";
 import { derivedEventId } from "../../../core/event/derived-id.ts";
 import { uuidv7 } from "../../../core/id.ts";
 import { contentVersion } from "../../../core/message/content/index.ts";
@@ -69,13 +69,23 @@ export function journalFailure(received: BinaryNode, reason: UnreadableReason): 
 export const journalError = (received: BinaryNode, error: unknown): Change | undefined =>
   journalFailure(received, failureReason(error));
 
-/** Returns the row of a message without readable content, with its event. */
+/** Returns the key of a message, or undefined if Baileys rejects the stanza, because it names no chat or no sender. */
+export function keyOf(stanza: BinaryNode, { id, lid }: Me): WAMessageKey | undefined {
+  try {
+    return decodeMessageNode(stanza, id, lid).fullMessage.key;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Returns the row of a message without readable content, with its event. Returns null for a stanza without a key. */
 export async function unreadableRow(
   { instanceId, me, phoneOf }: UnreadableContext,
   stanza: BinaryNode,
   unreadable: { reason: UnreadableReason; requested: boolean },
 ): Promise<UnreadableMessage["message"]> {
-  const { key } = decodeMessageNode(stanza, me.id, me.lid).fullMessage;
+  const key = keyOf(stanza, me);
+  if (!key) return null;
   const pushName = stanza.attrs.notify ?? null;
   const origin: MessageOrigin = { instanceId, me, key, pushName, seconds: secondsOf(stanza) };
   const address = await addressOf(origin, phoneOf);
