@@ -19,6 +19,7 @@ export const errorCodes = {
   instance_not_found: { status: 404, title: "The instance does not exist" },
   message_not_found: { status: 404, title: "The message does not exist" },
   delivery_not_found: { status: 404, title: "The webhook delivery does not exist" },
+  webhook_not_found: { status: 404, title: "The webhook endpoint does not exist" },
   contact_not_found: { status: 404, title: "The contact does not exist" },
   group_not_found: { status: 404, title: "The group does not exist" },
   invite_not_found: { status: 404, title: "The invite link does not exist or was revoked" },

@@ -9,6 +9,7 @@ import { alignSinks } from "../event-sink/setting.ts";
 import { type Instance, shardOf } from "../instance/index.ts";
 import { type Dialect, instances } from "../instance/instance.sql.ts";
 import { takeQuota } from "../quota/index.ts";
+import { alignDefaults } from "./default-webhooks.ts";
 import { type InstanceSettings, settingsColumns } from "./settings.ts";
 
 export interface LifecycleDeps extends AcceptDeps {
@@ -55,6 +56,7 @@ export async function createInstance(
       .returning();
     if (!row) throw new Error("the insert of an instance returned no row");
     await alignSinks({ orm: tx, clock: deps.clock }, { instanceId: id });
+    await alignDefaults(tx, deps.clock, row);
     await recordActivity({ orm: tx, clock: deps.clock, ids: deps.ids }, id, "instance_created", { name: row.name });
     return row;
   });

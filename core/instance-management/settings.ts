@@ -10,12 +10,13 @@ import { AppError } from "../error.ts";
 import { alignSinks } from "../event-sink/setting.ts";
 import type { Ids } from "../id.ts";
 import type { Instance } from "../instance/index.ts";
-import { instances } from "../instance/instance.sql.ts";
+import { instances, type WebhookFilters } from "../instance/instance.sql.ts";
 import { defined } from "../object.ts";
 import { singleLine } from "../text.ts";
 import { checkHeaders } from "../webhook/delivery/attempt.ts";
-import { resetBreaker } from "../webhook/delivery/circuit-breaker.ts";
+import { resetBreakers } from "../webhook/delivery/circuit-breaker.ts";
 import { sealHeaders } from "../webhook/delivery/stored-headers.ts";
+import { alignDefaults } from "./default-webhooks.ts";
 
 export const instanceName = singleLine.trim().min(1).max(200);
 export const instanceDescription = z
@@ -62,6 +63,13 @@ export const webhookHeaders = z
     }
   });
 
+export interface SettingsDeps {
+  db: Database;
+  vault: Vault;
+  clock: Clock;
+  ids: Ids;
+}
+
 export interface InstanceSettings extends z.infer<typeof webhookSettings> {
   name?: string | undefined;
   description?: string | undefined;
@@ -75,6 +83,13 @@ export interface InstanceSettings extends z.infer<typeof webhookSettings> {
   webhookSecret?: string | null | undefined;
   /** Replaces all headers. */
   webhookHeaders?: Record<string, string> | undefined;
+  webhookName?: string | undefined;
+  webhookDescription?: string | undefined;
+  /** Event types. Null means the default types. */
+  webhookEvents?: string[] | null | undefined;
+  /** Replaces all filters. */
+  webhookFilters?: Partial<WebhookFilters> | undefined;
+  webhookTimeoutMs?: number | undefined;
   /** Queue for the events, already checked by `assertEventQueue`. Null means the user's queue. */
   eventQueue?: string | null | undefined;
 }
@@ -92,7 +107,7 @@ export function settingsColumns(deps: { vault: Vault }, id: string, settings: In
 }
 
 /** Returns a new secret in the form of Standard Webhooks: 24 random bytes. */
-const generateSecret = () => `whsec_${randomBytes(24).toString("base64")}`;
+export const generateSecret = () => `whsec_${randomBytes(24).toString("base64")}`;
 
 /**
  * Sets a new webhook secret, by default a random one. The previous secret also signs for `overlapSeconds`, so that
@@ -100,8 +115,8 @@ const generateSecret = () => `whsec_${randomBytes(24).toString("base64")}`;
  * `instance_not_found` if the instance is deleted meanwhile.
  */
 export async function rotateWebhookSecret(
-  deps: { db: Database; vault: Vault; clock: Clock; ids: Ids },
-  instance: Instance,
+  deps: SettingsDeps,
+  instance: Pick<Instance, "id">,
   options: { secret: string | undefined; overlapSeconds: number },
 ): Promise<{ secret: string; previousValidUntil: Date | null }> {
   const secret = options.secret ?? generateSecret();
@@ -140,8 +155,14 @@ export async function rotateWebhookSecret(
  * Changes the given settings. The first webhook URL turns webhooks on, unless `webhookEnabled` is given too. Throws
  * `instance_not_found` if the instance is deleted meanwhile.
  */
-export async function updateInstance(
-  deps: { db: Database; vault: Vault; clock: Clock; ids: Ids },
+export function updateInstance(deps: SettingsDeps, instance: Instance, settings: InstanceSettings): Promise<Instance> {
+  return deps.db.orm.transaction((tx) => changeInstance(tx, deps, instance, settings));
+}
+
+/** Like `updateInstance`, within a transaction of the caller. */
+export async function changeInstance(
+  tx: Database["orm"],
+  deps: SettingsDeps,
   instance: Instance,
   settings: InstanceSettings,
 ): Promise<Instance> {
@@ -151,17 +172,16 @@ export async function updateInstance(
   const changed = Object.keys(columns).filter((name) => !name.startsWith("webhookPrevious"));
   // The breaker is reset in the same transaction, so that a webhook that was just turned on doesn't keep its old
   // failures. With those, the next failure would turn the webhook off.
-  return deps.db.orm.transaction(async (tx) => {
-    const [updated] = await tx
-      .update(instances)
-      .set({ ...columns, updatedAt: deps.clock.now() })
-      .where(and(eq(instances.id, instance.id), isNull(instances.deletedAt)))
-      .returning();
-    if (!updated) throw new AppError("instance_not_found");
-    const reset = columns.webhookEnabled || updated.webhookUrl !== instance.webhookUrl;
-    if (reset) await resetBreaker(tx, instance.id, deps.clock.now());
-    if (columns.eventQueue !== undefined) await alignSinks({ orm: tx, clock: deps.clock }, { instanceId: instance.id });
-    await recordActivity({ ...deps, orm: tx }, instance.id, "instance_updated", { changed });
-    return updated;
-  });
+  const [updated] = await tx
+    .update(instances)
+    .set({ ...columns, updatedAt: deps.clock.now() })
+    .where(and(eq(instances.id, instance.id), isNull(instances.deletedAt)))
+    .returning();
+  if (!updated) throw new AppError("instance_not_found");
+  const reset = columns.webhookEnabled || updated.webhookUrl !== instance.webhookUrl;
+  if (reset) await resetBreakers(tx, [instance.id], deps.clock.now());
+  if (columns.webhookUrl !== undefined) await alignDefaults(tx, deps.clock, updated);
+  if (columns.eventQueue !== undefined) await alignSinks({ orm: tx, clock: deps.clock }, { instanceId: instance.id });
+  await recordActivity({ ...deps, orm: tx }, instance.id, "instance_updated", { changed });
+  return updated;
 }

@@ -31,7 +31,7 @@ export const webhooks = pgTable(
     instanceId: uuid("instance_id").references(() => instances.id, { onDelete: "cascade" }),
     /**
      * Set if this row gives an instance without own endpoints a default endpoint of its user. All settings are then
-     * those of the default endpoint; `url` and `enabled` are copies. `core/webhook/endpoint/inherit.ts` writes such rows.
+     * those of the default endpoint; `url` and `enabled` are copies. `core/instance-management/default-webhooks.ts` writes such rows.
      */
     defaultId: uuid("default_id").references((): AnyPgColumn => webhooks.id, { onDelete: "cascade" }),
     name: text().notNull().default(""),

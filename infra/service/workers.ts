@@ -56,7 +56,8 @@ export const cronFunction = new sst.aws.Function(
     handler: "functions/cron/index.handler",
     description: "Retries failed deliveries, queues commands that are not in a queue, and deletes expired data",
     memory: "512 MB",
-    timeout: "55 seconds",
+    // Longer than the longest time limit of an attempt, 60 seconds. Overlapping runs share the work.
+    timeout: "90 seconds",
     permissions: [
       send(commands),
       sendOut("reply", "events"),

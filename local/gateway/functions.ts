@@ -82,6 +82,8 @@ export async function startFunctions(config: Config, log: Logger, undo: (() => u
     handler: cron.handler,
     everyMs: cronMs,
     name: "cron",
+    // As on AWS: longer than the longest time limit of an attempt.
+    timeoutMs: 90_000,
     // The other jobs must not wait for endpoints. At the end of a run, the function only waits for endpoints.
     overlapAfterMs: 5_000,
     onError: (error) => log.error({ err: error }, "the cron function failed"),

@@ -1,4 +1,5 @@
-import type { EventType } from "../../event/catalog/index.ts";
+import { AppError } from "../../error.ts";
+import { type EventType, eventCatalog } from "../../event/catalog/index.ts";
 import type { Dialect, WebhookFilters } from "../../instance/instance.sql.ts";
 import { isGroupJid } from "../../message/recipient.ts";
 import type { WebhookEvent } from "./event.ts";
@@ -79,17 +80,30 @@ function isOwn({ type, data }: WebhookEvent): boolean {
   return type === "message.sent" || (isAboutMessages(type) && "fromMe" in data && data.fromMe === true);
 }
 
-/** Returns the names of all events that have a webhook in one of these dialects. */
-export const selectableNames = (dialects: readonly Dialect[], types: readonly string[]) => [
+/** Returns the names of all events that have a webhook in one of these dialects, and their types. */
+export const selectableNames = (some: readonly Dialect[]) => [
   ...new Set(
-    dialects.flatMap((dialect) =>
-      types.filter((type) => hasWebhook(dialect, type)).flatMap((type) => [eventName(dialect, type), type]),
+    some.flatMap((dialect) =>
+      Object.keys(eventCatalog)
+        .filter((type) => hasWebhook(dialect, type))
+        .flatMap((type) => [eventName(dialect, type), type]),
     ),
   ),
 ];
 
-/** Returns the event types of names in either dialect's spelling, without repeats. */
-export const typesOf = (names: readonly string[]) => [...new Set(names.flatMap(eventTypesOf))];
+/**
+ * Returns the event types of names in either dialect's spelling. Throws `invalid_request` for a name that has no webhook in
+ * any of these dialects.
+ */
+export function selectedTypes(some: readonly Dialect[], names: readonly string[]): string[] {
+  const has = (type: string) => some.some((dialect) => hasWebhook(dialect, type));
+  const unknown = names.filter((name) => !eventTypesOf(name).some(has));
+  if (unknown.length > 0) {
+    const known = selectableNames(some).join(", ");
+    throw new AppError("invalid_request", `events: unknown: ${unknown.join(", ")}. The events are: ${known}`);
+  }
+  return [...new Set(names.flatMap(eventTypesOf).filter(has))];
+}
 
 /** Returns the names of event types in a dialect, or a type itself where the name also stands for missing types. */
 export function namesOf(dialect: Dialect, types: readonly string[]): string[] {

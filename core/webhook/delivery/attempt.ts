@@ -5,7 +5,10 @@ import { defined } from "../../object.ts";
 import type { Signing } from "./endpoint.ts";
 import { signatureHeaders } from "./sign.ts";
 
-/** Time limit for one attempt, connection and response together. Standard Webhooks recommends 15 to 30 s. */
+/**
+ * Time limit for one attempt, connection and response together, unless the endpoint has another. Standard Webhooks
+ * recommends 15 to 30 s.
+ */
 export const attemptTimeoutMs = 15_000;
 /** Time limit for reading the response body. The status decides the result, and the body is only logged. */
 const bodyTimeoutMs = 1_000;

@@ -254,20 +254,22 @@ function giveUpSome(deps: WebhookDeps, endpointId: string): Promise<number> {
 }
 
 /**
- * Resets the breaker of an endpoint after its user has changed it or switched it on again. Its backlog is due at once,
- * and drains in order at the usual rate.
+ * Resets the breakers of endpoints after their user has changed them or switched them on again. Their backlogs are due
+ * at once, and drain in order at the usual rate.
  */
-export async function resetBreaker(
+export async function resetBreakers(
   orm: Pick<Database["orm"], "execute">,
-  endpointId: string,
+  endpointIds: readonly string[],
   now: Date,
 ): Promise<void> {
   const at = now.toISOString();
   await orm.execute(statement`
-    with gone as (delete from endpoint_breakers where endpoint_id = ${endpointId} and state = 'failing')
+    with ids as (
+      select id::uuid as id from jsonb_array_elements_text(${JSON.stringify(endpointIds)}::text::jsonb) as each(id)
+    ), gone as (delete from endpoint_breakers where endpoint_id in (select id from ids) and state = 'failing')
     update endpoint_breakers set state = 'draining', failures = 0, failing_since = ${at}::timestamptz,
       next_at = ${at}::timestamptz, claimed_by = null
-    where endpoint_id = ${endpointId} and state <> 'failing'`);
+    where endpoint_id in (select id from ids) and state <> 'failing'`);
 }
 
 /**

@@ -15,6 +15,11 @@ export interface PaceLimits {
 
 export const defaultLimits: PaceLimits = { slowMs: 2_000, perUser: 32 };
 
+/**
+ * Deliveries to an endpoint with a longer time limit always wait in its backlog, because the webhook function may not have
+ * time for a whole attempt.
+ */
+const patientTimeoutMs = 40_000;
 /** A batch that occupies its worker for longer than this, in milliseconds, makes its endpoint busy. */
 export const busyAfterMs = 500;
 /** The share of the newest response in the moving average. One response of twice `slowMs` makes an endpoint slow. */
@@ -94,8 +99,8 @@ export class Pace {
 const isSlow = ({ limits }: PaceDeps, averageMs: number) => averageMs >= (limits ?? defaultLimits).slowMs;
 
 /**
- * Returns the ids of endpoints whose deliveries must wait in their backlog: endpoints that are slow,
- * and all endpoints of a user that occupies too many workers.
+ * Returns the ids of endpoints whose deliveries must wait in their backlog: endpoints that are slow or
+ * have a long time limit, and all endpoints of a user that occupies too many workers.
  */
 export async function withoutTurn(deps: PaceDeps, endpoints: readonly EndpointSettings[]): Promise<string[]> {
   const { perUser } = deps.limits ?? defaultLimits;
@@ -108,7 +113,11 @@ export async function withoutTurn(deps: PaceDeps, endpoints: readonly EndpointSe
       and t.user_id = any(${users}::uuid[])
     group by t.user_id having count(*) >= ${perUser}`;
   const full = new Set(busy.map((row) => row.user_id));
-  return endpoints.filter(({ userId, averageMs }) => full.has(userId) || isSlow(deps, averageMs)).map(({ id }) => id);
+  return endpoints
+    .filter(
+      ({ userId, averageMs, timeoutMs }) => full.has(userId) || isSlow(deps, averageMs) || timeoutMs > patientTimeoutMs,
+    )
+    .map(({ id }) => id);
 }
 
 /** How long a slow endpoint without new deliveries keeps a retry worker looking for them, in milliseconds. */

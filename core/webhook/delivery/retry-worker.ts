@@ -31,6 +31,8 @@ export interface RetryOptions {
  * How much longer than the run its claims last, in milliseconds, so that no other worker takes the claimed deliveries.
  */
 const claimMarginMs = 30_000;
+/** How long a run looks for new deliveries of slow endpoints. Then a later run does, which may overlap. */
+const lookForMs = 37_000;
 /** How often to look for newly due deliveries while endpoints are being served, in milliseconds. */
 const lookMs = 500;
 
@@ -64,6 +66,7 @@ class Run {
   readonly #budget: Budget;
   /** The end of the run by the injected clock, which may advance faster than real time. */
   readonly #end: number;
+  readonly #lookUntil: number;
   readonly #recorder: Recorder;
   /** The endpoints that are being served, by their ids. */
   readonly #active = new Map<string, { key: EndpointKey; work: Promise<void> }>();
@@ -76,7 +79,9 @@ class Run {
     this.#deps = deps;
     this.#options = { maxDeliveries: 50_000, parallel: 128, perEndpoint: 50, ...options };
     this.#budget = startBudget(options.budgetMs, lease);
-    this.#end = deps.clock.now().getTime() + options.budgetMs;
+    const now = deps.clock.now().getTime();
+    this.#end = now + options.budgetMs;
+    this.#lookUntil = now + lookForMs;
     this.#recorder = new Recorder(deps.db, lease);
   }
 
@@ -146,6 +151,8 @@ class Run {
       const backlog = { endpointId: key.endpointId, lease, claimedUntil: until, limit };
       this.#start(key, async () => {
         const endpoint = this.#usable(endpoints.get(key.endpointId));
+        // Another run has enough time for a whole attempt.
+        if (endpoint && !hasTime(this.#deps, this.#budget, endpoint)) this.#skipped.add(endpoint.id);
         const tried = hasUrl(endpoint)
           ? await serveBacklog(this.#deps, this.#recorder, endpoint, backlog, this.#budget)
           : 0;
@@ -215,7 +222,7 @@ class Run {
       await sleep(Math.max(next.getTime() - now, 1));
       return true;
     }
-    if (now + lookMs > last || !(await hasSlowTraffic(this.#deps))) return false;
+    if (now + lookMs > Math.min(last, this.#lookUntil) || !(await hasSlowTraffic(this.#deps))) return false;
     await sleep(lookMs);
     return true;
   }

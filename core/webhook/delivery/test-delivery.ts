@@ -5,12 +5,13 @@ import type { Egress } from "../../egress/index.ts";
 import { AppError } from "../../error.ts";
 import type { Ids } from "../../id.ts";
 import type { gatewayEvents } from "../body/name.ts";
-import { type Attempt, attempt } from "./attempt.ts";
+import { type Attempt, attempt, attemptTimeoutMs } from "./attempt.ts";
 import { isBroken, loadEndpointsById } from "./endpoint.ts";
 
 /**
  * Sends a test event once to a webhook endpoint of an instance, even if the endpoint is switched off. The test event is signed
- * like any delivery, but is not logged and does not affect the circuit breaker. Throws `webhook_disabled` if the
+ * like any delivery, but is not logged and does not affect the circuit breaker. Waits at most `attemptTimeoutMs`, because
+ * an API request has a time limit. Throws `webhook_disabled` if the
  * instance has no webhook URL. Failures of the receiver are returned.
  */
 export async function sendTestDelivery(
@@ -30,7 +31,13 @@ export async function sendTestDelivery(
     timestamp: at.toISOString(),
     eventId,
   });
-  return attempt(deps.egress, { ...endpoint, url }, { id, body, correlationId }, at, endpoint.timeoutMs);
+  return attempt(
+    deps.egress,
+    { ...endpoint, url },
+    { id, body, correlationId },
+    at,
+    Math.min(endpoint.timeoutMs, attemptTimeoutMs),
+  );
 }
 
 export interface UrlTest {

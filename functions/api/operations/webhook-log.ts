@@ -20,8 +20,10 @@ export const listLogs = async (
   { instanceId, ...page }: PageRequest & log.DeliveryFilter & { instanceId: string | undefined },
 ) => log.listDeliveries(context.deps.db, await instancesOf(context, instanceId), page);
 
-export const getStats = async (context: CallerContext, instanceId: string | undefined) =>
-  readStats(context.deps.db, await idsOf(context, instanceId));
+export const getStats = async (
+  context: CallerContext,
+  { instanceId, endpointId }: { instanceId?: string | undefined; endpointId?: string | undefined },
+) => readStats(context.deps.db, await idsOf(context, instanceId), endpointId);
 
 /** Replays a delivery and returns its new state. */
 export const replayDelivery = async ({ deps, instance }: InstanceContext, deliveryId: string) => {

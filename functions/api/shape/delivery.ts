@@ -1,11 +1,14 @@
 import * as z from "zod";
-import { deliveryStatuses, type LoggedDelivery } from "../../../core/webhook/log/index.ts";
+import type { Attempt } from "../../../core/webhook/delivery/attempt.ts";
+import { deliveryStatuses, type LoggedDelivery, type WebhookStatus } from "../../../core/webhook/log/index.ts";
 import { isoDate } from "./common.ts";
 
 /** A delivery in the webhook logs of both dialects. */
 export const delivery = z.object({
   /** The `webhook-id` header: the same for all attempts and replays. */
   id: z.string(),
+  /** The webhook endpoint. The first endpoint of an instance has the id of the instance. */
+  endpointId: z.string(),
   eventId: z.string(),
   /** The event's sequence number within its instance. */
   sequence: z.int(),
@@ -28,6 +31,7 @@ export const delivery = z.object({
 
 export const toDelivery = (logged: LoggedDelivery): z.input<typeof delivery> => ({
   id: logged.id,
+  endpointId: logged.endpointId,
   eventId: logged.eventId,
   sequence: logged.sequence,
   correlationId: logged.correlationId,
@@ -46,3 +50,55 @@ export const eventFilter = z
   .string()
   .max(64)
   .regex(/^[\w.]+$/, "must be the name of an event");
+
+const counts = z.object({ total: z.int(), succeeded: z.int(), failed: z.int(), pending: z.int() });
+
+/** Statistics of deliveries. */
+export const statsShape = counts.extend({
+  /** Share of finished deliveries that succeeded, 0 to 1; null if no delivery is finished. */
+  successRate: z.number().nullable(),
+  /** Average over all attempts; null without attempts. */
+  averageDurationMs: z.number().nullable(),
+  byEvent: z.record(z.string(), counts),
+});
+
+/** The result of a test delivery. */
+export const testShape = z.object({
+  delivered: z.boolean(),
+  /** HTTP status; null if there was no response. */
+  status: z.int().nullable(),
+  durationMs: z.int(),
+  response: z.string().nullable(),
+  error: z.string().nullable(),
+});
+
+export const toTest = ({ succeeded, status, durationMs, response, error }: Attempt): z.input<typeof testShape> => ({
+  delivered: succeeded,
+  status,
+  durationMs,
+  response,
+  error,
+});
+
+/** The state of an endpoint. */
+export const statusShape = z.object({
+  enabled: z.boolean(),
+  url: z.string().nullable(),
+  state: z.enum(["healthy", "failing", "parked", "draining", "disabled"]),
+  /** Consecutive failures. */
+  failures: z.int(),
+  failingSince: isoDate.nullable(),
+  nextAttemptAt: isoDate.nullable(),
+  /** Unfinished deliveries. */
+  waiting: z.int(),
+  averageResponseMs: z.int().nullable().meta({
+    description:
+      "The average response time in milliseconds; null for a fast endpoint. From WEBHOOK_SLOW_MS, deliveries wait in a backlog",
+  }),
+});
+
+export const toStatus = (status: WebhookStatus): z.input<typeof statusShape> => ({
+  ...status,
+  failingSince: status.failingSince?.toISOString() ?? null,
+  nextAttemptAt: status.nextAttemptAt?.toISOString() ?? null,
+});

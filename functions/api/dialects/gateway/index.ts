@@ -3,7 +3,10 @@ import { toGatewayError } from "../../engine/errors.ts";
 
 const families: Dialect["families"] = {
   "auth/generate-key": async () => (await import("./auth.ts")).authEndpoints,
-  instance: async () => (await import("./instance.ts")).instanceEndpoints,
+  instance: async () => [
+    ...(await import("./instance.ts")).instanceEndpoints,
+    ...(await import("./webhook.ts")).instanceWebhookEndpoints,
+  ],
   groups: async () => (await import("./groups.ts")).groupEndpoints,
   communities: async () => (await import("./communities.ts")).communityEndpoints,
   message: async () => [

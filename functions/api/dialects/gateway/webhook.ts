@@ -6,7 +6,9 @@ import { deliveryStatuses, type LoggedDelivery, maxCleared } from "../../../../c
 import { callerEndpoint } from "../../engine/endpoint.ts";
 import * as webhook from "../../operations/webhook-log.ts";
 import { pageQuery, pageRequest, paginationShape } from "../../shape/common.ts";
-import { eventFilter, delivery as shared, toDelivery as toShared } from "../../shape/delivery.ts";
+import { eventFilter, delivery as shared, statsShape, toDelivery as toShared } from "../../shape/delivery.ts";
+import { endpointFilter } from "../../shape/webhook.ts";
+import { defaultWebhooks, instanceWebhooks, type Style } from "../webhook-endpoints.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 const delivery = shared.extend({ instanceId: z.string() });
@@ -20,7 +22,14 @@ const instanceFilter = z.object({
   instanceId: z.string().min(1).max(128).optional().meta({ description: "Only this instance" }),
 });
 
-const counts = z.object({ total: z.int(), succeeded: z.int(), failed: z.int(), pending: z.int() });
+const style: Style = {
+  shape: envelope,
+  body: (data) => enveloped(data),
+  listShape: envelope,
+  listBody: (data) => enveloped(data),
+  deletedShape: envelope(z.object({ id: z.string() })),
+  deletedBody: (id) => enveloped({ id }, "Webhook endpoint deleted"),
+};
 
 export const webhookEndpoints = [
   callerEndpoint({
@@ -68,6 +77,7 @@ export const webhookEndpoints = [
         event: eventFilter
           .optional()
           .meta({ description: "Event name as in the webhook body, such as message.received" }),
+        endpointId: endpointFilter,
       }),
     response: envelope(z.array(delivery)).extend({ pagination: paginationShape }),
     errors: ["instance_not_found"],
@@ -76,6 +86,7 @@ export const webhookEndpoints = [
       instanceId: query.instanceId,
       status: query.status,
       event: query.event,
+      endpointId: query.endpointId,
     }),
     operation: webhook.listLogs,
     toResponse: ({ deliveries, pagination }) => ({ ...enveloped(deliveries.map(toDelivery)), pagination }),
@@ -85,18 +96,10 @@ export const webhookEndpoints = [
     path: "/api/webhook/stats",
     summary: "Get statistics of the webhook deliveries of your instances",
     access: "read",
-    query: instanceFilter,
-    response: envelope(
-      counts.extend({
-        /** Share of finished deliveries that succeeded, 0 to 1; null if no delivery is finished. */
-        successRate: z.number().nullable(),
-        /** Average over all attempts; null without attempts. */
-        averageDurationMs: z.number().nullable(),
-        byEvent: z.record(z.string(), counts),
-      }),
-    ),
+    query: instanceFilter.extend({ endpointId: endpointFilter }),
+    response: envelope(statsShape),
     errors: ["instance_not_found"],
-    toInput: ({ query }) => query.instanceId,
+    toInput: ({ query }) => query,
     operation: webhook.getStats,
     toResponse: (stats) => enveloped(stats),
   }),
@@ -130,4 +133,7 @@ export const webhookEndpoints = [
     operation: webhook.clearLogs,
     toResponse: (cleared) => enveloped(cleared, "Webhook logs cleared"),
   }),
+  ...defaultWebhooks("/api/webhook/defaults", style),
 ];
+
+export const instanceWebhookEndpoints = instanceWebhooks("/api/instance/{instanceId}/webhooks", style);

@@ -11,6 +11,7 @@ const families: Dialect["families"] = {
     ...(await import("./events.ts")).eventEndpoints,
     ...(await import("./webhooks.ts")).webhookEndpoints,
   ],
+  webhooks: async () => (await import("./webhooks.ts")).defaultWebhookEndpoints,
   whatsapp: async () => [
     ...(await import("./whatsapp.ts")).whatsappEndpoints,
     ...(await import("./contacts.ts")).contactEndpoints,

@@ -6,9 +6,21 @@ import { maxReplayed, replayRange } from "../../../../core/webhook/log/replay.ts
 import { instanceEndpoint } from "../../engine/endpoint.ts";
 import { replayDelivery } from "../../operations/webhook-log.ts";
 import { isoDate, pageQuery, pageRequest, paginationShape } from "../../shape/common.ts";
-import { delivery, eventFilter, toDelivery } from "../../shape/delivery.ts";
+import { delivery, eventFilter, statusShape, testShape, toDelivery, toStatus, toTest } from "../../shape/delivery.ts";
+import { endpointFilter } from "../../shape/webhook.ts";
+import { defaultWebhooks, instanceWebhooks, type Style } from "../webhook-endpoints.ts";
+import { messageShape, successMessage } from "./success.ts";
 
 const instantInput = z.iso.datetime({ offset: true }).transform((text) => new Date(text));
+
+const style: Style = {
+  shape: (data) => data,
+  body: (data) => data,
+  listShape: (webhooks) => z.object({ webhooks }),
+  listBody: (webhooks) => ({ webhooks }),
+  deletedShape: messageShape,
+  deletedBody: (id) => successMessage(`Webhook endpoint ${id} deleted`),
+};
 
 export const webhookEndpoints = [
   instanceEndpoint({
@@ -21,9 +33,15 @@ export const webhookEndpoints = [
       event: eventFilter
         .optional()
         .meta({ description: "Event name as in the webhook body, such as message_received" }),
+      endpointId: endpointFilter,
     }),
     response: z.object({ deliveries: z.array(delivery), pagination: paginationShape }),
-    toInput: ({ query }) => ({ ...pageRequest(query, 50), status: query.status, event: query.event }),
+    toInput: ({ query }) => ({
+      ...pageRequest(query, 50),
+      status: query.status,
+      event: query.event,
+      endpointId: query.endpointId,
+    }),
     operation: ({ deps, instance }, page) => log.listDeliveries(deps.db, [instance], page),
     toResponse: ({ deliveries, pagination }) => ({ deliveries: deliveries.map(toDelivery), pagination }),
   }),
@@ -80,6 +98,7 @@ export const webhookEndpoints = [
         to: instantInput,
         status: z.enum(["failed", "all"]).default("failed"),
         events: z.array(eventFilter).min(1).max(20).optional(),
+        endpointId: endpointFilter,
       })
       .refine(({ from, to }) => from < to, "from must be before to"),
     response: z.object({
@@ -95,56 +114,29 @@ export const webhookEndpoints = [
   instanceEndpoint({
     method: "post",
     path: "/api/instances/{instanceId}/webhooks/test",
-    summary: "Send a test delivery to the webhook and return the response",
+    summary: "Send a test delivery to the first webhook endpoint and return the response",
     access: "write",
-    response: z.object({
-      delivered: z.boolean(),
-      /** HTTP status; null if there was no response. */
-      status: z.int().nullable(),
-      durationMs: z.int(),
-      response: z.string().nullable(),
-      error: z.string().nullable(),
-    }),
+    response: testShape,
     errors: ["webhook_disabled"],
     secrets: true,
     toInput: () => undefined,
     operation: ({ deps, instance: { id, webhookUrl: url }, requestId }) =>
       sendTestDelivery(deps, { instanceId: id, endpointId: id, url }, requestId),
-    toResponse: ({ succeeded, status, durationMs, response, error }) => ({
-      delivered: succeeded,
-      status,
-      durationMs,
-      response,
-      error,
-    }),
+    toResponse: toTest,
   }),
   instanceEndpoint({
     method: "get",
     path: "/api/instances/{instanceId}/webhooks/status",
-    summary: "Get the state of the webhook",
+    summary: "Get the state of the first webhook endpoint",
     access: "read",
-    response: z.object({
-      enabled: z.boolean(),
-      url: z.string().nullable(),
-      state: z.enum(["healthy", "failing", "parked", "draining", "disabled"]),
-      /** Consecutive failures. */
-      failures: z.int(),
-      failingSince: isoDate.nullable(),
-      nextAttemptAt: isoDate.nullable(),
-      /** Unfinished deliveries. */
-      waiting: z.int(),
-      averageResponseMs: z.int().nullable().meta({
-        description:
-          "The average response time in milliseconds; null for a fast endpoint. From WEBHOOK_SLOW_MS, deliveries wait in a backlog",
-      }),
-    }),
+    response: statusShape,
     toInput: () => undefined,
     operation: ({ deps, instance: { id, webhookUrl: url, webhookEnabled: enabled } }) =>
       log.readStatus(deps.db, { instanceId: id, endpointId: id, url, enabled }),
-    toResponse: (status) => ({
-      ...status,
-      failingSince: status.failingSince?.toISOString() ?? null,
-      nextAttemptAt: status.nextAttemptAt?.toISOString() ?? null,
-    }),
+    toResponse: toStatus,
   }),
+  // After the endpoints above, whose paths `{endpointId}` also matches.
+  ...instanceWebhooks("/api/instances/{instanceId}/webhooks", style),
 ];
+
+export const defaultWebhookEndpoints = defaultWebhooks("/api/webhooks", style);

@@ -1,4 +1,5 @@
 import { testIn } from "../case.ts";
+import { webhookCases } from "../webhooks.ts";
 import { type GatewayCases, type GatewayFixture, holds } from "./case.ts";
 
 const link = testIn("integration/session/link.test.ts");
@@ -10,6 +11,10 @@ const scanned = link(
 );
 const fresh = ({ gate }: GatewayFixture) => gate.createInstance("gateway");
 const url = "https://example.com/hook";
+
+/** Turns cases of endpoints that the document does not describe into cases of this dialect. */
+const withExtra = (cases: ReturnType<typeof webhookCases<GatewayFixture>>): GatewayCases =>
+  Object.fromEntries(Object.entries(cases).map(([name, { happy, ...one }]) => [name, { ...one, with: happy }]));
 
 export const instanceCases: GatewayCases = {
   "POST /api/auth/generate-key": {
@@ -67,6 +72,8 @@ export const instanceCases: GatewayCases = {
     testedBy: link("a pairing code that the owner enters on the phone links the instance"),
     invalid: [{ body: {} }, { body: { phoneNumber: "12" } }],
   },
+  ...withExtra(webhookCases("/api/instance/{instanceId}/webhooks", { data: "data.", ofInstance: true })),
+  ...withExtra(webhookCases("/api/webhook/defaults", { data: "data.", ofInstance: false })),
   "POST /api/webhook/test": {
     answers: { data: { success: true, status: 200 } },
     effect: ({ gate }) => gate.receiver.waitFor(({ body }) => body.data.test === true),

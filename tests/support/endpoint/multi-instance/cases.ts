@@ -1,6 +1,7 @@
 import { expect } from "vitest";
 import type { Phone } from "../../../../simulator/index.ts";
 import type { Case, EndpointFixture, Request } from "../case.ts";
+import { webhookCases } from "../webhooks.ts";
 
 /** What the cases of the Multi-Instance API need. */
 export interface MultiInstanceFixture extends EndpointFixture {
@@ -45,6 +46,10 @@ export function formOf(fields: Record<string, string | Blob>): FormData {
   }
   return form;
 }
+
+/** Returns cases without their tests, which `multiInstanceEffectTests` names. */
+const withoutTests = (cases: ReturnType<typeof webhookCases>): Record<string, Case<MultiInstanceFixture>> =>
+  Object.fromEntries(Object.entries(cases).map(([name, { testedBy: _testedBy, ...one }]) => [name, one]));
 
 /** One case for each endpoint of the dialect. A test fails if a case is missing. */
 export const cases: Record<string, Case<MultiInstanceFixture>> = {
@@ -276,6 +281,8 @@ export const cases: Record<string, Case<MultiInstanceFixture>> = {
     absent: {},
     unconnected: 404,
   },
+  ...withoutTests(webhookCases("/api/instances/{instanceId}/webhooks", { data: "", ofInstance: true })),
+  ...withoutTests(webhookCases("/api/webhooks", { data: "", ofInstance: false })),
   "GET /api/instances/{instanceId}/webhooks/deliveries": {
     happy: () => ({ query: "limit=2&status=succeeded&event=message_received" }),
     answers: { deliveries: expect.arrayContaining([expect.objectContaining({ event: "message_received" })]) },

@@ -1,5 +1,6 @@
 import { type TestReference, testIn } from "../case.ts";
 import type { Feature } from "../simulator-features.ts";
+import { webhookCases } from "../webhooks.ts";
 
 const scanned = "a scanned QR code links the instance, and neither the code nor the restart after linking is visible";
 const loggedOut = "a logout unlinks the device, deletes the credentials, and can be repeated";
@@ -17,6 +18,9 @@ const logged = "the delivery log is listed newest first with filters, and shows 
 const stats = testIn("api/instance/stats.test.ts");
 const instances = testIn("api/instance/instances.test.ts");
 const history = testIn("api/message/history.test.ts");
+
+const testsOf = (cases: ReturnType<typeof webhookCases>) =>
+  Object.fromEntries(Object.entries(cases).map(([name, { testedBy }]) => [name, { testedBy }]));
 
 /** For each endpoint of the Multi-Instance API, the test of its effect and the part of the simulated WhatsApp that it needs. */
 export const multiInstanceEffectTests: Record<string, { simulator?: Feature; testedBy: TestReference }> = {
@@ -182,6 +186,8 @@ export const multiInstanceEffectTests: Record<string, { simulator?: Feature; tes
     simulator: "messages",
     testedBy: bulk("a canceled bulk sends nothing more and reports what was sent"),
   },
+  ...testsOf(webhookCases("/api/instances/{instanceId}/webhooks", { data: "", ofInstance: true })),
+  ...testsOf(webhookCases("/api/webhooks", { data: "", ofInstance: false })),
   "GET /api/instances/{instanceId}/webhooks/deliveries": { testedBy: hooks(logged) },
   "GET /api/instances/{instanceId}/webhooks/deliveries/{deliveryId}": { testedBy: hooks(logged) },
   "POST /api/instances/{instanceId}/webhooks/deliveries/{deliveryId}/replay": {
