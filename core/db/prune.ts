@@ -91,6 +91,14 @@ const retentions: readonly Retention[] = [
       select ctid from unreadable_messages where created_at < ${before}::timestamptz order by created_at limit ${limit}`,
   },
   {
+    // A message that is older than what WhatsApp keeps for a device does not arrive any more.
+    table: "waiting_notes",
+    ms: 30 * days,
+    key: "ctid",
+    expired: (sql, before, limit) => sql`
+      select ctid from waiting_notes where created_at < ${before}::timestamptz order by created_at limit ${limit}`,
+  },
+  {
     // A device that could not decrypt a message requests it again within 30 days, because WhatsApp drops undelivered
     // messages after that time. Two days cover the precision of `used_at`.
     table: "recipient_lists",

@@ -1,5 +1,5 @@
-import { boolean, pgTable, primaryKey, text, uuid } from "drizzle-orm/pg-core";
-import { instant } from "../db/columns.ts";
+import { boolean, index, jsonb, pgTable, primaryKey, text, uuid } from "drizzle-orm/pg-core";
+import { bytea, instant } from "../db/columns.ts";
 import { instances } from "../instance/instance.sql.ts";
 
 /** The message that a row is about. The history may lack this message. */
@@ -47,4 +47,40 @@ export const messageMarks = pgTable(
     until: instant("until"),
   },
   (table) => [primaryKey({ columns: [table.instanceId, table.chatId, table.waId, table.kind] })],
+);
+
+/** The envelope of a message: everything that its content does not contain. */
+export interface NoteEnvelope {
+  /** WhatsApp's key of the message, as Baileys reads it from the stanza. */
+  key: Record<string, string | boolean | null | undefined>;
+  pushName: string | null;
+  /** Unix seconds. */
+  seconds: number;
+}
+
+/**
+ * Messages about a message that the history lacks: edits, deletions, and sealed messages whose key is in that message.
+ * They take effect when that message arrives.
+ */
+export const waitingNotes = pgTable(
+  "waiting_notes",
+  {
+    instanceId: uuid("instance_id")
+      .notNull()
+      .references(() => instances.id, { onDelete: "cascade" }),
+    /** WhatsApp's id of the message that is awaited. */
+    targetId: text("target_id").notNull(),
+    /** WhatsApp's id of the waiting message, and the JID of its sender (empty for the account itself). */
+    noteId: text("note_id").notNull(),
+    senderId: text("sender_id").notNull(),
+    envelope: jsonb().$type<NoteEnvelope>().notNull(),
+    /** The encoded `proto.Message`. */
+    payload: bytea().notNull(),
+    createdAt: instant("created_at").notNull().defaultNow(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.instanceId, table.targetId, table.noteId, table.senderId] }),
+    index("waiting_notes_newest").on(table.instanceId, table.createdAt),
+    index("waiting_notes_created").on(table.createdAt),
+  ],
 );

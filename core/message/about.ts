@@ -48,3 +48,35 @@ const selectMark = (sql: Database["sql"], kind: "pin" | "keep") => sql`
       and kind = ${kind} and active and (until is null or until > now()))`;
 
 const milliseconds = (sql: Database["sql"], column: string) => sql`(extract(epoch from ${sql(column)}) * 1000)::int8`;
+
+/** A message that another message is about. */
+export interface TargetMessage {
+  waId: string;
+  chatId: string;
+  fromMe: boolean;
+  senderId: string;
+  senderLid: string | null;
+  type: string;
+  /** Its text, question or name. */
+  body: string;
+  /** The encoded protobuf. It has the secret that encrypts what people do to the message. */
+  payload: Uint8Array | null;
+}
+
+/**
+ * Returns the messages with this id in one of these chats, which are JIDs that may all stand for the same chat. The
+ * sender chooses the id. The account's own message is first, then the oldest, so that a later message can't capture
+ * what is about another one.
+ */
+export async function findTargets(
+  { sql }: Pick<Database, "sql">,
+  instanceId: string,
+  waId: string,
+  chatIds: readonly string[],
+): Promise<TargetMessage[]> {
+  return await sql<TargetMessage[]>`
+    select wa_id as "waId", chat_id as "chatId", from_me as "fromMe", sender_id as "senderId", sender_lid as "senderLid",
+      type, body, payload
+    from messages where instance_id = ${instanceId} and wa_id = ${waId} and chat_id = any(${chatIds}::text[])
+    order by from_me desc, sent_at, id limit 10`;
+}

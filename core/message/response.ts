@@ -5,38 +5,6 @@ import { spellingsOf } from "./forward.ts";
 import { messageId as anyMessageId } from "./id.ts";
 import { type ResponseAnswer, responseAnswers } from "./response.sql.ts";
 
-/** The properties of a poll or calendar event that a response needs. */
-export interface Survey {
-  chatId: string;
-  fromMe: boolean;
-  senderId: string;
-  senderLid: string | null;
-  /** The question of the poll, or the name of the event. */
-  body: string;
-  /** The encoded protobuf, with the secret that responses are encrypted with. */
-  payload: Buffer;
-}
-
-/**
- * Returns the poll or calendar event with this id in one of these chats, which are JIDs that may all stand for the same
- * chat. The sender chooses the id. Of several messages with the id, returns the account's own message, otherwise the
- * first one, so that a later message cannot capture the responses.
- */
-export async function findSurvey(
-  db: Database,
-  instanceId: string,
-  waId: string,
-  chatIds: readonly string[],
-): Promise<Survey | undefined> {
-  const [row] = await db.sql<Survey[]>`
-    select chat_id as "chatId", from_me as "fromMe", sender_id as "senderId", sender_lid as "senderLid", body, payload
-    from messages
-    where instance_id = ${instanceId} and wa_id = ${waId} and chat_id = any(${chatIds}::text[])
-      and type in ('poll', 'event') and payload is not null and deleted_at is null
-    order by from_me desc, sent_at, id limit 1`;
-  return row;
-}
-
 export interface Respondent {
   /** JID, by phone number if it is known. Null for the account itself. */
   senderId: string | null;

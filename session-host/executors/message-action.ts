@@ -8,7 +8,8 @@ import { isChannelJid, isGroupJid } from "../../core/message/recipient.ts";
 import { readAudience, statusChat } from "../../core/message/status.ts";
 import { defined } from "../../core/object.ts";
 import { editAttribute } from "../baileys/edit-attribute.ts";
-import type { AboutMessage, Revision } from "../ledger/change.ts";
+import { editOf } from "../inbound/message/edit.ts";
+import type { AboutMessage, EditedMessage, Revision } from "../ledger/change.ts";
 import { reactToPost } from "./channel.ts";
 import { resolveRecipient } from "./message.ts";
 import { contentOf, spellingsOf, withText } from "./message-extras.ts";
@@ -57,13 +58,14 @@ export async function edit(
     );
   }
   const editedMessage = await withNewText(context, row, input.text);
+  const edited = editOf(editedMessage);
   if (isChannelPost) {
-    const change = { revisions: [revision(context, row, { kind: "edit", body: input.text })] };
+    const change = { revisions: [revision(context, row, { kind: "edit", edited })] };
     return new ExecutorResult({}, change, revisedPost(row, editedMessage, editAttribute.postEdit));
   }
   return new ExecutorResult(
     {},
-    { revisions: [revision(context, row, { kind: "edit", body: input.text })] },
+    { revisions: [revision(context, row, { kind: "edit", edited })] },
     {
       waId: derivedMessageId(context.commandId),
       jid: row.chatId,
@@ -203,7 +205,7 @@ async function assertAdmin({ sock }: MutationContext, chatId: string): Promise<v
 function revision(
   context: MutationContext,
   row: FoundMessage,
-  change: { kind: "delete" } | { kind: "edit"; body: string },
+  change: { kind: "delete" } | { kind: "edit"; edited: EditedMessage },
 ): Revision {
   const author = row.fromMe ? ("me" as const) : [row.senderId];
   return { ...change, ...by(context), waId: row.waId, chatIds: [row.chatId], author, at: new Date() };

@@ -12,7 +12,7 @@ import { boundMessage, boundStanza } from "./bounds.ts";
 import { detailsOf, factOf, factsIn, textOf } from "./channel-details.ts";
 import { unwrap } from "./content/unwrap.ts";
 import type { Me } from "./message/address.ts";
-import { bodyOf } from "./message/content.ts";
+import { editOf } from "./message/edit.ts";
 import { toRow } from "./message/journal.ts";
 
 export interface ChannelSourceDeps {
@@ -99,7 +99,7 @@ export class ChannelSource {
     const { message, encoded } = decoded;
     const cuts = boundMessage(message);
     if (edit === editAttribute.postEdit)
-      return { revisions: [{ ...revision, kind: "edit", body: bodyOf(message), truncated: cuts.truncated }] };
+      return { revisions: [{ ...revision, kind: "edit", edited: editOf(message), truncated: cuts.truncated }] };
     const key = { remoteJid: from, id, fromMe };
     const origin = { instanceId, me, key, pushName: null, seconds };
     const row = await toRow(origin, { message, opened: unwrap(message, encoded), encoded, ...cuts }, async () => null);

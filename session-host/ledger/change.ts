@@ -6,7 +6,7 @@ import type { Person } from "../../core/event/catalog/group.ts";
 import type { EventData, NewEvent } from "../../core/event/catalog/index.ts";
 import type { InstanceStatus } from "../../core/instance/instance.sql.ts";
 import type { LabelFact } from "../../core/label/fact.ts";
-import type { MarkKind } from "../../core/message/about.sql.ts";
+import type { MarkKind, NoteEnvelope } from "../../core/message/about.sql.ts";
 import type { Content } from "../../core/message/content/index.ts";
 import type { MessageContext } from "../../core/message/context.ts";
 import type { MessageMedia, MessageStatus } from "../../core/message/message.sql.ts";
@@ -100,8 +100,16 @@ export interface MessageFields {
   media?: MessageMedia;
 }
 
+/** A message after an edit. An edited text or caption leaves the rest of the message. */
+export interface EditedMessage {
+  body: string;
+  content: Content | null;
+  /** For a poll or calendar event, which is replaced: its details, and the encoded `proto.Message` with its secret. */
+  survey: { context: Pick<MessageContext, "poll" | "event">; payload: Buffer } | null;
+}
+
 /** An edit or a deletion of a message. Applies only to a message that `author` wrote in one of these chats. */
-export type Revision = ({ kind: "delete" } | { kind: "edit"; body: string }) & {
+export type Revision = ({ kind: "delete" } | { kind: "edit"; edited: EditedMessage }) & {
   waId: string;
   /** All JIDs of the chat. */
   chatIds: readonly string[];
@@ -114,7 +122,7 @@ export type Revision = ({ kind: "delete" } | { kind: "edit"; body: string }) & {
   /** Whether that person is the account. */
   fromMe: boolean;
   at: Date;
-  /** Whether the new text was too long, so that `body` is only its beginning. */
+  /** Whether the new text was too long, so that only its beginning is stored. */
   truncated?: boolean;
 };
 
@@ -151,6 +159,15 @@ export type NewMark = AboutMessage & {
   /** For a pin: how long the message stays pinned, in seconds. */
   duration: number | null;
 };
+
+/** A message about a message that the history lacks. The fields are the columns of `waiting_notes`. */
+export interface WaitingNote {
+  targetId: string;
+  noteId: string;
+  senderId: string;
+  envelope: NoteEnvelope;
+  payload: Buffer;
+}
 
 /**
  * A person's answer to a poll or a calendar event. The event is appended if the answer is newer than the person's last
@@ -252,6 +269,10 @@ export interface Change {
   revisions?: Revision[];
   reactions?: NewReaction[];
   marks?: NewMark[];
+  /** Notes about messages that the history lacks. */
+  waiting?: WaitingNote[];
+  /** Notes that no longer wait, because their message has arrived. */
+  arrived?: Pick<WaitingNote, "targetId" | "noteId" | "senderId">[];
   responses?: NewResponse[];
   timers?: ChatTimer[];
   /** Row ids of received messages that are now read. */

@@ -25,7 +25,14 @@ const targetOf = ({ sql }: Batch, instanceId: string, { waId, chatIds }: AboutMe
 /** Returns the fields that all events about another message share. */
 function fieldsOf({ waId, by, byLid, pushName, fromMe, at, author }: AboutMessage, target: Target) {
   const person = { by, byLid, pushName, fromMe, timestamp: Math.floor(at.getTime() / 1000) };
-  return { messageId: waId, chatId: target.chat_id, ...person, author: target.author ?? author, known: target.known };
+  return {
+    messageId: waId,
+    chatId: target.chat_id,
+    ...person,
+    author: target.author ?? author,
+    known: target.known,
+    readable: true,
+  };
 }
 
 /** Writes reactions. Ignores a reaction unless it is newer than the person's last reaction to the message. */

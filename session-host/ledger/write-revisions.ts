@@ -1,8 +1,8 @@
 import type postgres from "postgres";
-import { storableText } from "../../core/db/index.ts";
+import { storableJson, storableText } from "../../core/db/index.ts";
 import type { NewEvent } from "../../core/event/catalog/index.ts";
 import { authorOf } from "./author.ts";
-import type { MessageAuthor, Revision } from "./change.ts";
+import type { EditedMessage, MessageAuthor, Revision } from "./change.ts";
 import { type Batch, type RecordedChange, type Writer, writeEach } from "./writer.ts";
 
 /**
@@ -23,15 +23,11 @@ export const revisions = {
 async function revise({ sql }: Batch, instanceId: string, revision: Revision): Promise<NewEvent | undefined> {
   const { waId, chatIds, author, by, byLid, pushName, fromMe } = revision;
   const at = revision.at.toISOString();
-  const body = revision.kind === "edit" ? storableText(revision.body) : "";
-  const set =
-    revision.kind === "edit"
-      ? sql`body = ${body}, content = ${editedContent(sql, body)}, edited_at = ${at}::timestamptz`
-      : sql`deleted_at = ${at}::timestamptz`;
+  const set = revision.kind === "edit" ? setEdited(sql, revision.edited, at) : sql`deleted_at = ${at}::timestamptz`;
   const newer =
     revision.kind === "edit"
       ? sql`and (edited_at is null or edited_at < ${at}::timestamptz
-          or (edited_at = ${at}::timestamptz and body <> ${body}))`
+          or (edited_at = ${at}::timestamptz and body <> ${storableText(revision.edited.body)}))`
       : sql``;
   const byAuthor =
     author === "me"
@@ -45,10 +41,21 @@ async function revise({ sql }: Batch, instanceId: string, revision: Revision): P
   if (!row) return undefined;
   const timestamp = Math.floor(revision.at.getTime() / 1000);
   const common = { messageId: waId, chatId: row.chat_id, by, byLid, pushName, fromMe, timestamp };
-  const data = { ...common, author: row.author, known: true };
-  return revision.kind === "edit"
-    ? { type: "message.edited", data: { ...data, body, ...(revision.truncated ? { truncated: true } : {}) } }
-    : { type: "message.deleted", data };
+  const data = { ...common, author: row.author, known: true, readable: true };
+  if (revision.kind === "delete") return { type: "message.deleted", data };
+  const { body, content } = revision.edited;
+  return {
+    type: "message.edited",
+    data: { ...data, body, content, ...(revision.truncated ? { truncated: true } : {}) },
+  };
+}
+
+/** The new columns of an edited message. */
+function setEdited(sql: Batch["sql"], { body, content, survey }: EditedMessage, at: string) {
+  const text = storableText(body);
+  if (!survey) return sql`body = ${text}, content = ${editedContent(sql, text)}, edited_at = ${at}::timestamptz`;
+  return sql`body = ${text}, content = ${content && storableJson(content)}::text::jsonb, payload = ${survey.payload},
+    context = coalesce(context, '{}') || ${storableJson(survey.context)}::text::jsonb, edited_at = ${at}::timestamptz`;
 }
 
 /** Like `withEditedText` of `core/message/content`. */

@@ -14,6 +14,7 @@ import { responses } from "./write-responses.ts";
 import { revisions } from "./write-revisions.ts";
 import { timers } from "./write-timers.ts";
 import { phoneRequests, readable, unreadable } from "./write-unreadable.ts";
+import { arrived, waiting } from "./write-waiting.ts";
 import type { RecordedChange, Writer } from "./writer.ts";
 
 /** The fields of a change that have a writer. `correlationId` is stored with the events, `stanza` not at all. */
@@ -41,6 +42,8 @@ const writerOf = {
   revisions,
   reactions,
   marks,
+  waiting,
+  arrived,
   responses,
   timers,
   prepared,

@@ -12,7 +12,6 @@ import type { ClientVersion } from "../../core/config.ts";
 import type { Vault } from "../../core/crypto/index.ts";
 import type { Database } from "../../core/db/index.ts";
 import type { Logger } from "../../core/log.ts";
-import { findSurvey } from "../../core/message/response.ts";
 import { noteWork } from "../../core/work.ts";
 import { type JidResolver, knownJids, lidsOf, phonesOf } from "../baileys/jids.ts";
 import { KeyStore } from "../baileys/key-store.ts";
@@ -31,9 +30,9 @@ import { journalGroup } from "../inbound/group-events.ts";
 import { LabelBook } from "../inbound/labels.ts";
 import type { Me } from "../inbound/message/address.ts";
 import { journalMessage } from "../inbound/message/journal.ts";
+import { WaitingNotes } from "../inbound/message/waiting.ts";
 import { PresenceBook } from "../inbound/presences.ts";
 import { EarlyReceipts, journalReceipt } from "../inbound/receipts.ts";
-import { Responses } from "../inbound/response/responses.ts";
 import type { StoredUnreadable } from "../inbound/unreadable/answer.ts";
 import { journalError, journalUnavailable } from "../inbound/unreadable/journal.ts";
 import type { Change } from "../ledger/change.ts";
@@ -224,8 +223,9 @@ export class Connection implements OpenConnection, MediaConnection {
     const { db, vault, log } = this.#deps;
     const instanceId = this.#instanceId;
     const admins = new GroupAdmins((group) => this.sock.groupMetadata(group), log);
-    const findInHistory = (waId: string, chatIds: readonly string[]) => this.#findSurvey(waId, chatIds);
-    const responses = new Responses({ me: this.#me, findSurvey: findInHistory, log: log.child({ instanceId }) });
+    // An empty change is durable after all earlier ones.
+    const settled = () => this.#recorder.record({});
+    const waiting = new WaitingNotes({ db, instanceId, settled, fail: this.#recorder.fail });
     const knownLids = (phones: readonly string[]) => lidsOf(store.keys, phones);
     const find = (waId: string) => this.#findUnreadable(waId);
     return new JournalingSignal({
@@ -236,7 +236,13 @@ export class Connection implements OpenConnection, MediaConnection {
       fail: this.#recorder.fail,
       log,
       journal: async (stanza, plaintext, repository) => {
-        const known = { isAdmin: admins.has, lidsOf: knownLids, responses, findUnreadable: find };
+        const known = {
+          isAdmin: admins.has,
+          lidsOf: knownLids,
+          waiting,
+          findUnreadable: find,
+          log: log.child({ instanceId }),
+        };
         const context = { instanceId, me: this.#me(), timers: this.disappearing, ...known };
         const change = await journalMessage(context, stanza, plaintext, repository);
         return this.contacts.join(this.#earlyReceipts.join(change), stanza);
@@ -328,22 +334,6 @@ export class Connection implements OpenConnection, MediaConnection {
   async #findUnreadable(waId: string): Promise<StoredUnreadable[]> {
     try {
       return await findUnreadable(this.#deps.db, this.#instanceId, waId);
-    } catch (error) {
-      this.#recorder.fail(error);
-      throw error;
-    }
-  }
-
-  /** Returns a poll or calendar event from the history. Ends the connection if the database can't be read. */
-  async #findSurvey(waId: string, chatIds: readonly string[]) {
-    const { db } = this.#deps;
-    try {
-      const found = await findSurvey(db, this.#instanceId, waId, chatIds);
-      if (found) return found;
-      // The poll or calendar event may have just arrived and still wait for its commit. An empty change resolves after
-      // that commit.
-      await this.#recorder.record({});
-      return await findSurvey(db, this.#instanceId, waId, chatIds);
     } catch (error) {
       this.#recorder.fail(error);
       throw error;

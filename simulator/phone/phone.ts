@@ -11,7 +11,7 @@ import { EDIT, REVOKE, readContent } from "../wire/content.ts";
 import { STATUS_JID, toJid } from "../wire/jid.ts";
 import { type MediaKind, type MediaReference, openMedia, sealMedia } from "../wire/media.ts";
 import type { BinaryNode } from "../wire/node.ts";
-import { PhoneAbout } from "./about.ts";
+import { newSecret, PhoneAbout } from "./about.ts";
 import { type AppStateKey, newAppStateKey, PhoneAppState } from "./app-state.ts";
 import { type BaseOptions, PhoneBase } from "./base.ts";
 import { PhoneChannels } from "./channels.ts";
@@ -195,12 +195,13 @@ export class Phone extends PhoneBase {
    */
   sendText(to: string, text: string, options: TextOptions = {}): Promise<SentMessage> {
     const { quote, mentions, ...rest } = options;
-    if (!quote && !mentions) return this.sender.send(to, { conversation: text }, rest);
+    const messageContextInfo = { messageSecret: newSecret() };
+    if (!quote && !mentions) return this.sender.send(to, { conversation: text, messageContextInfo }, rest);
     const contextInfo = {
       ...(quote && { stanzaId: quote.id, participant: quote.from, quotedMessage: quote.message }),
       ...(mentions && { mentionedJid: mentions }),
     };
-    return this.sender.send(to, { extendedTextMessage: { text, contextInfo } }, rest);
+    return this.sender.send(to, { extendedTextMessage: { text, contextInfo }, messageContextInfo }, rest);
   }
 
   /** Sets the timer for disappearing messages of a chat with one person. 0 seconds turns it off. */
@@ -236,7 +237,11 @@ export class Phone extends PhoneBase {
       ...(seconds !== undefined && { seconds }),
     };
     const field = kind === "ptv" ? "ptvMessage" : `${kind}Message`;
-    return this.sender.send(to, { [field]: media }, { type: "media", ...rest });
+    return this.sender.send(
+      to,
+      { [field]: media, messageContextInfo: { messageSecret: newSecret() } },
+      { type: "media", ...rest },
+    );
   }
 
   /**

@@ -15,6 +15,11 @@ export type EventAnswer = (typeof ANSWERS)[number];
 export type Survey = Target;
 /** The kind of answer, which is the last part of the HKDF info. */
 export type ResponseKind = "Poll Vote" | "Event Response";
+/**
+ * Everything that is sealed with the secret of a message: answers, and the rest, which has no additional authenticated
+ * data. Source: whatsmeow, msgsecret.go, `MsgSecretType` and `generateMsgSecretKey`.
+ */
+export type SealedKind = ResponseKind | "Message Edit" | "Event Edit" | "Poll Edit" | "Enc Reaction" | "Enc Comment";
 
 const SERVERS = [PN_SERVER, LID_SERVER];
 const SERVER_PAIRS = SERVERS.flatMap((creator) => SERVERS.map((responder) => ({ creator, responder })));
@@ -31,13 +36,14 @@ export function creatorOf({ world, account }: PhoneBase, survey: Survey): Accoun
 export function responseKey(
   survey: Survey,
   { creator, responder }: { creator: string; responder: string },
-  kind: ResponseKind,
+  kind: SealedKind,
 ): { key: Buffer; aad: Buffer } {
   const secret = secretOf(survey);
   const { id } = survey;
   if (!secret) throw new Error(`the message ${id} has no secret`);
   const key = hkdf(secret, 32, { info: `${id}${creator}${responder}${kind}` });
-  return { key, aad: Buffer.from(`${id}\0${responder}`) };
+  const isAnswer = kind === "Poll Vote" || kind === "Event Response";
+  return { key, aad: Buffer.from(isAnswer ? `${id}\0${responder}` : "") };
 }
 
 function secretOf({ message }: Survey): Uint8Array | undefined {
@@ -80,11 +86,26 @@ function selectedOptions(survey: Survey, plaintext: Buffer): string[] {
   );
 }
 
+/**
+ * Decrypts what an account has sealed with the secret of a message. Returns undefined if it does not decrypt.
+ */
+export function openSealed(
+  phone: PhoneBase,
+  target: Target,
+  { from, kind, encPayload, encIv }: SealedPart & { from: string; kind: SealedKind },
+): Buffer | undefined {
+  const responder = phone.world.accountOf(from);
+  if (!encPayload || !encIv || !responder || !secretOf(target)) return undefined;
+  return decrypt(target, { creator: creatorOf(phone, target), responder }, kind, encPayload, encIv);
+}
+
+export type SealedPart = { encPayload?: Uint8Array | null; encIv?: Uint8Array | null };
+
 /** Tries each combination of JIDs, because the key depends on whether the sender used phone numbers or LIDs. */
 function decrypt(
   survey: Survey,
   { creator, responder }: { creator: Account; responder: Account },
-  kind: ResponseKind,
+  kind: SealedKind,
   payload: Uint8Array,
   iv: Uint8Array,
 ): Buffer | undefined {

@@ -173,7 +173,9 @@ export function readContent(wrapped: proto.IMessage): Content {
   const text = message.conversation || extended?.text || media?.caption || reaction?.text || undefined;
   const shared = { ...readContext(message), poll: readPoll(message), event: readEvent(message) };
   const votedPoll = message.pollUpdateMessage?.pollCreationMessageKey?.id;
-  const marked = message.pinInChatMessage?.key?.id ?? message.keepInChatMessage?.key?.id;
+  const sealed = message.secretEncryptedMessage ?? message.encReactionMessage ?? message.encCommentMessage;
+  const marked =
+    sealed?.targetMessageKey?.id ?? message.pinInChatMessage?.key?.id ?? message.keepInChatMessage?.key?.id;
   const target =
     reaction?.key?.id ?? marked ?? votedPoll ?? message.encEventResponseMessage?.eventCreationMessageKey?.id;
   if (protocol) {

@@ -34,7 +34,7 @@ async function openLedger(over: Database = database.db): Promise<Ledger> {
   return new Ledger({ ...deps, onEvents: none, onReplies: none });
 }
 
-const nobody = { byLid: null, pushName: null, author: null, known: true };
+const nobody = { byLid: null, pushName: null, author: null, known: true, readable: true };
 
 function message(waId: string): NewMessage {
   return {

@@ -157,6 +157,7 @@ test("every event has the name of its dialect, or no body if the dialect lacks t
     reacted: "message_reaction",
     pinned: "message_pinned",
     kept: "message_kept",
+    responded: "message_response",
     voted: "poll_voted",
     votedByUs: "poll_voted",
     answered: "event_answered",
@@ -195,6 +196,7 @@ test("every event has the name of its dialect, or no body if the dialect lacks t
     reacted: "message.reaction",
     pinned: "message.pinned",
     kept: "message.kept",
+    responded: "message.response",
     voted: "poll.voted",
     votedByUs: "poll.voted",
     answered: "event.answered",
@@ -251,6 +253,7 @@ test("each notification setting disables exactly its own events", () => {
     "deleted",
     "reacted",
     "pinned",
+    "responded",
     "voted",
     "answered",
   ]);

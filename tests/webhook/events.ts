@@ -93,6 +93,7 @@ export const events = {
   reacted: event("message.reaction", { ...answer, ...ofUs, emoji: "👍", removed: false, reactionId: "3EB0" }),
   pinned: event("message.pinned", { ...answer, ...ofUs, pinned: false, duration: null, expiresAt: null }),
   kept: event("message.kept", { ...answer, ...ofUs, fromMe: true, kept: true }),
+  responded: event("message.response", { ...answer, known: false, readable: false, kind: "vote" }),
   voted: event("poll.voted", { ...answer, question: "Which?", options: ["Red"] }),
   votedByUs: event("poll.voted", { ...answer, fromMe: true, question: "Which?", options: [] }),
   answered: event("event.answered", { ...answer, name: "Party", answer: "notGoing", guests: 0 }),

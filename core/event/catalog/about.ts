@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { contentField } from "../../message/content/index.ts";
 import { defineEvent } from "./define.ts";
 
 /**
@@ -28,15 +29,30 @@ export const about = {
     })
     .nullable()
     .default(null),
-  /** Whether the history has the message that the event is about. */
+  /**
+   * Whether the history has the message that the event is about. If that message arrives later, an edit, a deletion or
+   * anything that is sealed is reported again, with `known`.
+   */
   known: z.boolean().default(true),
+  /**
+   * Whether the gateway could decrypt what the person did. False if the key is in a message that the history lacks, or
+   * is wrong.
+   */
+  readable: z.boolean().default(true),
 };
 
 export const edited = defineEvent({
   type: "message.edited",
   summary: "The sender of a message edited its text or caption",
-  /** `body` is the new text. `truncated` is present if only its beginning is here. */
-  data: z.object({ ...about, body: z.string(), truncated: z.literal(true).optional() }),
+  data: z.object({
+    ...about,
+    /** The new text. Empty if the edit isn't readable. */
+    body: z.string(),
+    /** The new content. Null if the edit isn't readable. */
+    content: contentField.default(null),
+    /** Present if only the beginning of the text is here. */
+    truncated: z.literal(true).optional(),
+  }),
 });
 
 export const deleted = defineEvent({
@@ -50,7 +66,7 @@ export const reacted = defineEvent({
   summary: "Somebody reacted to a message or a status post, or changed or removed the reaction",
   data: z.object({
     ...about,
-    /** Empty if the reaction was removed. */
+    /** Empty if the reaction was removed or isn't readable. */
     emoji: z.string(),
     removed: z.boolean(),
     /** WhatsApp's id of the reaction. */
@@ -79,4 +95,11 @@ export const kept = defineEvent({
     /** False if the message is no longer kept. */
     kept: z.boolean(),
   }),
+});
+
+export const responded = defineEvent({
+  type: "message.response",
+  summary:
+    "Somebody voted on a poll or answered a calendar event that the history lacks. When it arrives, poll.voted or event.answered has the response",
+  data: z.object({ ...about, kind: z.enum(["vote", "answer"]) }),
 });

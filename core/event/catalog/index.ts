@@ -25,6 +25,7 @@ export const eventCatalog = {
   [about.reacted.type]: about.reacted,
   [about.pinned.type]: about.pinned,
   [about.kept.type]: about.kept,
+  [about.responded.type]: about.responded,
   [message.mediaStored.type]: message.mediaStored,
   [message.mediaFailed.type]: message.mediaFailed,
   [status.received.type]: status.received,

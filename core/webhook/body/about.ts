@@ -3,7 +3,12 @@ import type { about } from "../../event/catalog/about.ts";
 import type { EventData } from "../../event/catalog/index.ts";
 import { isGroupJid } from "../../message/recipient.ts";
 import { defined } from "../../object.ts";
-import { numberOf, truncated } from "./field.ts";
+import { content, numberOf, truncated } from "./field.ts";
+
+/**
+ * `known`: whether the history has the message. `readable`: whether the gateway could decrypt what the person did.
+ */
+const certainty = { known: z.boolean(), readable: z.boolean() };
 
 /** The fields of every body about another message. `messageId` and `chatId` are those of that message. */
 const target = {
@@ -28,12 +33,11 @@ const target = {
       fromMe: z.boolean(),
     })
     .nullable(),
-  /** Whether the history has the message. */
-  known: z.boolean(),
+  ...certainty,
 };
 
-/** `body` is the new text or caption. */
-export const messageEdit = { ...target, body: z.string(), truncated };
+/** `body` is the new text or caption, and `content` the new content. */
+export const messageEdit = { ...target, body: z.string(), content, truncated };
 export const messageDeletion = target;
 
 export const messageReaction = {
@@ -52,12 +56,14 @@ export const messagePin = {
   duration: z.number().int().nullable(),
   expiresAt: z.iso.datetime().nullable(),
 };
+/** `kind`: whether it is a vote on a poll or an answer to a calendar event. */
+export const messageResponse = { ...target, kind: z.enum(["vote", "answer"]) };
 /** `kept`: false if the message is no longer kept. */
 export const messageKeep = { ...target, kept: z.boolean() };
 
 /** Returns the fields that all bodies about another message share. */
 export function aboutOf(data: z.output<z.ZodObject<typeof about>>) {
-  const { messageId, chatId, by, byLid, pushName, fromMe, timestamp, author, known } = data;
+  const { messageId, chatId, by, byLid, pushName, fromMe, timestamp, author, known, readable } = data;
   return {
     ...{ messageId, chatId, isGroup: isGroupJid(chatId) },
     ...{ participant: by, phoneNumber: numberOf(by), lid: byLid, pushName, fromMe, timestamp },
@@ -66,12 +72,14 @@ export function aboutOf(data: z.output<z.ZodObject<typeof about>>) {
       ...{ lid: author.lid, fromMe: author.fromMe },
     },
     known,
+    readable,
   };
 }
 
 export const messageEditOf = (data: EventData<"message.edited">) => ({
   ...aboutOf(data),
   body: data.body,
+  content: data.content,
   ...defined({ truncated: data.truncated }),
 });
 
@@ -84,5 +92,7 @@ export const messagePinOf = (data: EventData<"message.pinned">) => {
   const { pinned, duration, expiresAt } = data;
   return { ...aboutOf(data), pinned, duration, expiresAt };
 };
+
+export const messageResponseOf = (data: EventData<"message.response">) => ({ ...aboutOf(data), kind: data.kind });
 
 export const messageKeepOf = (data: EventData<"message.kept">) => ({ ...aboutOf(data), kept: data.kept });

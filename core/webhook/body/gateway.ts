@@ -19,6 +19,8 @@ import {
   messagePinOf,
   messageReaction,
   messageReactionOf,
+  messageResponse,
+  messageResponseOf,
 } from "./about.ts";
 import type { BodyContext, FileLink } from "./context.ts";
 import type { WebhookEvent } from "./event.ts";
@@ -131,6 +133,7 @@ const schemas = {
   "message.kept": body("message.kept", messageKeep),
   "media.stored": body("media.stored", storedFile),
   "media.failed": body("media.failed", lostFile),
+  "message.response": body("message.response", messageResponse),
   "poll.voted": body("poll.voted", pollVote),
   "event.answered": body("event.answered", eventAnswer),
   "connection.open": body("connection.open", {
@@ -208,6 +211,8 @@ export function gatewayBody(event: WebhookEvent, context: BodyContext, link: Fil
       return make(event.type, storedFileOf(event.data, link));
     case "media.failed":
       return make(event.type, lostFileOf(event.data));
+    case "message.response":
+      return make(event.type, messageResponseOf(event.data));
     case "poll.voted": {
       const { question, options } = event.data;
       return make(event.type, { ...responseOf(event.data), question, options });

@@ -40,6 +40,7 @@ export function isEnabled(event: WebhookEvent, context: NotifySettings): boolean
     case "message.kept":
     case "media.stored":
     case "media.failed":
+    case "message.response":
     case "poll.voted":
     case "event.answered":
     case "message.unreadable":

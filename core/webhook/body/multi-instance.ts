@@ -17,6 +17,8 @@ import {
   messagePinOf,
   messageReaction,
   messageReactionOf,
+  messageResponse,
+  messageResponseOf,
 } from "./about.ts";
 import type { BodyContext, FileLink } from "./context.ts";
 import type { WebhookEvent } from "./event.ts";
@@ -137,6 +139,7 @@ const schemas = {
   message_kept: body("message_kept", messageKeep),
   media_stored: body("media_stored", storedFile),
   media_failed: body("media_failed", lostFile),
+  message_response: body("message_response", messageResponse),
   poll_voted: body("poll_voted", pollVote),
   event_answered: body("event_answered", eventAnswer),
   chat_updated: body("chat_updated", chat.update.data.shape),
@@ -196,6 +199,8 @@ export function multiInstanceBody(
       return event.data.chatId === statusChat ? null : make("media_stored", storedFileOf(event.data, link));
     case "media.failed":
       return event.data.chatId === statusChat ? null : make("media_failed", lostFileOf(event.data));
+    case "message.response":
+      return make("message_response", messageResponseOf(event.data));
     case "poll.voted": {
       const { question, options } = event.data;
       return make("poll_voted", { ...responseOf(event.data), question, options });

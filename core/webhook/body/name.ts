@@ -17,6 +17,7 @@ const multiInstanceNames: Partial<Record<EventType, string>> = {
   "message.kept": "message_kept",
   "media.stored": "media_stored",
   "media.failed": "media_failed",
+  "message.response": "message_response",
   "poll.voted": "poll_voted",
   "event.answered": "event_answered",
   "chat.update": "chat_updated",

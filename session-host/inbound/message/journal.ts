@@ -8,6 +8,7 @@ import {
 } from "@whiskeysockets/baileys";
 import type { NewEvent } from "../../../core/event/catalog/index.ts";
 import { uuidv7 } from "../../../core/id.ts";
+import type { Logger } from "../../../core/log.ts";
 import { contentVersion, textOf } from "../../../core/message/content/index.ts";
 import { contextForEvent, type MessageContext } from "../../../core/message/context.ts";
 import { eventMedia } from "../../../core/message/event-media.ts";
@@ -16,6 +17,7 @@ import { statusChat } from "../../../core/message/status.ts";
 import { defined } from "../../../core/object.ts";
 import { plainJid, secondsOf } from "../../baileys/jids.ts";
 import type { Change, NewMessage } from "../../ledger/change.ts";
+import { merged } from "../../ledger/merge.ts";
 import { boundMessage, boundStanza, type Cuts } from "../bounds.ts";
 import { readContent } from "../content/index.ts";
 import { type Opened, unwrap } from "../content/unwrap.ts";
@@ -23,15 +25,15 @@ import { contextOf, stanzaContext } from "../context/index.ts";
 import { parentOf } from "../context/parent.ts";
 import { reportedTimer, setTimer } from "../context/timer.ts";
 import type { DisappearingTimers } from "../disappearing.ts";
-import { sealedResponse } from "../response/decrypt.ts";
-import type { Responses } from "../response/responses.ts";
 import { surveyIn } from "../response/survey.ts";
 import { answerIn, readAnswer, type StoredUnreadable } from "../unreadable/answer.ts";
 import { journalFailure, readable } from "../unreadable/journal.ts";
-import { changeAbout } from "./about.ts";
 import { type Address, addressOf, type LidsOf, type Me, type MessageOrigin, type PhoneOf } from "./address.ts";
 import { mediaOf, typeOf, unreadBodyOf } from "./content.ts";
-import { type IsAdmin, revisionOf } from "./revision.ts";
+import type { IsAdmin, NoteScope } from "./note.ts";
+import { changeAbout, changeOfWaiting } from "./notes.ts";
+import { openComment } from "./sealed.ts";
+import type { WaitingNotes } from "./waiting.ts";
 
 /** What the journal needs to know about the session. */
 export interface JournalContext {
@@ -39,10 +41,11 @@ export interface JournalContext {
   me: Me;
   isAdmin: IsAdmin;
   lidsOf: LidsOf;
-  responses: Responses;
+  waiting: WaitingNotes;
   /** Returns the unreadable messages with an id. */
   findUnreadable: (waId: string) => Promise<readonly StoredUnreadable[]>;
   timers: Pick<DisappearingTimers, "learn">;
+  log: Pick<Logger, "info" | "warn">;
 }
 
 /**
@@ -64,17 +67,6 @@ export async function journalMessage(
   for (const { stanza, ...message } of supplied)
     changes.push(await journalContent(context, stanza, message, repository));
   return merged(changes);
-}
-
-/** Returns one change with the items of all changes. The changes have only lists. */
-function merged(changes: readonly Change[]): Change {
-  const all: Record<string, unknown[]> = {};
-  for (const change of changes) {
-    for (const [field, items] of Object.entries(change)) {
-      if (Array.isArray(items)) all[field] = [...(all[field] ?? []), ...items];
-    }
-  }
-  return all;
 }
 
 const isOwnJid =
@@ -110,12 +102,11 @@ const isOnlyKey = ({ content, unknownFields }: Opened): boolean =>
  * deletion, a reaction, a pin, an answer to a poll or calendar event).
  */
 async function changeOf(
-  { instanceId, me, isAdmin, lidsOf, responses, timers }: JournalContext,
+  { instanceId, me, isAdmin, lidsOf, waiting, timers, log }: JournalContext,
   stanza: BinaryNode,
   decoded: DecodedMessage,
-  repository: SignalRepositoryWithLIDStore,
+  { lidMapping }: SignalRepositoryWithLIDStore,
 ): Promise<Change> {
-  const { opened } = decoded;
   const { fullMessage } = decodeMessageNode(stanza, me.id, me.lid);
   const pushName = stanza.attrs.notify ?? null;
   const origin: MessageOrigin = {
@@ -123,31 +114,23 @@ async function changeOf(
     context: stanzaContext(stanza),
     lidsOf,
   };
-  const phoneOf = (lid: string) => repository.lidMapping.getPNForLID(lid);
-  const { content } = opened;
-  const protocol = content.protocolMessage;
-  if (protocol) {
-    const revision = await revisionOf(origin, protocol, phoneOf, isAdmin);
-    if (revision) return { revisions: [{ ...revision, truncated: decoded.truncated }] };
-    const address = await addressOf(origin, phoneOf);
-    const timer = address && setTimer(protocol, address, origin);
-    if (timer) return await timers.learn(timer);
+  const phoneOf = (lid: string) => lidMapping.getPNForLID(lid);
+  const scope: NoteScope = { isAdmin, lidMapping, phoneOf, findTargets: waiting.find, log };
+  const note = { origin, ...decoded };
+  const about = await changeAbout(note, scope);
+  if (about) {
+    await waiting.note(about);
+    return about;
   }
-  const about = await changeAbout(origin, opened, phoneOf);
-  if (about) return about;
-  const sealed = sealedResponse(content);
-  if (sealed) {
-    const address = await addressOf(origin, phoneOf);
-    const { seconds } = origin;
-    return address ? await responses.receive({ ...address, pushName, seconds }, sealed, repository.lidMapping) : {};
-  }
-  const row = await toRow(origin, decoded, phoneOf);
+  const protocol = decoded.opened.content.protocolMessage;
+  const address = protocol && (await addressOf(origin, phoneOf));
+  const timer = address && setTimer(protocol, address, origin);
+  if (timer) return await timers.learn(timer);
+  const comment = await openComment(note, scope);
+  const row = await toRow(origin, comment ? { ...decoded, ...comment } : decoded, phoneOf);
   if (!row) return {};
-  return {
-    messages: [row],
-    ...(await timers.learn(reportedTimer(decoded.message, row.chat_id, origin.seconds))),
-    ...(await responses.openEarly(row, repository.lidMapping)),
-  };
+  const reported = await timers.learn(reportedTimer(decoded.message, row.chat_id, origin.seconds));
+  return merged([{ messages: [row] }, reported, await changeOfWaiting(row, origin, { scope, waiting })]);
 }
 
 /**

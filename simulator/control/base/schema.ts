@@ -166,7 +166,11 @@ export const SendMessage = z.object({
     .describe("Files to encrypt and store on the media host"),
 });
 const AnyMessage = z.string().describe("Id of a message that the phone sent or received");
-export const React = z.object({ message: AnyMessage, emoji: z.string() });
+const Sealed = z
+  .boolean()
+  .default(false)
+  .describe("Encrypt it with the secret of the message, as WhatsApp's apps do since 2026");
+export const React = z.object({ message: AnyMessage, emoji: z.string(), sealed: Sealed });
 export const Pin = z.object({
   message: AnyMessage,
   seconds: z
@@ -176,7 +180,7 @@ export const Pin = z.object({
 });
 export const Keep = z.object({ message: AnyMessage, kept: z.boolean().default(true) });
 const Sent = z.string().describe("Id of a message that the phone sent");
-export const Edit = z.object({ message: Sent, text: z.string() });
+export const Edit = z.object({ message: Sent, text: z.string(), sealed: Sealed });
 export const Revoke = z.object({
   message: z.string().describe("Id of a message that the phone sent or, as an admin of the group, received"),
 });

@@ -62,8 +62,10 @@ export const sendRoutes: Route[] = [
     body: schema.React,
     answer: schema.SentView,
     run: async (request) => {
-      const { message, emoji } = request.body;
-      return sentView(await phoneOf(request).react(anyMessageOf(request, message), emoji));
+      const { message, emoji, sealed } = request.body;
+      const phone = phoneOf(request);
+      const target = anyMessageOf(request, message);
+      return sentView(await (sealed ? phone.about.sealedReaction(target, emoji) : phone.react(target, emoji)));
     },
   }),
   route({
@@ -97,8 +99,10 @@ export const sendRoutes: Route[] = [
     body: schema.Edit,
     answer: schema.SentView,
     run: async (request) => {
-      const { message, text } = request.body;
-      return sentView(await phoneOf(request).edit(sentOf(request, message), text));
+      const { message, text, sealed } = request.body;
+      const phone = phoneOf(request);
+      const sent = sentOf(request, message);
+      return sentView(await (sealed ? phone.about.sealedEdit(sent, text) : phone.edit(sent, text)));
     },
   }),
   route({

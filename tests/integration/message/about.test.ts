@@ -192,6 +192,230 @@ test.each(eachDialect)("%s: a kept message is told and shown", async (dialect) =
   expect(await side.inHistory(bob.jid, sent.id)).toMatchObject({ kept: false });
 });
 
+test.each(eachDialect)(
+  "%s: a sealed edit changes the original, once, for every combination of JIDs",
+  async (dialect) => {
+    const { owner, group, ...side } = world.sides[dialect];
+    for (const names of [
+      undefined,
+      { creator: "pn", responder: "pn" },
+      { creator: "lid", responder: "lid" },
+    ] as const) {
+      for (const chat of [owner.number, group.jid]) {
+        const sent = await bob.sendText(chat, "teh text");
+        await side.webhook("message.received", sent.id);
+        const edit = await bob.about.sealedEdit(sent, "the text", names ? { names } : {});
+        expect(await side.webhook("message.edited", sent.id)).toMatchObject({
+          ...{ ...person(bob), author: person(bob), body: "the text", known: true, readable: true },
+          content: { kind: "text", text: "the text" },
+        });
+        const shown = { [textOf(world.sides[dialect])]: "the text", editedAt: expect.any(String) };
+        expect(await side.inHistory(chat === group.jid ? chat : bob.jid, sent.id)).toMatchObject(shown);
+        expect(side.webhooks(sent.id).map(({ event }) => event.replace("_", "."))).toEqual([
+          "message.received",
+          "message.edited",
+        ]);
+        expect(side.webhooks(edit.id)).toEqual([]);
+      }
+    }
+  },
+);
+
+test.each(eachDialect)("%s: a sealed edit of a caption or on the owner's phone is an edit too", async (dialect) => {
+  const { owner, ...side } = world.sides[dialect];
+  const image = await bob.sendMedia(owner.number, "image", Buffer.from("a picture"), { caption: "befor" });
+  await side.webhook("message.received", image.id);
+  await bob.about.sealedEdit(image, { imageMessage: { ...image.message.imageMessage, caption: "before" } });
+  expect(await side.webhook("message.edited", image.id)).toMatchObject({ body: "before" });
+  expect(await side.inHistory(bob.jid, image.id)).toMatchObject({ hasMedia: true, editedAt: expect.any(String) });
+  const mine = await owner.sendText(bob.number, "by hand");
+  await side.webhook("message.sent", mine.id);
+  await owner.about.sealedEdit(mine, "by foot");
+  expect(await side.webhook("message.edited", mine.id)).toMatchObject({ ...person(owner, true), body: "by foot" });
+});
+
+test.each(eachDialect)("%s: a sealed edit by another person is told to nobody", async (dialect) => {
+  const { group, owner, ...side } = world.sides[dialect];
+  const theirs = await carol.sendText(group.jid, "carol's");
+  await side.webhook("message.received", theirs.id);
+  const ours = await side.sendText(group.jid, "ours");
+  for (const id of [theirs.id, ours]) {
+    const seen = await messageAt(bob, id);
+    const forged = { ...seen, message: { messageContextInfo: { messageSecret: Buffer.alloc(32) }, ...seen.message } };
+    await bob.about.sealedEdit(forged as never, "forged");
+  }
+  const next = await bob.sendText(group.jid, "done");
+  await side.webhook("message.received", next.id);
+  for (const id of [theirs.id, ours]) {
+    expect(await side.inHistory(group.jid, id)).toMatchObject({ editedAt: null });
+    expect(side.webhooks(id).some(({ event }) => /edited/.test(event))).toBe(false);
+  }
+  expect(owner.errors).toEqual([]);
+});
+
+test.each(eachDialect)(
+  "%s: a sealed reaction is opened, and one with a wrong key is told as unreadable",
+  async (dialect) => {
+    const { group, owner, ...side } = world.sides[dialect];
+    const sent = await carol.sendText(group.jid, "an announcement");
+    await side.webhook("message.received", sent.id);
+    const seen = await messageAt(bob, sent.id);
+    const reaction = await bob.about.sealedReaction(seen, "👏");
+    const common = { ...person(bob), author: person(carol), chatId: group.jid, reactionId: reaction.id, known: true };
+    expect(await side.webhook("message.reaction", sent.id)).toMatchObject({ ...common, emoji: "👏", readable: true });
+    expect(await side.inHistory(group.jid, sent.id)).toMatchObject({
+      reactions: [{ emoji: "👏", participant: bob.jid }],
+    });
+    const wrong = { ...seen, message: { messageContextInfo: { messageSecret: Buffer.alloc(32, 7) } } };
+    const other = await bob.about.sealedReaction(wrong, "👎");
+    expect(await side.webhook("message.reaction", sent.id, ({ readable }) => readable === false)).toMatchObject({
+      ...{ ...common, reactionId: other.id, emoji: "", removed: false },
+    });
+    expect(await side.inHistory(group.jid, sent.id)).toMatchObject({ reactions: [{ emoji: "👏" }] });
+    expect(messages({ group, owner, ...side })).not.toContain(reaction.id);
+  },
+);
+
+test.each(eachDialect)("%s: an edited poll counts votes for its new option", async (dialect) => {
+  const { group, owner, ...side } = world.sides[dialect];
+  const poll = await bob.surveys.poll(group.jid, { question: "When?", options: ["Mon", "Tue"] });
+  await side.webhook("message.received", poll.id);
+  const options = ["Mon", "Tue", "Wed"].map((optionName) => ({ optionName }));
+  const edited = { pollCreationMessageV3: { name: "Which day?", options, selectableOptionsCount: 1 } };
+  await bob.about.sealedEdit(poll, edited);
+  expect(await side.webhook("message.edited", poll.id)).toMatchObject({ body: "Which day?" });
+  expect(await side.inHistory(group.jid, poll.id)).toMatchObject({ [textOf(world.sides[dialect])]: "Which day?" });
+  const seen = await messageAt(carol, poll.id);
+  await carol.surveys.vote({ ...seen, message: { ...seen.message, ...edited } }, ["Wed"]);
+  expect(await side.webhook("poll.voted", poll.id)).toMatchObject({ question: "Which day?", options: ["Wed"] });
+  const path = `/api/message/${side.instance}/${poll.id}/responses`;
+  expect((await world.gate.api("GET", path)).body.data.options).toMatchObject([{}, {}, { name: "Wed", voters: [{}] }]);
+});
+
+test.each(eachDialect)("%s: an edited calendar event has its new time", async (dialect) => {
+  const { owner, ...side } = world.sides[dialect];
+  const event = await bob.surveys.event(owner.number, { name: "Party", startTime: 1_900_000_000 });
+  await side.webhook("message.received", event.id);
+  await bob.about.sealedEdit(event, {
+    eventMessage: { name: "Big party", startTime: 1_900_003_600, isCanceled: true },
+  });
+  expect(await side.webhook("message.edited", event.id)).toMatchObject({ body: "Big party" });
+  const [row] = await world.gate.db
+    .sql`select context from messages where wa_id = ${event.id} and instance_id = ${side.instance}`;
+  expect(row?.context.event).toMatchObject({ startTime: "2030-03-17T18:46:40.000Z", canceled: true });
+  await bob.surveys.answer(event, "going");
+  expect(await side.webhook("event.answered", event.id)).toMatchObject({ name: "Big party", answer: "going" });
+});
+
+let earlyMessages = 0;
+
+/** Sends what `about` does before the message that it is about, as a phone that was offline may deliver it. */
+async function beforeOriginal(side: Side, about: (id: string) => Promise<unknown>, events: string[]) {
+  const id = `3EB0EARLY${earlyMessages++}`;
+  const original = await bob.sendText(carol.number, "the original", { id });
+  await about(id);
+  const early = [];
+  for (const event of events) early.push(await side.webhook(event, id, ({ known }) => known === false));
+  await bob.sendMessage(side.owner.number, original.message, { id });
+  await side.webhook("message.received", id);
+  const late = [];
+  for (const event of events) late.push(await side.webhook(event, id, ({ known }) => known === true));
+  return { id, early, late, shown: await side.inHistory(bob.jid, id) };
+}
+
+const keyOf = (side: Side, id: string) => ({ remoteJid: side.owner.lidJid, id, fromMe: true });
+
+test.each(eachDialect)("%s: an edit that arrives before the original is told, and applied later", async (dialect) => {
+  const side = world.sides[dialect];
+  const edit = (id: string) => {
+    const protocolMessage = {
+      key: keyOf(side, id),
+      type: 14,
+      editedMessage: { conversation: "edited" },
+      timestampMs: Date.now(),
+    };
+    return bob.sendMessage(side.owner.number, { protocolMessage }, { edit: "1" });
+  };
+  const { early, late, shown } = await beforeOriginal(side, edit, ["message.edited"]);
+  expect(early).toMatchObject([{ ...person(bob), author: person(bob), body: "edited", readable: true }]);
+  expect(late).toMatchObject([{ ...person(bob), author: person(bob), body: "edited" }]);
+  expect(shown).toMatchObject({ [textOf(side)]: "edited", editedAt: expect.any(String) });
+  expect(
+    await world.gate.db.sql`select 1 from waiting_notes where target_id = ${shown.messageId as string}`,
+  ).toHaveLength(0);
+});
+
+test.each(eachDialect)(
+  "%s: a sealed edit before the original is unreadable until it arrives, also after a restart",
+  async (dialect) => {
+    const side = world.sides[dialect];
+    const edit = async (id: string) => {
+      const sent = bob.sent.get(id);
+      if (!sent) throw new Error("the original is missing");
+      await bob.about.sealedEdit({ ...sent, to: side.owner.jid, address: side.owner.lidJid }, "edited");
+      await side.webhook("message.edited", id, ({ known }) => known === false);
+      await world.gate.api("POST", `/api/instances/${side.instance}/reconnect`);
+      await world.gate.status(side.instance, "connected");
+    };
+    const { early, late, shown } = await beforeOriginal(side, edit, ["message.edited"]);
+    expect(early).toMatchObject([{ ...person(bob), body: "", content: null, readable: false }]);
+    expect(late).toMatchObject([{ body: "edited", readable: true }]);
+    expect(shown).toMatchObject({ [textOf(side)]: "edited" });
+  },
+);
+
+test.each(eachDialect)("%s: a deletion before the original is told, and applied later", async (dialect) => {
+  const side = world.sides[dialect];
+  const revoke = (id: string) =>
+    bob.sendMessage(side.owner.number, { protocolMessage: { key: keyOf(side, id), type: 0 } }, { edit: "7" });
+  const { early, late, shown } = await beforeOriginal(side, revoke, ["message.deleted"]);
+  expect([...early, ...late]).toMatchObject([person(bob), person(bob)]);
+  expect(shown).toMatchObject({ deleted: true });
+});
+
+test.each(eachDialect)("%s: an edit or deletion of a message from before the link is told", async (dialect) => {
+  const { owner, group, ...side } = world.sides[dialect];
+  const unknown = (name: string) => `3EB0OLD${name}${dialect.length}`;
+  const key = (id: string) => ({ remoteJid: group.jid, id, fromMe: true });
+  const edited = { key: key(unknown("E")), type: 14, editedMessage: { conversation: "new" }, timestampMs: Date.now() };
+  await bob.sendMessage(group.jid, { editedMessage: { message: { protocolMessage: edited } } }, { edit: "1" });
+  expect(await side.webhook("message.edited", unknown("E"))).toMatchObject({
+    ...{ chatId: group.jid, isGroup: true, ...person(bob), author: person(bob), body: "new", known: false },
+  });
+  await owner.sendMessage(group.jid, { protocolMessage: { key: key(unknown("D")), type: 0 } }, { edit: "7" });
+  expect(await side.webhook("message.deleted", unknown("D"))).toMatchObject({
+    ...{ ...person(owner, true), author: person(owner, true), known: false },
+  });
+  // Bob created the group, so he is an admin. Carol is not.
+  const byOther = { ...key(unknown("A")), fromMe: false, participant: carol.lidJid };
+  await bob.sendMessage(group.jid, { protocolMessage: { key: byOther, type: 0 } }, { edit: "8" });
+  expect(await side.webhook("message.deleted", unknown("A"))).toMatchObject({ ...person(bob), author: person(carol) });
+  const forged = { ...key(unknown("F")), fromMe: false, participant: bob.lidJid };
+  await carol.sendMessage(group.jid, { protocolMessage: { key: forged, type: 0 } }, { edit: "8" });
+  await side.webhook("message.received", (await carol.sendText(group.jid, "done")).id);
+  expect(side.webhooks(unknown("F"))).toEqual([]);
+});
+
+test.each(eachDialect)(
+  "%s: a sealed reaction and a vote before the original are read when it arrives",
+  async (dialect) => {
+    const { group, owner, ...side } = world.sides[dialect];
+    const id = `3EB0EARLYPOLL${dialect.length}`;
+    const poll = await bob.surveys.poll(carol.number, { question: "Yes?", options: ["Yes", "No"] }, { id });
+    const early = { ...poll, to: owner.jid, address: owner.lidJid };
+    await bob.surveys.vote(early, ["Yes"]);
+    await bob.about.sealedReaction(early, "🤞");
+    const unreadable = { ...person(bob), author: person(bob), known: false, readable: false };
+    expect(await side.webhook("message.response", id)).toMatchObject({ ...unreadable, kind: "vote" });
+    expect(await side.webhook("message.reaction", id)).toMatchObject({ ...unreadable, emoji: "" });
+    await bob.sendMessage(owner.number, poll.message, { id, type: "poll" });
+    const isKnown = ({ known, readable }: Record<string, unknown>) => known === true && readable === true;
+    expect(await side.webhook("poll.voted", id)).toMatchObject({ question: "Yes?", options: ["Yes"] });
+    expect(await side.webhook("message.reaction", id, isKnown)).toMatchObject({ emoji: "🤞" });
+    expect(await side.inHistory(bob.jid, id)).toMatchObject({ reactions: [{ emoji: "🤞" }] });
+  },
+);
+
 test("WhatsApp and the phones report no error", () => {
   expectNoComplaints(world.gate.wa);
 });
