@@ -25,7 +25,7 @@ import { phoneNumberRequest, phoneNumberShared } from "./phone-number.ts";
 import { poll } from "./poll.ts";
 import { pollResult } from "./poll-result.ts";
 import { catalog, product } from "./product.ts";
-import { disappearingTimer, limitSharing, memberLabel } from "./setting.ts";
+import { limitSharing, memberLabel } from "./setting.ts";
 import { sharedHistory } from "./shared-history.ts";
 import { statusMention, statusNotification, statusQuote, statusSticker } from "./status.ts";
 import { sticker } from "./sticker.ts";
@@ -55,7 +55,6 @@ export const contentKinds = {
   choice,
   comment,
   contacts,
-  disappearingTimer,
   document,
   event: calendarEvent,
   groupInvite,
@@ -107,7 +106,6 @@ export const messageContent = z
     choice.schema,
     comment.schema,
     contacts.schema,
-    disappearingTimer.schema,
     document.schema,
     groupInvite.schema,
     handoff.schema,

@@ -2,30 +2,6 @@ import * as z from "zod";
 import { defineContent } from "./define.ts";
 import { firstText } from "./parts.ts";
 
-export const disappearingTimer = defineContent({
-  kind: "disappearingTimer",
-  summary: "A change of the timer after which the messages of the chat disappear",
-  schema: z.object({
-    kind: z.literal("disappearingTimer"),
-    /** 0 turns the timer off. */
-    seconds: z.number().int(),
-  }),
-  text: ({ seconds }) =>
-    seconds > 0 ? `Messages disappear after ${durationText(seconds)}` : "Disappearing messages turned off",
-  protobuf: ({ seconds }) => ({ type: "EPHEMERAL_SETTING", ephemeralExpiration: seconds }),
-});
-
-function durationText(seconds: number): string {
-  const units = [
-    [86_400, "day"],
-    [3_600, "hour"],
-    [60, "minute"],
-  ] as const;
-  const [length, noun] = units.find(([unit]) => seconds % unit === 0) ?? ([1, "second"] as const);
-  const count = seconds / length;
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
-}
-
 export const limitSharing = defineContent({
   kind: "limitSharing",
   summary: "A change of the setting that keeps people from sharing the messages of the chat",

@@ -11,19 +11,19 @@ const maxSources = 50;
  * Reads the parts of an answer by the field that is set. mautrix-whatsapp reads only the paragraphs, in
  * `convertRichResponseMessage` of `pkg/msgconv/wa-misc.go`.
  */
-export const parseRichResponse: Parse<"richResponseMessage"> = ({ submessages, unifiedResponse }, { info }) => {
-  const read = new Reader();
+export const parseRichResponse: Parse<"richResponseMessage"> = ({ submessages, unifiedResponse }, scope) => {
+  const read = new Reader(scope);
   const plain = (submessages ?? []).map(rawPart);
   const hasContent = plain.some(({ text, urls }) => text || urls.length > 0);
-  const raw = (hasContent ? plain : unifiedParts(unifiedResponse?.data)).slice(0, maxParts);
+  const raw = read.list(hasContent ? plain : unifiedParts(unifiedResponse?.data), maxParts);
   const text = read.main(raw.flatMap((part) => part.text || []).join("\n\n"));
   const parts = raw.map(({ type, text, urls }) => ({
     type,
     text: read.detail(text),
-    urls: urls.slice(0, maxUrls).flatMap((url) => read.url(url) ?? []),
+    urls: read.list(urls, maxUrls).flatMap((url) => read.url(url) ?? []),
   }));
-  const found = info.botMetadata?.richResponseSourcesMetadata?.sources ?? [];
-  const sources = found.slice(0, maxSources).map(({ sourceTitle, sourceProviderUrl }) => ({
+  const found = scope.info.botMetadata?.richResponseSourcesMetadata?.sources ?? [];
+  const sources = read.list(found, maxSources).map(({ sourceTitle, sourceProviderUrl }) => ({
     title: read.name(sourceTitle),
     url: read.url(sourceProviderUrl),
   }));

@@ -7,8 +7,8 @@ import { enumOf, Reader } from "./reader.ts";
 
 /** Messages of businesses. mautrix-whatsapp reads the same fields in `pkg/msgconv/wa-business.go`. */
 
-export const parseList: Parse<"listMessage"> = (part) => {
-  const read = new Reader();
+export const parseList: Parse<"listMessage"> = (part, scope) => {
+  const read = new Reader(scope);
   const { productListInfo: products } = part;
   let left = maxRows;
   return {
@@ -17,8 +17,8 @@ export const parseList: Parse<"listMessage"> = (part) => {
     title: read.name(part.title),
     footer: read.orNull(read.detail(part.footerText)),
     buttonLabel: read.name(part.buttonText),
-    sections: (part.sections ?? []).slice(0, maxSections).map((section) => {
-      const rows = (section.rows ?? []).slice(0, left);
+    sections: read.list(part.sections, maxSections).map((section) => {
+      const rows = read.list(section.rows, left);
       left -= rows.length;
       return {
         title: read.name(section.title),
@@ -32,17 +32,17 @@ export const parseList: Parse<"listMessage"> = (part) => {
     products: products
       ? {
           businessId: read.jid(products.businessOwnerJid),
-          sections: (products.productSections ?? []).slice(0, maxSections).map((section) => ({
+          sections: read.list(products.productSections, maxSections).map((section) => ({
             title: read.name(section.title),
-            productIds: (section.products ?? []).slice(0, maxRows).map(({ productId }) => read.id(productId) ?? ""),
+            productIds: read.list(section.products, maxRows).map(({ productId }) => read.id(productId) ?? ""),
           })),
         }
       : null,
   };
 };
 
-export const parseButtons: Parse<"buttonsMessage"> = (part) => {
-  const read = new Reader();
+export const parseButtons: Parse<"buttonsMessage"> = (part, scope) => {
+  const read = new Reader(scope);
   return {
     kind: "buttons",
     text: read.main(part.contentText),
@@ -52,10 +52,10 @@ export const parseButtons: Parse<"buttonsMessage"> = (part) => {
   };
 };
 
-export const parseTemplate: Parse<"templateMessage"> = (part) => templateOf(part, new Reader());
+export const parseTemplate: Parse<"templateMessage"> = (part, scope) => templateOf(part, new Reader(scope));
 
-export const parseHighlyStructured: Parse<"highlyStructuredMessage"> = (part) => {
-  const read = new Reader();
+export const parseHighlyStructured: Parse<"highlyStructuredMessage"> = (part, scope) => {
+  const read = new Reader(scope);
   if (part.hydratedHsm) return templateOf(part.hydratedHsm, read);
   return {
     kind: "template",
@@ -86,7 +86,7 @@ function templateOf(part: proto.Message.ITemplateMessage, read: Reader): Content
     text: read.main(hsmText(rows.content)),
     header: headerOf({ ...rows, title: hsmText(rows.highlyStructuredMessage) }, read),
     footer: read.orNull(read.detail(hsmText(rows.footer))),
-    buttons: (rows.buttons ?? []).slice(0, maxButtons).map((button) => fourRowButton(button, read)),
+    buttons: read.list(rows.buttons, maxButtons).map((button) => fourRowButton(button, read)),
     name: read.orNull(read.name(rows.content?.elementName)),
     parameters: parametersOf(rows.content, read),
     ...{ templateId, masked: false },
@@ -118,13 +118,13 @@ function hsmText(hsm: Hsm): string {
   return ((hsm?.params?.length ? hsm.params : defaults) ?? []).join(" · ");
 }
 
-const parametersOf = (hsm: Hsm, read: Reader): string[] =>
-  (hsm?.params?.length ? hsm.params : (hsm?.localizableParams ?? []).map((parameter) => parameter.default ?? ""))
-    .slice(0, maxRows)
-    .map((parameter) => read.detail(parameter));
+function parametersOf(hsm: Hsm, read: Reader): string[] {
+  const localized = (hsm?.localizableParams ?? []).map((parameter) => parameter.default ?? "");
+  return read.list(hsm?.params?.length ? hsm.params : localized, maxRows).map((parameter) => read.detail(parameter));
+}
 
-export const parseInteractive: Parse<"interactiveMessage"> = (part) =>
-  interactiveOf(part, { isTemplate: false, templateId: null }, new Reader());
+export const parseInteractive: Parse<"interactiveMessage"> = (part, scope) =>
+  interactiveOf(part, { isTemplate: false, templateId: null }, new Reader(scope));
 
 /** The values of `ShopMessage.Surface` in WAProto. */
 const surfaces = { 1: "facebook", 2: "instagram", 3: "whatsapp" } as const;
@@ -138,7 +138,7 @@ function interactiveOf(
   return {
     kind: "interactive",
     ...cardOf(part, read),
-    cards: (carouselMessage?.cards ?? []).slice(0, maxCards).map((card) => cardOf(card, read)),
+    cards: read.list(carouselMessage?.cards, maxCards).map((card) => cardOf(card, read)),
     collection: collection ? { id: read.id(collection.id) ?? "", businessId: read.jid(collection.bizJid) } : null,
     shop: shop ? { id: read.id(shop.id) ?? "", surface: enumOf(surfaces, shop.surface) } : null,
     ...template,

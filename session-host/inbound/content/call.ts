@@ -10,15 +10,15 @@ const callTypes = { 0: "regular", 1: "scheduled", 2: "voiceChat" } as const;
 /** The order of `callOutcomes` is that of `CallLogMessage.CallOutcome` in WAProto. */
 const outcomeOf = (value: number | null | undefined) => enumOf(callOutcomes, value);
 
-export const parseCallLog: Parse<"callLogMesssage"> = (part) => {
-  const read = new Reader();
+export const parseCallLog: Parse<"callLogMesssage"> = (part, scope) => {
+  const read = new Reader(scope);
   return {
     kind: "callLog",
     isVideo: part.isVideo === true,
     outcome: outcomeOf(part.callOutcome),
     durationSeconds: countOf(part.durationSecs),
     type: enumOf(callTypes, part.callType) ?? "regular",
-    participants: (part.participants ?? []).slice(0, maxParticipants).flatMap(({ jid, callOutcome }) => {
+    participants: read.list(part.participants, maxParticipants).flatMap(({ jid, callOutcome }) => {
       const id = read.jid(jid);
       return id ? [{ id, outcome: outcomeOf(callOutcome) }] : [];
     }),
@@ -28,9 +28,9 @@ export const parseCallLog: Parse<"callLogMesssage"> = (part) => {
 /** The values of `ScheduledCallCreationMessage.CallType` and `BCallMessage.MediaType` in WAProto. */
 const isVideoOf = { 1: false, 2: true } as Readonly<Record<number, boolean>>;
 
-export const parseScheduledCall: Parse<"scheduledCallCreationMessage"> = (part) => ({
+export const parseScheduledCall: Parse<"scheduledCallCreationMessage"> = (part, scope) => ({
   ...{ kind: "scheduledCall", action: "scheduled", target: null },
-  title: new Reader().name(part.title),
+  title: new Reader(scope).name(part.title),
   isVideo: isVideoOf[part.callType ?? 0] ?? null,
   startTime: isoOfMs(part.scheduledTimestampMs),
 });
@@ -41,8 +41,8 @@ export const parseScheduledCallEdit: Parse<"scheduledCallEditMessage"> = ({ key 
   target: referenceOf(key),
 });
 
-export const parseBroadcastCall: Parse<"bcallMessage"> = ({ mediaType, caption }) => ({
+export const parseBroadcastCall: Parse<"bcallMessage"> = ({ mediaType, caption }, scope) => ({
   kind: "broadcastCall",
   isVideo: isVideoOf[mediaType ?? 0] ?? null,
-  caption: new Reader().main(caption),
+  caption: new Reader(scope).main(caption),
 });

@@ -51,7 +51,7 @@ const finite = (value: number | null | undefined): number => (Number.isFinite(va
 
 /** Returns the buttons of a hydrated template. */
 export const hydratedButtons = (buttons: proto.IHydratedTemplateButton[], read: Reader): Button[] =>
-  buttons.slice(0, maxButtons).map(({ quickReplyButton: reply, urlButton, callButton }): Button => {
+  read.list(buttons, maxButtons).map(({ quickReplyButton: reply, urlButton, callButton }): Button => {
     if (reply) return { ...noButton, type: "reply", label: read.name(reply.displayText), id: read.ownId(reply.id) };
     if (urlButton)
       return { ...noButton, type: "url", label: read.name(urlButton.displayText), url: read.url(urlButton.url) };
@@ -62,7 +62,7 @@ export const hydratedButtons = (buttons: proto.IHydratedTemplateButton[], read: 
 
 /** Returns the buttons of a `buttonsMessage`, which are replies or native-flow buttons. */
 export const plainButtons = (buttons: proto.Message.ButtonsMessage.IButton[], read: Reader): Button[] =>
-  buttons.slice(0, maxButtons).map(({ buttonId, buttonText, nativeFlowInfo: flow }): Button => {
+  read.list(buttons, maxButtons).map(({ buttonId, buttonText, nativeFlowInfo: flow }): Button => {
     const label = read.name(buttonText?.displayText);
     const id = read.ownId(buttonId);
     if (!flow) return { ...noButton, type: "reply", label, id };
@@ -111,20 +111,18 @@ export function nativeButton(
 
 function nativeSections(fields: Record<string, unknown>, read: Reader): Section[] {
   let left = maxRows;
-  return listField(fields, "sections")
-    .slice(0, maxSections)
-    .map((section) => {
-      const rows = listField(section, "rows").slice(0, left);
-      left -= rows.length;
-      return {
-        title: read.name(textField(section, "title")),
-        rows: rows.map((row) => ({
-          id: read.name(textField(row, "id")),
-          title: read.name(textField(row, "title", "header")),
-          description: read.orNull(read.name(textField(row, "description"))),
-        })),
-      };
-    });
+  return read.list(listField(fields, "sections"), maxSections).map((section) => {
+    const rows = read.list(listField(section, "rows"), left);
+    left -= rows.length;
+    return {
+      title: read.name(textField(section, "title")),
+      rows: rows.map((row) => ({
+        id: read.name(textField(row, "id")),
+        title: read.name(textField(row, "title", "header")),
+        description: read.orNull(read.name(textField(row, "description"))),
+      })),
+    };
+  });
 }
 
 /** Returns the common parts of an interactive message, and of a card of a carousel. */
@@ -136,8 +134,8 @@ export function cardOf(
     text: read.main(body?.text),
     header: header ? headerOf(header, read) : null,
     footer: read.orNull(read.detail(footer?.text)),
-    buttons: (nativeFlowMessage?.buttons ?? [])
-      .slice(0, maxButtons)
+    buttons: read
+      .list(nativeFlowMessage?.buttons, maxButtons)
       .map(({ name, buttonParamsJson }) => nativeButton(name, buttonParamsJson, read)),
   };
 }

@@ -8,8 +8,8 @@ type Choice = Extract<Content, { kind: "choice" }>;
 
 const noFlow = { description: null, index: null, cardIndex: null, flowName: null, fields: {}, paramsJson: null };
 
-export const parseListResponse: Parse<"listResponseMessage"> = ({ title, description, singleSelectReply }) => {
-  const read = new Reader();
+export const parseListResponse: Parse<"listResponseMessage"> = ({ title, description, singleSelectReply }, scope) => {
+  const read = new Reader(scope);
   return {
     ...{ kind: "choice", from: "list", ...noFlow },
     id: read.ownId(singleSelectReply?.selectedRowId),
@@ -18,8 +18,11 @@ export const parseListResponse: Parse<"listResponseMessage"> = ({ title, descrip
   } satisfies Choice;
 };
 
-export const parseButtonsResponse: Parse<"buttonsResponseMessage"> = ({ selectedButtonId, selectedDisplayText }) => {
-  const read = new Reader();
+export const parseButtonsResponse: Parse<"buttonsResponseMessage"> = (
+  { selectedButtonId, selectedDisplayText },
+  scope,
+) => {
+  const read = new Reader(scope);
   return {
     ...{ kind: "choice", from: "buttons", ...noFlow },
     id: read.ownId(selectedButtonId),
@@ -27,8 +30,8 @@ export const parseButtonsResponse: Parse<"buttonsResponseMessage"> = ({ selected
   } satisfies Choice;
 };
 
-export const parseTemplateReply: Parse<"templateButtonReplyMessage"> = (part) => {
-  const read = new Reader();
+export const parseTemplateReply: Parse<"templateButtonReplyMessage"> = (part, scope) => {
+  const read = new Reader(scope);
   return {
     ...{ kind: "choice", from: "template", ...noFlow },
     id: read.ownId(part.selectedId),
@@ -41,11 +44,11 @@ export const parseTemplateReply: Parse<"templateButtonReplyMessage"> = (part) =>
 const maxFields = 100;
 
 /** The response of a native flow is JSON. A quick reply or list has an `id`, a form has a field for each input. */
-export const parseInteractiveResponse: Parse<"interactiveResponseMessage"> = ({
-  body,
-  nativeFlowResponseMessage: flow,
-}) => {
-  const read = new Reader();
+export const parseInteractiveResponse: Parse<"interactiveResponseMessage"> = (
+  { body, nativeFlowResponseMessage: flow },
+  scope,
+) => {
+  const read = new Reader(scope);
   const { json, fields } = read.json(flow?.paramsJson);
   return {
     ...{ kind: "choice", from: "interactive", ...noFlow },
@@ -54,8 +57,8 @@ export const parseInteractiveResponse: Parse<"interactiveResponseMessage"> = ({
     description: read.orNull(read.detail(textField(fields, "description"))),
     flowName: read.orNull(read.name(flow?.name)),
     fields: Object.fromEntries(
-      Object.entries(fields)
-        .slice(0, maxFields)
+      read
+        .list(Object.entries(fields), maxFields)
         .map(([name, value]) => [
           read.name(name),
           read.name(typeof value === "string" ? value : (JSON.stringify(value) ?? "")),

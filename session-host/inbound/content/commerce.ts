@@ -5,8 +5,8 @@ import { countOf, enumOf, isoOf, moneyOf, Reader, referenceOf } from "./reader.t
 /** The values of `OrderMessage.OrderStatus` in WAProto. */
 const orderStatuses = { 1: "inquiry", 2: "accepted", 3: "declined" } as const;
 
-export const parseOrder: Parse<"orderMessage"> = (part) => {
-  const read = new Reader();
+export const parseOrder: Parse<"orderMessage"> = (part, scope) => {
+  const read = new Reader(scope);
   return {
     kind: "order",
     orderId: read.id(part.orderId) ?? "",
@@ -21,8 +21,8 @@ export const parseOrder: Parse<"orderMessage"> = (part) => {
   };
 };
 
-export const parseProduct: Parse<"productMessage"> = ({ product, catalog, businessOwnerJid, body, footer }) => {
-  const read = new Reader();
+export const parseProduct: Parse<"productMessage"> = ({ product, catalog, businessOwnerJid, body, footer }, scope) => {
+  const read = new Reader(scope);
   const message = {
     text: read.main(body),
     footer: read.orNull(read.detail(footer)),
@@ -50,8 +50,8 @@ export const parseProduct: Parse<"productMessage"> = ({ product, catalog, busine
   };
 };
 
-export const parseInvoice: Parse<"invoiceMessage"> = (part) => {
-  const read = new Reader();
+export const parseInvoice: Parse<"invoiceMessage"> = (part, scope) => {
+  const read = new Reader(scope);
   return {
     kind: "invoice",
     note: read.main(part.note),
@@ -66,15 +66,15 @@ const noPayment = { note: "", amount: null, requestedFrom: null, expiresAt: null
 const noteOf = (note: proto.IMessage | null | undefined, read: Reader): string =>
   read.main(note?.extendedTextMessage?.text || note?.conversation);
 
-export const parseSendPayment: Parse<"sendPaymentMessage"> = ({ noteMessage, requestMessageKey }) => ({
+export const parseSendPayment: Parse<"sendPaymentMessage"> = ({ noteMessage, requestMessageKey }, scope) => ({
   ...{ kind: "payment", action: "sent", ...noPayment },
-  note: noteOf(noteMessage, new Reader()),
+  note: noteOf(noteMessage, new Reader(scope)),
   request: referenceOf(requestMessageKey),
 });
 
 /** A request has its amount as `amount`, or in older versions as `amount1000`. */
-export const parseRequestPayment: Parse<"requestPaymentMessage"> = (part) => {
-  const read = new Reader();
+export const parseRequestPayment: Parse<"requestPaymentMessage"> = (part, scope) => {
+  const read = new Reader(scope);
   const { amount } = part;
   return {
     ...{ kind: "payment", action: "requested", ...noPayment },

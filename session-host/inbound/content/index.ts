@@ -48,6 +48,8 @@ export interface ReadContent {
   protoType: string;
   /** Null if no parser reads the field yet. */
   content: Content | null;
+  /** Present if a text or list was too long, so that only its beginning is in the content. */
+  truncated?: true;
 }
 
 /** `protoType` of content that is newer than the protobuf definition. */
@@ -55,12 +57,16 @@ export const unknownType = "unknown";
 
 /** Returns the content of an opened message, or undefined if the message has no content for people. */
 export function readContent(opened: Opened): ReadContent | undefined {
+  const cut: Pick<ReadContent, "truncated"> = {};
+  const noteCut = () => {
+    cut.truncated = true;
+  };
   const present = (Object.keys(opened.content) as Field[]).filter((field) => hasValue(opened.content[field]));
   for (const field of present) {
     const parse = registry[field];
     if (typeof parse !== "function") continue;
-    const content = (parse as ParseSome<Field>)(opened.content[field] as never, opened);
-    if (content) return { protoType: field, content };
+    const content = (parse as ParseSome<Field>)(opened.content[field] as never, { ...opened, noteCut });
+    if (content) return { protoType: field, content, ...cut };
   }
   const isUnread = (field: Field) => !registry[field] && !wrapperFields.includes(field);
   const protoType = present.find((field) => isUnread(field) && getContentType({ [field]: opened.content[field] }));

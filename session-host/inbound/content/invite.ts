@@ -2,8 +2,8 @@ import type { Parse } from "./parse.ts";
 import { isoOf, Reader } from "./reader.ts";
 
 /** mautrix-whatsapp reads the same fields in `convertGroupInviteMessage` of `pkg/msgconv/wa-misc.go`. */
-export const parseGroupInvite: Parse<"groupInviteMessage"> = (part) => {
-  const read = new Reader();
+export const parseGroupInvite: Parse<"groupInviteMessage"> = (part, scope) => {
+  const read = new Reader(scope);
   return {
     kind: "groupInvite",
     groupId: read.jid(part.groupJid) ?? "",
@@ -15,8 +15,8 @@ export const parseGroupInvite: Parse<"groupInviteMessage"> = (part) => {
   };
 };
 
-export const parseAdminInvite: Parse<"newsletterAdminInviteMessage"> = (part) => {
-  const read = new Reader();
+export const parseAdminInvite: Parse<"newsletterAdminInviteMessage"> = (part, scope) => {
+  const read = new Reader(scope);
   return {
     ...{ kind: "channelInvite", role: "admin" },
     channelId: read.jid(part.newsletterJid) ?? "",
@@ -26,8 +26,8 @@ export const parseAdminInvite: Parse<"newsletterAdminInviteMessage"> = (part) =>
   };
 };
 
-export const parseFollowerInvite: Parse<"newsletterFollowerInviteMessageV2"> = (part) => {
-  const read = new Reader();
+export const parseFollowerInvite: Parse<"newsletterFollowerInviteMessageV2"> = (part, scope) => {
+  const read = new Reader(scope);
   return {
     ...{ kind: "channelInvite", role: "follower", expiresAt: null },
     channelId: read.jid(part.newsletterJid) ?? "",

@@ -22,13 +22,14 @@ export const parsePhoneNumberRequest: Parse<"requestPhoneNumberMessage"> = () =>
 const maxReceivers = 1_024;
 
 /** mautrix-whatsapp reads the same fields in `convertMessageHistoryNotice` of `pkg/msgconv/wa-misc.go`. */
-export const parseHistoryNotice: Parse<"messageHistoryNotice" | "messageHistoryBundle"> = ({
-  messageHistoryMetadata,
-}) => {
+export const parseHistoryNotice: Parse<"messageHistoryNotice" | "messageHistoryBundle"> = (
+  { messageHistoryMetadata },
+  scope,
+) => {
   const { historyReceivers, messageCount, oldestMessageTimestamp } = messageHistoryMetadata ?? {};
   return {
     kind: "sharedHistory",
-    receivers: new Reader().jids(historyReceivers, maxReceivers),
+    receivers: new Reader(scope).jids(historyReceivers, maxReceivers),
     messageCount: countOf(messageCount),
     oldestAt: isoOf(oldestMessageTimestamp),
   };
@@ -36,13 +37,13 @@ export const parseHistoryNotice: Parse<"messageHistoryNotice" | "messageHistoryB
 
 const maxPollOptions = 32;
 
-export const parsePollResult: Parse<"pollResultSnapshotMessage" | "pollResultSnapshotMessageV3"> = (part) => {
-  const read = new Reader();
+export const parsePollResult: Parse<"pollResultSnapshotMessage" | "pollResultSnapshotMessageV3"> = (part, scope) => {
+  const read = new Reader(scope);
   return {
     kind: "pollResult",
     question: read.main(part.name),
     isQuiz: part.pollType === 1,
-    options: (part.pollVotes ?? []).slice(0, maxPollOptions).map(({ optionName, optionVoteCount }) => ({
+    options: read.list(part.pollVotes, maxPollOptions).map(({ optionName, optionVoteCount }) => ({
       name: read.name(optionName),
       votes: boundCount(optionVoteCount ?? 0) ?? 0,
     })),
@@ -54,8 +55,8 @@ const maxEmojis = 10;
 /** The values of `StickerPackMessage.StickerPackOrigin` in WAProto. */
 const origins = { 0: "whatsapp", 1: "thirdParty", 2: "user" } as const;
 
-export const parseStickerPack: Parse<"stickerPackMessage"> = (part) => {
-  const read = new Reader();
+export const parseStickerPack: Parse<"stickerPackMessage"> = (part, scope) => {
+  const read = new Reader(scope);
   return {
     kind: "stickerPack",
     packId: read.id(part.stickerPackId) ?? "",
@@ -65,10 +66,10 @@ export const parseStickerPack: Parse<"stickerPackMessage"> = (part) => {
     caption: read.main(part.caption),
     origin: enumOf(origins, part.stickerPackOrigin),
     size: countOf(part.stickerPackSize ?? part.fileLength),
-    stickers: (part.stickers ?? []).slice(0, maxStickers).map((sticker) => ({
+    stickers: read.list(part.stickers, maxStickers).map((sticker) => ({
       fileName: read.name(sticker.fileName),
       mimetype: read.orNull(read.name(sticker.mimetype)),
-      emojis: (sticker.emojis ?? []).slice(0, maxEmojis).map((emoji) => read.name(emoji)),
+      emojis: read.list(sticker.emojis, maxEmojis).map((emoji) => read.name(emoji)),
       isAnimated: sticker.isAnimated === true,
       isLottie: sticker.isLottie === true,
     })),

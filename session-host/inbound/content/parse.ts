@@ -3,7 +3,10 @@ import type { Content } from "../../../core/message/content/index.ts";
 import type { Field, Opened } from "./unwrap.ts";
 
 /** What a parser knows about the message besides its own part. */
-export type Scope = Pick<Opened, "content" | "flags" | "info">;
+export interface Scope extends Pick<Opened, "content" | "flags" | "info"> {
+  /** Notes that a text or list was too long, so that only its beginning is in the content. */
+  noteCut(): void;
+}
 
 /**
  * Reads the content of one field of `proto.Message`. The strings and lists of the part are bounded (`boundMessage`), but

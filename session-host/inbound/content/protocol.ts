@@ -14,13 +14,12 @@ const controls = { 1: "passed", 2: "taken" } as const;
 export const protocolTypes: { [Name in TypeName]: ((part: Protocol, scope: Scope) => Content) | Ignored } = {
   REVOKE: ignored("a deletion: `message/revision.ts`"),
   MESSAGE_EDIT: ignored("an edit: `message/revision.ts`"),
-  // `convertEphemeralSettingMessage` in mautrix-whatsapp's `pkg/msgconv/wa-misc.go`.
-  EPHEMERAL_SETTING: ({ ephemeralExpiration }) => ({ kind: "disappearingTimer", seconds: ephemeralExpiration ?? 0 }),
+  EPHEMERAL_SETTING: ignored("an event about the chat: `inbound/disappearing.ts`"),
   SHARE_PHONE_NUMBER: () => ({ kind: "phoneNumberShared" }),
   LIMIT_SHARING: ({ limitSharing }) => ({ kind: "limitSharing", limited: limitSharing?.sharingLimited === true }),
-  GROUP_MEMBER_LABEL_CHANGE: ({ memberLabel }) => ({
+  GROUP_MEMBER_LABEL_CHANGE: ({ memberLabel }, scope) => ({
     kind: "memberLabel",
-    label: new Reader().name(memberLabel?.label),
+    label: new Reader(scope).name(memberLabel?.label),
   }),
   // The key names the status post. The wrapper says whether a person or a group is mentioned.
   STATUS_MENTION_MESSAGE: ({ key }, { flags }) => ({
@@ -28,10 +27,10 @@ export const protocolTypes: { [Name in TypeName]: ((part: Protocol, scope: Scope
     in: flags.has("groupStatusMention") ? "group" : "person",
     target: referenceOf(key),
   }),
-  CLOUD_API_THREAD_CONTROL_NOTIFICATION: ({ cloudApiThreadControlNotification: notice }) => ({
+  CLOUD_API_THREAD_CONTROL_NOTIFICATION: ({ cloudApiThreadControlNotification: notice }, scope) => ({
     kind: "handoff",
     control: enumOf(controls, notice?.status),
-    text: new Reader().main(notice?.notificationContent?.handoffNotificationText),
+    text: new Reader(scope).main(notice?.notificationContent?.handoffNotificationText),
   }),
   EPHEMERAL_SYNC_RESPONSE: ignored("from the phone to its linked devices"),
   HISTORY_SYNC_NOTIFICATION: ignored("from the phone to its linked devices: earlier messages"),

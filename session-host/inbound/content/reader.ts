@@ -2,6 +2,7 @@ import type { proto } from "@whiskeysockets/baileys";
 import { boundCount, boundId, boundText, isJid, jsonBytes, maxBytes } from "../../../core/bound.ts";
 import { readJson } from "../../../core/json.ts";
 import type { MessageReference, Money } from "../../../core/message/content/parts.ts";
+import type { Scope } from "./parse.ts";
 
 /** The most text that is kept of the content of one message, in bytes of JSON text. An event has at most 900 kB. */
 const maxContentBytes = 262_144;
@@ -14,6 +15,17 @@ type Int = Parameters<typeof Number>[0];
 /** Reads the fields of one message, whose sender may be hostile. All its texts together have at most `maxContentBytes`. */
 export class Reader {
   #left = maxContentBytes;
+  readonly #scope: Pick<Scope, "noteCut">;
+
+  constructor(scope: Pick<Scope, "noteCut">) {
+    this.#scope = scope;
+  }
+
+  /** Returns the beginning of a list. */
+  list<Item>(items: readonly Item[] | null | undefined, most: number): readonly Item[] {
+    if (items && items.length > most) this.#scope.noteCut();
+    return (items ?? []).slice(0, most);
+  }
 
   /** The main text of a message. */
   main(text: Text): string {
@@ -52,7 +64,7 @@ export class Reader {
   }
 
   jids(jids: readonly string[] | null | undefined, most: number): string[] {
-    return (jids ?? []).filter(isJid).slice(0, most);
+    return [...this.list((jids ?? []).filter(isJid), most)];
   }
 
   orNull(text: string): string | null {
@@ -65,12 +77,14 @@ export class Reader {
     const { value, error } = readJson(json, "parameters");
     const fields = !error && value && typeof value === "object" && !Array.isArray(value) ? value : {};
     const fits = jsonBytes(json) <= Math.min(maxBytes.detail, this.#left);
+    if (!fits) this.#scope.noteCut();
     return { json: fits ? this.detail(json) : null, fields: fields as Record<string, unknown> };
   }
 
   #take(text: Text, limit: number): string {
     if (!text) return "";
     const bounded = boundText(text, Math.min(limit, this.#left));
+    if (bounded.length < text.length) this.#scope.noteCut();
     this.#left -= jsonBytes(bounded);
     return bounded;
   }

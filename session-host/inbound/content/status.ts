@@ -11,26 +11,26 @@ export const parseStatusNotification: Parse<"statusNotificationMessage"> = (part
   response: referenceOf(part.responseMessageKey),
 });
 
-export const parseStatusQuoted: Parse<"statusQuotedMessage"> = ({ text, originalStatusId }) => ({
+export const parseStatusQuoted: Parse<"statusQuotedMessage"> = ({ text, originalStatusId }, scope) => ({
   kind: "statusQuote",
-  text: new Reader().main(text),
+  text: new Reader(scope).main(text),
   target: referenceOf(originalStatusId),
 });
 
-export const parseStatusSticker: Parse<"statusStickerInteractionMessage"> = ({ key, stickerKey }) => ({
+export const parseStatusSticker: Parse<"statusStickerInteractionMessage"> = ({ key, stickerKey }, scope) => ({
   kind: "statusSticker",
-  sticker: new Reader().name(stickerKey),
+  sticker: new Reader(scope).name(stickerKey),
   target: referenceOf(key),
 });
 
-export const parseStatusAnswer: Parse<"statusQuestionAnswerMessage"> = ({ key, text }) => ({
+export const parseStatusAnswer: Parse<"statusQuestionAnswerMessage"> = ({ key, text }, scope) => ({
   ...{ kind: "answer", in: "status" },
-  text: new Reader().main(text),
+  text: new Reader(scope).main(text),
   target: referenceOf(key),
 });
 
-export const parseChannelAnswer: Parse<"questionResponseMessage"> = ({ key, text }) => ({
+export const parseChannelAnswer: Parse<"questionResponseMessage"> = ({ key, text }, scope) => ({
   ...{ kind: "answer", in: "channel" },
-  text: new Reader().main(text),
+  text: new Reader(scope).main(text),
   target: referenceOf(key),
 });

@@ -198,7 +198,7 @@ export async function toRow(
       ...defined({
         reactionTo: message.reactionMessage?.key?.id || undefined,
         parent: parentOf(opened.info),
-        truncated: cuts.truncated || undefined,
+        truncated: cuts.truncated || read.truncated || undefined,
         contextTruncated: cuts.contextTruncated || undefined,
       }),
     }),

@@ -10,17 +10,6 @@ export const noticeCases: Record<string, ContentCase> = {
     content: { kind: "masked", reason: "oneTimeCode" },
     body: "You received a one-time code. For security, only the phone shows it.",
   },
-  "a change of the disappearing timer": {
-    message: protocol({ type: 3, ephemeralExpiration: 604_800 }),
-    content: { kind: "disappearingTimer", seconds: 604_800 },
-    body: "Messages disappear after 7 days",
-    protobuf: { type: "EPHEMERAL_SETTING", ephemeralExpiration: 604_800 },
-  },
-  "the disappearing timer turned off": {
-    message: protocol({ type: 3, ephemeralExpiration: 0 }),
-    content: { kind: "disappearingTimer", seconds: 0 },
-    body: "Disappearing messages turned off",
-  },
   "a shared phone number": {
     message: protocol({ type: 11 }),
     content: { kind: "phoneNumberShared" },

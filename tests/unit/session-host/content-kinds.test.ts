@@ -26,6 +26,7 @@ describe("the content, the body and the fields for clients of Baileys of", () =>
   test.each(Object.entries(cases))("%s", (_name, { message, protoType, content, body, protobuf }) => {
     const { found } = read(message);
     expect(found).toMatchObject({ protoType: protoType ?? Object.keys(message)[0], content });
+    expect(found?.truncated).toBeUndefined();
     if (!found?.content) throw new Error("no content");
     expect(messageContent.parse(found.content)).toEqual(found.content);
     expect(textOf(found.content)).toBe(body);
@@ -69,7 +70,7 @@ test.each([
   expect(read({ protocolMessage }).found).toBeUndefined();
 });
 
-describe("the content of a hostile message has at most 300 kB:", () => {
+describe("the content of a hostile message has at most 300 kB, and says that it is cut:", () => {
   const long = "\u0001".repeat(2_000);
   const many = <Item>(item: Item) => Array.from({ length: 40 }, () => item);
   const row = { rowId: long, title: long, description: long };
@@ -90,13 +91,18 @@ describe("the content of a hostile message has at most 300 kB:", () => {
     [
       "the form of a flow",
       {
-        interactiveResponseMessage: { nativeFlowResponseMessage: { paramsJson: JSON.stringify(many(0).map(() => 1)) } },
+        interactiveResponseMessage: {
+          nativeFlowResponseMessage: {
+            paramsJson: JSON.stringify(Object.fromEntries(Array.from({ length: 200 }, (_one, index) => [index, long]))),
+          },
+        },
       },
     ],
     ["a sticker pack", { stickerPackMessage: { name: long, stickers: many({ fileName: long, emojis: many(long) }) } }],
   ])("%s", (_name, message) => {
     const { found } = read(message);
     expect(Buffer.byteLength(JSON.stringify(found?.content))).toBeLessThan(300_000);
+    expect(found?.truncated).toBe(true);
   });
 });
 
