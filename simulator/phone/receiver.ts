@@ -6,7 +6,7 @@ import { proto } from "../wire/baileys.ts";
 import { hasContent, readContent, unpad } from "../wire/content.ts";
 import { rawKey } from "../wire/crypto.ts";
 import { signatureProblem } from "../wire/device-identity.ts";
-import { hasParticipants, isGroupJid, LID_SERVER, parseJid, STATUS_JID } from "../wire/jid.ts";
+import { hasParticipants, isGroupJid, isListJid, LID_SERVER, parseJid, STATUS_JID } from "../wire/jid.ts";
 import { type BinaryNode, bytes, child, children, node } from "../wire/node.ts";
 import { readPreKeyMessage } from "../wire/protobuf.ts";
 import type { PhoneAppState } from "./app-state.ts";
@@ -95,7 +95,8 @@ export class Receiver {
     const sender = world.endpointOf(participant ?? from);
     // The sender is undefined if its device was unlinked before the message arrived.
     if (!sender) return;
-    const chat = hasParticipants(from) ? from : this.#chatOf(stanza, sender);
+    const chat =
+      hasParticipants(from) && !(isListJid(from) && sender.account !== account) ? from : this.#chatOf(stanza, sender);
     const known = this.#phone.inbox.find(chat, sender.account.pnJid, id);
     let message: proto.IMessage | undefined;
     for (const enc of children(stanza, "enc")) {

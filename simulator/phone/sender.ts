@@ -6,7 +6,7 @@ import { routeMessage } from "../stanza/message/route.ts";
 import type { Withheld } from "../stanza/message/withheld.ts";
 import { proto } from "../wire/baileys.ts";
 import { pad } from "../wire/content.ts";
-import { hasParticipants, isGroupJid, LID_SERVER, PN_SERVER, STATUS_JID, toJid } from "../wire/jid.ts";
+import { hasParticipants, isGroupJid, isListJid, LID_SERVER, PN_SERVER, STATUS_JID, toJid } from "../wire/jid.ts";
 import { type Attrs, type BinaryNode, node } from "../wire/node.ts";
 import type { Addressing, PhoneBase } from "./base.ts";
 import { untouched } from "./mailbox/fate.ts";
@@ -24,7 +24,10 @@ export type SendOptions = {
   edit?: string;
   /** How the envelope names accounts. Default: the phone's `addressing`. Groups always use LIDs. */
   addressing?: Addressing;
-  /** Only for a status post: phone numbers or JIDs of the accounts that get it, in addition to the phone's own account. */
+  /**
+   * Only for a status post or a broadcast list: phone numbers or JIDs of the accounts that get the message, in addition to
+   * the phone's own account.
+   */
   audience?: string[] | undefined;
   /** What linked devices get instead of the ciphertext. Default: the ciphertext. */
   withheld?: Withheld | undefined;
@@ -108,6 +111,10 @@ export class Sender {
       const record = addSent(to, to, options.audience ?? []);
       return withOutcome(record, await this.#sendStatusPost(record, attrs, options.withheld));
     }
+    if (isListJid(to)) {
+      const record = addSent(to, to, options.audience ?? []);
+      return withOutcome(record, await this.#sendToList(record, attrs));
+    }
     const target = this.#account(to);
     const server = (options.addressing ?? this.#phone.addressing) === "lid" ? LID_SERVER : PN_SERVER;
     const record = addSent(target.pnJid, target.jid(server));
@@ -139,6 +146,20 @@ export class Sender {
       for (const endpoint of own.values()) copies.push(await this.#copy(endpoint, server, forOwn));
     }
     return this.#route(node("message", { ...attrs, to: address }, [node("participants", {}, copies)]), withheld);
+  }
+
+  /** Sends a message to a broadcast list. Each device gets its own ciphertext, as in chats with one person. */
+  async #sendToList(record: SentMessage, attrs: Attrs): Promise<Rejection | undefined> {
+    const { message, to, audience = [] } = record;
+    const others = audience.flatMap((address) => [...this.#account(address).endpoints()]);
+    const own = [...this.#phone.account.companions.values()];
+    record.devices = [...others, ...own].map(signalAddress);
+    const plaintext = encode(message);
+    const forOwn = encode({ deviceSentMessage: { destinationJid: to, message } });
+    const copies = [];
+    for (const endpoint of others) copies.push(await this.#copy(endpoint, LID_SERVER, plaintext));
+    for (const endpoint of own) copies.push(await this.#copy(endpoint, LID_SERVER, forOwn));
+    return this.#route(node("message", { ...attrs, to }, [node("participants", {}, copies)]));
   }
 
   async #sendStatusPost(

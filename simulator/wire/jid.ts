@@ -41,5 +41,7 @@ export function toJid(address: string): string {
 export const isGroupJid = (text: string): boolean => text.endsWith(`@${GROUP_SERVER}`);
 export const isLidJid = (text: string): boolean => text.endsWith(`@${LID_SERVER}`);
 export const isChannelJid = (text: string): boolean => text.endsWith(`@${CHANNEL_SERVER}`);
+/** Whether the JID is that of a broadcast list on somebody's phone. */
+export const isListJid = (text: string): boolean => text.endsWith("@broadcast") && text !== STATUS_JID;
 /** Whether envelopes in this chat name the author in `participant`, because `from` is the chat. */
-export const hasParticipants = (text: string): boolean => isGroupJid(text) || text === STATUS_JID;
+export const hasParticipants = (text: string): boolean => isGroupJid(text) || text.endsWith("@broadcast");

@@ -119,7 +119,10 @@ const Send = {
   to: Address,
   id: z.string().optional().describe("Message id. Default: a new id"),
   addressing: z.enum(["lid", "pn"]).optional(),
-  audience: z.array(Address).optional().describe("Who sees the status post. Set it only if `to` is `status@broadcast`"),
+  audience: z
+    .array(Address)
+    .optional()
+    .describe("Who sees the status post, or who is in the broadcast list. Set it only if `to` ends with `@broadcast`"),
   withheld: z
     .enum(withheldForms)
     .optional()

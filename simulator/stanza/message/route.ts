@@ -1,11 +1,21 @@
 import { type Endpoint, endpointJid } from "../../model/account.ts";
 import type { World } from "../../model/world.ts";
-import { isChannelJid, isGroupJid, LID_SERVER, PN_SERVER, parseJid, STATUS_JID, userJid } from "../../wire/jid.ts";
+import {
+  isChannelJid,
+  isGroupJid,
+  isListJid,
+  LID_SERVER,
+  PN_SERVER,
+  parseJid,
+  STATUS_JID,
+  userJid,
+} from "../../wire/jid.ts";
 import { type Attrs, type BinaryNode, child, children, node } from "../../wire/node.ts";
 import { routeChannelMessage } from "../channel/post.ts";
 import type { Rejection } from "../errors.ts";
 import { deliverMessage, isBlocked, withIdentity } from "./envelope.ts";
 import { routeGroupMessage } from "./group-message.ts";
+import { routeListMessage } from "./list-message.ts";
 import { routeStatusPost } from "./status-post.ts";
 import { verifiedName } from "./verified-name.ts";
 import type { Withheld } from "./withheld.ts";
@@ -26,6 +36,7 @@ export function routeMessage(
   const to = stanza.attrs.to ?? "";
   if (isGroupJid(to)) return routeGroupMessage(world, sender, stanza, withheld);
   if (to === STATUS_JID) return routeStatusPost(world, sender, stanza, withheld);
+  if (isListJid(to)) return routeListMessage(world, sender, stanza);
   if (isChannelJid(to)) return routeChannelMessage(world, sender, stanza);
   // Source: https://github.com/WhiskeySockets/Baileys/issues/2781 (`smax-invalid`).
   if (child(stanza, "enc") && child(stanza, "participants"))

@@ -7,6 +7,7 @@ import { expectNoComplaints } from "../../support/gateway/complaints.ts";
 import { type LinkedInstance, linkBothDialects, linkInstance } from "../../support/gateway/linked-gateway.ts";
 import { dialects } from "../../support/gateway/rest-client.ts";
 import { type Dialect, startTestGateway, type TestGateway } from "../../support/gateway/test-gateway.ts";
+import { type ContextCase, contextCases, picture, text, thumbnail } from "../../support/message/context-cases.ts";
 import { until } from "../../support/until.ts";
 
 let gate: TestGateway;
@@ -51,233 +52,14 @@ async function inHistory(dialect: Dialect, chat: string, id: string) {
   });
 }
 
-const text = (contextInfo: proto.IContextInfo, words = "hello"): proto.IMessage => ({
-  extendedTextMessage: { text: words, contextInfo },
-});
-const thumbnail = Buffer.from("a small JPEG");
-const picture = { mediaKey: Buffer.alloc(32, 7), directPath: "/v/1", fileSha256: Buffer.alloc(32, 7) };
-const base64 = thumbnail.toString("base64");
-const plain = {
-  quotedMessage: null,
-  mentions: [],
-  context: {
-    ...{ mentioned: [], mentionsAll: false, groupMentions: [], forwarded: null, referral: null, viewOnce: false },
-    ...{ ephemeral: 0, edited: false, broadcastList: null, device: 0, businessName: null, truncated: false },
-  },
-};
-const context = (fields: object) => ({ ...plain, context: { ...plain.context, ...fields } });
-const noReferral = {
-  ...{ isAd: false, ctwaClid: null, sourceType: null, sourceId: null, sourceUrl: null, sourceApp: null, title: null },
-  ...{ body: null, mediaType: null, mediaUrl: null, thumbnailUrl: null, thumbnail: null, ref: null, greeting: null },
-  ...{ entryPointConversionSource: null, entryPointConversionApp: null, entryPointConversionDelaySeconds: null },
-  ...{ entryPointConversionExternalSource: null, entryPointConversionExternalMedium: null, conversionSource: null },
-  ...{ conversionData: null, conversionDelaySeconds: null, utmSource: null, utmCampaign: null },
-};
-const quote = (fields: object) => ({
-  ...plain,
-  quotedMessage: {
-    ...{ messageId: "3EB0QUOTED", participant: bob.jid, lid: null, chatId: bob.jid, fromMe: false, isStatus: false },
-    ...{ type: "text", body: "", thumbnail: null, ...fields },
-  },
-});
-const carolByLid = () => ({
-  ...{ jid: carol.jid, lid: carol.lidJid, phoneNumber: carol.number, token: "@900000000000023" },
-});
-
-interface Case {
-  message: (owner: Phone) => proto.IMessage;
-  shown: (owner: Phone) => object;
-  inGroup?: true;
-}
-const cases: Record<string, Case> = {
-  "a text without context": { message: () => ({ conversation: "hi" }), shown: () => plain },
-  "a reply to a text": {
-    message: () => text({ stanzaId: "3EB0QUOTED", participant: bob.jid, quotedMessage: { conversation: "first" } }),
-    shown: () => quote({ body: "first" }),
-  },
-  "a reply to a picture without a caption, by a picture in a wrapper": {
-    message: () => ({
-      ephemeralMessage: {
-        message: {
-          imageMessage: {
-            ...picture,
-            contextInfo: {
-              ...{ stanzaId: "3EB0QUOTED", participant: bob.lidJid, expiration: 86_400 },
-              quotedMessage: { viewOnceMessageV2: { message: { imageMessage: { jpegThumbnail: thumbnail } } } },
-            },
-          },
-        },
-      },
-    }),
-    shown: () => {
-      const { quotedMessage } = quote({ type: "image", lid: bob.lidJid, thumbnail: base64 });
-      return { ...context({ ephemeral: 86_400 }), quotedMessage };
-    },
-  },
-  "a reply to a status post of the account": {
-    message: (owner) =>
-      text({
-        ...{ stanzaId: "3EB0QUOTED", participant: owner.lidJid, remoteJid: "status@broadcast" },
-        quotedMessage: { videoMessage: { caption: "my holiday", jpegThumbnail: thumbnail } },
-      }),
-    shown: (owner) =>
-      quote({
-        ...{ participant: owner.jid, lid: owner.lidJid, chatId: "status@broadcast", fromMe: true, isStatus: true },
-        ...{ type: "video", body: "my holiday", thumbnail: base64 },
-      }),
-  },
-  "a private reply to a message in a group": {
-    message: () =>
-      text({
-        ...{ stanzaId: "3EB0QUOTED", participant: bob.lidJid, remoteJid: group.jid },
-        quotedMessage: { documentMessage: { fileName: "a.pdf", caption: "the plan" } },
-      }),
-    shown: () => quote({ lid: bob.lidJid, chatId: group.jid, type: "document", body: "the plan" }),
-  },
-  "a mention by LID in a group": {
-    message: () => text({ mentionedJid: [carol.lidJid] }, "ask @900000000000023, please"),
-    shown: () => ({ ...context({ mentioned: [carolByLid()] }), mentions: [carol.jid] }),
-    inGroup: true,
-  },
-  "mentions by number in a caption, of a known and an unknown person": {
-    message: () => ({
-      imageMessage: {
-        ...{ ...picture, caption: `(@${carol.number}) and @49155500000031` },
-        contextInfo: { mentionedJid: [carol.jid, "4915550000003100@lid", "49155500000031@s.whatsapp.net"] },
-      },
-    }),
-    shown: () => ({
-      ...context({
-        mentioned: [
-          { ...carolByLid(), token: `@${carol.number}` },
-          { jid: "4915550000003100@lid", lid: "4915550000003100@lid", phoneNumber: null, token: null },
-          {
-            ...{ jid: "49155500000031@s.whatsapp.net", lid: null, phoneNumber: "49155500000031" },
-            token: "@49155500000031",
-          },
-        ],
-      }),
-      mentions: [carol.jid, "4915550000003100@lid", "49155500000031@s.whatsapp.net"],
-    }),
-  },
-  "a mention of everyone, and of a group": {
-    message: () =>
-      text(
-        { nonJidMentions: 1, groupMentions: [{ groupJid: "120363000000000009@g.us", groupSubject: "News" }] },
-        "@all look",
-      ),
-    shown: () =>
-      context({ mentionsAll: true, groupMentions: [{ groupId: "120363000000000009@g.us", subject: "News" }] }),
-    inGroup: true,
-  },
-  "a message that was forwarded many times": {
-    message: () => text({ isForwarded: true, forwardingScore: 127 }),
-    shown: () => context({ forwarded: { score: 127, many: true, channel: null } }),
-  },
-  "a picture that was forwarded from a channel": {
-    message: () => ({
-      imageMessage: {
-        ...picture,
-        contextInfo: {
-          ...{ isForwarded: true, forwardingScore: 1 },
-          forwardedNewsletterMessageInfo: {
-            ...{ newsletterJid: "120363000000000001@newsletter", newsletterName: "Daily", serverMessageId: 5 },
-          },
-        },
-      },
-    }),
-    shown: () =>
-      context({
-        forwarded: {
-          ...{ score: 1, many: false },
-          channel: { id: "120363000000000001@newsletter", name: "Daily", postId: 5 },
-        },
-      }),
-  },
-  "a message of a person who comes from an ad": {
-    message: () =>
-      text({
-        ...{ conversionSource: "FB_Ads", conversionData: Buffer.from("opaque"), conversionDelaySeconds: 3 },
-        ...{ entryPointConversionSource: "ctwa_ad", entryPointConversionApp: "facebook" },
-        entryPointConversionDelaySeconds: 9,
-        externalAdReply: {
-          ...{ title: "Shoes", body: "Half price", mediaType: 2, sourceType: "ad", sourceId: "120211", ref: "spring" },
-          ...{ sourceUrl: "https://fb.me/x", mediaUrl: "https://fb.me/v", thumbnailUrl: "https://fb.me/t", thumbnail },
-          ...{ ctwaClid: "ARAkLkA8rmlFeiCktEJQ", sourceApp: "instagram", greetingMessageBody: "Hi! How can we help?" },
-        },
-      }),
-    shown: () =>
-      context({
-        referral: {
-          ...noReferral,
-          ...{
-            isAd: true,
-            ctwaClid: "ARAkLkA8rmlFeiCktEJQ",
-            sourceType: "ad",
-            sourceId: "120211",
-            sourceApp: "instagram",
-          },
-          ...{ sourceUrl: "https://fb.me/x", title: "Shoes", body: "Half price", mediaType: "video", ref: "spring" },
-          ...{ mediaUrl: "https://fb.me/v", thumbnailUrl: "https://fb.me/t", thumbnail: base64 },
-          ...{ greeting: "Hi! How can we help?", entryPointConversionSource: "ctwa_ad" },
-          ...{ entryPointConversionApp: "facebook", entryPointConversionDelaySeconds: 9, conversionSource: "FB_Ads" },
-          ...{ conversionData: Buffer.from("opaque").toString("base64"), conversionDelaySeconds: 3 },
-        },
-      }),
-  },
-  "a message of a person who found the account by search": {
-    message: () => text({ entryPointConversionSource: "global_search_new_chat" }),
-    shown: () => context({ referral: { ...noReferral, entryPointConversionSource: "global_search_new_chat" } }),
-  },
-  "a context in the header of a template, and in the template itself": {
-    message: () => ({
-      templateMessage: {
-        contextInfo: { forwardingScore: 1 },
-        hydratedTemplate: { imageMessage: { ...picture, contextInfo: { expiration: 604_800 } } },
-      },
-    }),
-    shown: () => context({ ephemeral: 604_800, forwarded: { score: 1, many: false, channel: null } }),
-  },
-  "a view-once picture in a wrapper": {
-    message: () => ({ viewOnceMessageV2: { message: { imageMessage: picture } } }),
-    shown: () => context({ viewOnce: true }),
-  },
-  "a view-once voice note with a flag": {
-    message: () => ({ audioMessage: { ...picture, viewOnce: true } }),
-    shown: () => context({ viewOnce: true }),
-  },
-  "a message that was edited before it arrived": {
-    message: () => ({ editedMessage: { message: { conversation: "corrected" } } }),
-    shown: () => context({ edited: true }),
-  },
-  "a context with parts that are too large or malformed": {
-    message: () =>
-      text({
-        ...{ stanzaId: "3EB0QUOTED", participant: bob.jid },
-        quotedMessage: { imageMessage: { caption: "x".repeat(9_000), jpegThumbnail: Buffer.alloc(30_000) } },
-      }),
-    shown: () => {
-      const { quotedMessage } = quote({ type: "image", body: "x".repeat(8_192) });
-      return { ...context({ truncated: true }), quotedMessage };
-    },
-  },
-  "a malformed mention": {
-    message: () => text({ mentionedJid: ["a b@lid", carol.lidJid] }),
-    shown: () => ({
-      ...context({ mentioned: [{ ...carolByLid(), token: null }], truncated: true }),
-      mentions: [carol.jid],
-    }),
-  },
-};
-
-test.each(dialects.flatMap((dialect) => Object.keys(cases).map((name) => [dialect, name] as const)))(
+test.each(dialects.flatMap((dialect) => Object.keys(contextCases).map((name) => [dialect, name] as const)))(
   "%s: the webhook and the history show %s",
   async (dialect, name) => {
-    const { message, shown, inGroup } = cases[name] as Case;
-    const { owner } = linked[dialect];
-    const { webhook, history } = await told(dialect, bob, message(owner), inGroup ? group.jid : undefined);
+    const { message, shown, inGroup } = contextCases[name] as ContextCase;
+    const scene = { owner: linked[dialect].owner, bob, carol, group };
+    const { webhook, history } = await told(dialect, bob, message(scene), inGroup ? group.jid : undefined);
     const { quotedMessage, mentions, context: seen } = webhook;
-    expect({ quotedMessage, mentions, context: seen }).toEqual(shown(owner));
+    expect({ quotedMessage, mentions, context: seen }).toEqual(shown(scene));
     expect(history).toMatchObject({ quotedMessage, mentions, context: seen });
   },
 );
@@ -380,4 +162,80 @@ test("the history that the phone sends after linking reports the timers of its c
   });
   const id = await client.sendText(erin.number, "hello again");
   expect(await erin.waitFor((message) => message.id === id)).toMatchObject({ expiration: 7_776_000 });
+});
+
+test.each(dialects)("%s: a message by a broadcast list belongs to the chat with its sender", async (dialect) => {
+  const { owner, client } = linked[dialect];
+  const options = { audience: [owner.number, carol.number] };
+  const { id } = await bob.sendMessage("1700000000@broadcast", { conversation: "to all of you" }, options);
+  const { body } = await client.reported("received", id);
+  expect(body.data).toMatchObject({
+    ...{ chatId: bob.jid, from: bob.jid, isGroup: false },
+    context: { broadcastList: "1700000000@broadcast" },
+  });
+  expect(await inHistory(dialect, bob.number, id)).toMatchObject({
+    context: { broadcastList: "1700000000@broadcast" },
+  });
+  const answer = await client.sendText(bob.number, "only to you");
+  expect(await bob.waitFor((message) => message.id === answer)).toMatchObject({ chat: owner.jid });
+});
+
+test.each(dialects)("%s: a message of a business has its verified name", async (dialect) => {
+  const number = dialect === "gateway" ? "4915550000051" : "4915550000052";
+  const shop = await gate.wa.addPhone({ number, pushName: "Shop", business: { name: "Shop GmbH" } });
+  const { webhook, history } = await told(dialect, shop, { conversation: "Your order is ready" });
+  for (const shown of [webhook, history]) expect(shown).toMatchObject({ context: { businessName: "Shop GmbH" } });
+});
+
+test.each(dialects)("%s: an own message names the device that sent it", async (dialect) => {
+  const { owner, client } = linked[dialect];
+  const other = await linkInstance(gate, owner, dialect);
+  const [own, second] = owner.devices.map(({ id }) => id);
+  const byHand = (await owner.sendText(bob.number, "from the phone")).id;
+  const byOther = await other.client.sendText(bob.number, "from another device");
+  const byApi = await client.sendText(bob.number, "from the API");
+  for (const [id, device] of [
+    [byHand, 0],
+    [byOther, second],
+    [byApi, own],
+  ] as const) {
+    expect((await client.reported("sent", id)).body.data.context.device).toBe(device);
+    expect(await inHistory(dialect, bob.number, id)).toMatchObject({ context: { device } });
+  }
+  await other.client.request("DELETE", "delete");
+});
+
+test("a message through the API has the context that its recipient sees", async () => {
+  const { client } = linked.gateway;
+  const image = { ...picture, caption: "look", jpegThumbnail: thumbnail, contextInfo: { forwardingScore: 3 } };
+  const received = await bob.sendMessage(group.jid, { imageMessage: image });
+  await client.reported("received", received.id);
+  const { body } = await gate.api("POST", "/api/message/send/text", {
+    body: {
+      ...{ instanceId: client.instance, to: group.jid, message: `thanks, @${carol.number}` },
+      ...{ quotedMessageId: received.id, mentions: [carol.number] },
+    },
+  });
+  const { messageId } = body.data;
+  const sent = await client.reported("sent", messageId);
+  const expected = {
+    quotedMessage: {
+      ...{ messageId: received.id, participant: bob.jid, lid: bob.lidJid, chatId: group.jid, fromMe: false },
+      ...{ type: "image", body: "look", isStatus: false, thumbnail: thumbnail.toString("base64") },
+    },
+    mentions: [carol.jid],
+    context: {
+      mentioned: [{ jid: carol.jid, lid: carol.lidJid, phoneNumber: carol.number, token: `@${carol.number}` }],
+    },
+  };
+  expect(sent.body.data).toMatchObject(expected);
+  expect(await inHistory("gateway", group.jid, messageId)).toMatchObject(expected);
+  const told = await bob.sendMessage(group.jid, text({ isForwarded: true, forwardingScore: 3 }));
+  await client.reported("received", told.id);
+  const forward = { instanceId: client.instance, to: bob.number, messageId: told.id };
+  const forwarded = (await gate.api("POST", "/api/message/forward", { body: forward })).body.data.messageId;
+  expect((await client.reported("sent", forwarded)).body.data.context.forwarded).toMatchObject({
+    score: 4,
+    many: false,
+  });
 });

@@ -24,6 +24,11 @@ export function baseMessages({ stranger, owner, group }: Scene): proto.IMessage[
   const contextInfo = {
     ...{ stanzaId: "3EB0FUZZ", participant: owner.lidJid, quotedMessage: { conversation: "quoted" } },
     ...{ mentionedJid: [owner.lidJid, stranger.jid], expiration: 86_400, isForwarded: true, forwardingScore: 2 },
+    ...{ remoteJid: "status@broadcast", nonJidMentions: 1, ephemeralSettingTimestamp: 1_700_000_000 },
+    groupMentions: [{ groupJid: group.jid, groupSubject: "x" }],
+    forwardedNewsletterMessageInfo: { newsletterJid: "120363000000000001@newsletter", newsletterName: "x" },
+    ...{ entryPointConversionSource: "ctwa_ad", entryPointConversionDelaySeconds: 1, conversionData: bytes(20) },
+    externalAdReply: { ctwaClid: "x", sourceType: "ad", sourceId: "1", title: "x", mediaType: 1, thumbnail: bytes(20) },
   };
   const protocol = (message: proto.Message.IProtocolMessage): proto.IMessage => ({ protocolMessage: message });
   return [
