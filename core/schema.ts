@@ -11,6 +11,7 @@ export * from "./crypto/crypto.sql.ts";
 export * from "./db/claim-lease.sql.ts";
 export * from "./event/event.sql.ts";
 export * from "./event-sink/event-sink.sql.ts";
+export * from "./history/history.sql.ts";
 export * from "./ingress/reply.sql.ts";
 export * from "./instance/instance.sql.ts";
 export * from "./label/label.sql.ts";

@@ -17,6 +17,7 @@ export const sealedPlace = {
   /** A row of `session_keys`: credentials (`creds`, empty id) or a key of the Signal key store. */
   sessionKey: (instanceId: string, type: string, keyId: string) => `session:${instanceId}:${type}:${keyId}`,
   inboxPlaintext: (instanceId: string, waId: string) => `inbox:${instanceId}:${waId}`,
+  historyNotification: (instanceId: string, waId: string) => `history-notification:${instanceId}:${waId}`,
   /** A row of `refused_stanzas`. `key` is hexadecimal. */
   refusedStanza: (instanceId: string, key: string) => `refused-stanza:${instanceId}:${key}`,
   refusedPlaintext: (instanceId: string, key: string) => `refused-plaintext:${instanceId}:${key}`,

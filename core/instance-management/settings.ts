@@ -10,7 +10,7 @@ import { AppError } from "../error.ts";
 import { alignSinks } from "../event-sink/setting.ts";
 import type { Ids } from "../id.ts";
 import type { Instance } from "../instance/index.ts";
-import { instances, type WebhookFilters } from "../instance/instance.sql.ts";
+import { type InstanceHistory, instanceHistories, instances, type WebhookFilters } from "../instance/instance.sql.ts";
 import { defined } from "../object.ts";
 import { singleLine } from "../text.ts";
 import { checkHeaders } from "../webhook/delivery/attempt.ts";
@@ -48,6 +48,9 @@ export const webhookSettings = z.object({
   /** The pause before the first retry, in milliseconds: a second to a day. */
   retryInterval: z.int().min(1000).max(86_400_000).optional(),
 });
+
+/** Which messages from before the link are imported. */
+export const instanceHistory = z.enum(instanceHistories);
 
 export const webhookSecret = z.string().min(1).max(512);
 
@@ -92,6 +95,7 @@ export interface InstanceSettings extends z.infer<typeof webhookSettings> {
   webhookTimeoutMs?: number | undefined;
   /** Queue for the events, already checked by `assertEventQueue`. Null means the user's queue. */
   eventQueue?: string | null | undefined;
+  history?: InstanceHistory | undefined;
 }
 
 type Columns = Partial<typeof instances.$inferInsert>;

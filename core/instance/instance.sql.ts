@@ -13,6 +13,13 @@ export type InstanceStatus = (typeof instanceStatuses)[number];
 export const dialects = ["multi-instance", "gateway"] as const;
 export type Dialect = (typeof dialects)[number];
 
+/**
+ * Which messages from before the link an instance imports: `none`, `recent` (about three months) or `full` (about a
+ * year). The phone decides what it offers.
+ */
+export const instanceHistories = ["none", "recent", "full"] as const;
+export type InstanceHistory = (typeof instanceHistories)[number];
+
 /** A caller's webhook headers by name, encrypted. A string is a value in clear text, as version 0.1 stored it. */
 export type StoredHeaders = Readonly<Record<string, string | { sealed: string }>>;
 
@@ -92,6 +99,11 @@ export const instances = pgTable(
     webhookFilters: jsonb("webhook_filters").$type<Partial<WebhookFilters>>().notNull().default({}),
     /** Time limit of an attempt, in milliseconds. */
     webhookTimeoutMs: integer("webhook_timeout_ms").notNull().default(15_000),
+
+    /** Applies when a device is linked, and to the parts of the history that arrive after that. */
+    history: text({ enum: instanceHistories }).notNull().default("none"),
+    /** When `history.completed` was announced. Null while parts of the history are expected or imported. */
+    historyCompletedAt: instant("history_completed_at"),
 
     /** Queue for the events. Null means the user's queue, if any. */
     eventQueue: text("event_queue"),

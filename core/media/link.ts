@@ -42,14 +42,15 @@ export async function linkToMedia(
   messageId: string,
   kind: "attachment" | "inline" = "attachment",
 ): Promise<MediaLink> {
-  const [row] = await deps.db.sql<{ wa_id: string; media: MessageMedia | null }[]>`
-    select wa_id, media from messages
+  const [row] = await deps.db.sql<{ id: string; wa_id: string; media: MessageMedia | null }[]>`
+    select id, wa_id, media from messages
     where instance_id = ${instanceId} and ${isUuid(messageId) ? deps.db.sql`id = ${messageId}` : deps.db.sql`wa_id = ${messageId}`}
     order by media is null, from_me desc, id limit 1`;
   if (!row) throw new AppError("message_not_found");
   const { media } = row;
   if (!media) throw new AppError("message_not_found", "the message has no file");
-  if (media.state === "pending") {
+  if (media.state === "remote") await requestFile(deps.db, row.id);
+  if (media.state === "pending" || media.state === "remote") {
     throw new AppError("media_not_ready", "the file is still being fetched from WhatsApp: try again in a moment", {
       data: { retryAfter: retrySeconds },
     });
@@ -88,6 +89,11 @@ export async function waitForMedia(
       await sleep(pauseMs);
     }
   }
+}
+
+/** Makes the session host fetch the file of an imported message. */
+async function requestFile({ sql }: Database, id: string): Promise<void> {
+  await sql`update messages set media = media || '{"state":"pending"}' where id = ${id} and media->>'state' = 'remote'`;
 }
 
 /** Returns a new link to an upload or a converted file. Throws `media_not_usable` if the file does not exist. */

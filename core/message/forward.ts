@@ -33,6 +33,8 @@ export async function findForwardable(
   const [stored] = await db.sql<{ media: MessageMedia | null }[]>`select media from messages where id = ${row.id}`;
   const media = stored?.media ?? null;
   if (row.type !== "text" && media?.state !== "stored") {
+    if (media?.state === "remote")
+      await db.sql`update messages set media = media || '{"state":"pending"}' where id = ${row.id}`;
     if (media?.state === "failed") throw new AppError("media_lost");
     throw new AppError(row.status === "pending" ? "conflict" : "media_not_ready");
   }

@@ -9,7 +9,10 @@ import { toJid } from "./recipient.ts";
 
 /** A message without the columns that only the session host needs. */
 export type HistoryMessage = StoredMessage & AboutMessage;
-type StoredMessage = Omit<InferSelectModel<typeof messages>, "payload" | "protoType" | "recipients" | "contentVersion">;
+type StoredMessage = Omit<
+  InferSelectModel<typeof messages>,
+  "payload" | "protoType" | "recipients" | "contentVersion" | "imported"
+>;
 
 const columns: Readonly<Record<keyof StoredMessage, string>> = {
   id: "id",

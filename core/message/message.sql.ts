@@ -34,9 +34,10 @@ export interface MessageMedia {
   storageKey: string;
   /**
    * `pending`: not in the bucket yet. `stored`: in the bucket. `failed`: WhatsApp no longer has the file, or the file
-   * is damaged. The field `error` has the reason.
+   * is damaged. The field `error` has the reason. `remote`: a file of an imported message. It becomes `pending` when a
+   * caller first requests it.
    */
-  state: "pending" | "stored" | "failed";
+  state: "pending" | "stored" | "failed" | "remote";
   error: string | null;
   /**
    * What the host needs to fetch the file from WhatsApp: its direct path and its media key (base64; empty for an
@@ -97,6 +98,8 @@ export const messages = pgTable(
     /** When the message was edited or deleted for everyone. */
     editedAt: instant("edited_at"),
     deletedAt: instant("deleted_at"),
+    /** Whether the row comes from the history that the phone offered, and the message did not arrive live. */
+    imported: boolean().notNull().default(false),
     createdAt: instant("created_at").notNull().defaultNow(),
   },
   (table) => [

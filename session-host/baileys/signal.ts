@@ -30,6 +30,8 @@ export interface JournalingOptions {
   journal: Journal;
   /** Records that a stanza can't be decrypted, before Baileys asks its sender to send it again. */
   recordFailure: (stanza: BinaryNode, error: unknown) => void;
+  /** Returns the plaintext of a stanza as Baileys gets it. */
+  forBaileys: (stanza: BinaryNode, plaintext: Uint8Array) => Uint8Array;
   /** Called when the session's state can't be read. From then on, the connection must not send anything. */
   fail: (error: unknown) => void;
   log: Logger;
@@ -86,7 +88,7 @@ export class JournalingSignal {
     decrypt: () => Promise<Uint8Array>,
     repository: SignalRepositoryWithLIDStore,
   ): Promise<Uint8Array> {
-    const { store, journal, log, instanceId } = this.#options;
+    const { store, journal, forBaileys, log, instanceId } = this.#options;
     const stanza = this.#stanzas.get(ciphertext);
     if (!stanza?.attrs.id) return await decrypt();
     const waId = boundId(stanza.attrs.id);
@@ -106,12 +108,12 @@ export class JournalingSignal {
         throw error;
       }
       store.discard();
-      return stored;
+      return forBaileys(stanza, stored);
     }
     const source = stanzaSource(stanza, plaintext);
     const change = await orQuarantine(() => journal(stanza, plaintext, repository), source, log);
     store.attach({ ...change, inbox: [{ waId, hash, plaintext }], correlationId: waId });
-    return plaintext;
+    return forBaileys(stanza, plaintext);
   }
 
   /** Returns the plaintext of a message that was decrypted earlier. */

@@ -6,7 +6,6 @@ import { Curve, proto, WA_CERT_DETAILS } from "@whiskeysockets/baileys";
 import { type Dispatcher, Dispatcher1Wrapper, Agent as FetchAgent } from "undici";
 import { type Config, ConfigError } from "../../core/config.ts";
 import { wrapBufferKeys } from "../../core/crypto/buffer-keys.ts";
-import { limitHistories } from "./history-limit.ts";
 import { registerNewsletterPaths } from "./newsletter-send.ts";
 import { restoreRatchetsOnFailure } from "./ratchet.ts";
 
@@ -96,7 +95,6 @@ export function prepareWhatsApp(config: Config): WhatsAppEndpoint {
   silenceLibsignal();
   wrapBufferKeys();
   restoreRatchetsOnFailure();
-  limitHistories();
   registerNewsletterPaths();
   const real = !(config.WHATSAPP_URL || config.WHATSAPP_ROOT_KEY || config.WHATSAPP_MEDIA_CA);
   const ca = config.WHATSAPP_MEDIA_CA && [...rootCertificates, readCa(config.WHATSAPP_MEDIA_CA)];

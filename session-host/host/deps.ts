@@ -8,6 +8,7 @@ import type { Queues } from "../../core/queue/index.ts";
 import type { Storage } from "../../core/storage/index.ts";
 import type { WhatsAppEndpoint } from "../baileys/whatsapp.ts";
 import type { Limiter } from "../concurrency/limiter.ts";
+import type { HistoryDecoder } from "../history/decoder.ts";
 import type { Conversions } from "../media/conversion.ts";
 import type { MediaStage } from "../media/stage.ts";
 import type { SharedCaches } from "../session/caches.ts";
@@ -41,4 +42,5 @@ export interface HostDeps extends HostOptions {
   logins: Limiter;
   conversions: Conversions;
   media: MediaStage;
+  historyDecoder: HistoryDecoder;
 }

@@ -14,6 +14,7 @@ import { aliveMs } from "../../core/shard/status.ts";
 import { Lease, leaseTime } from "../concurrency/lease.ts";
 import { Limiter } from "../concurrency/limiter.ts";
 import { pause } from "../concurrency/pause.ts";
+import { HistoryDecoder } from "../history/decoder.ts";
 import { Conversions } from "../media/conversion.ts";
 import { MediaStage } from "../media/stage.ts";
 import { sharedCaches } from "../session/caches.ts";
@@ -69,6 +70,7 @@ export class Host {
       caches: sharedCaches(),
       logins: new Limiter(concurrentLogins),
       conversions: new Conversions({ storage }),
+      historyDecoder: new HistoryDecoder(),
       media: new MediaStage({ storage, egress }),
     };
   }

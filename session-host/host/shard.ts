@@ -14,6 +14,8 @@ import { Requesters } from "../command/requesters.ts";
 import { traceOf } from "../command/trace.ts";
 import type { Lease } from "../concurrency/lease.ts";
 import type { Poller } from "../concurrency/poller.ts";
+import { HistoryImports } from "../history/imports.ts";
+import { Transfers } from "../history/transfers.ts";
 import type { Change } from "../ledger/change.ts";
 import { Ledger } from "../ledger/ledger.ts";
 import { MediaDownloads } from "../media/downloads.ts";
@@ -50,6 +52,7 @@ export class Shard {
   readonly #bulks: BulkRelease;
   readonly #intake: CommandIntake;
   readonly #sessions = new Map<string, Session>();
+  readonly #transfers = new Map<string, Transfers>();
   readonly #stop = new AbortController();
   #reconcile: NodeJS.Timeout | undefined;
 
@@ -137,6 +140,7 @@ export class Shard {
     };
     await Promise.all([
       this.#openSessions(),
+      this.#fetchFiles(),
       this.#intake.takeWaiting(waitingMs),
       this.#intake.takeDue(),
       endExpiredMutes(),
@@ -173,6 +177,15 @@ export class Shard {
     }
   }
 
+  /** Makes the sessions fetch the files of imported messages that callers have requested since. */
+  async #fetchFiles(): Promise<void> {
+    const connected = [...this.#sessions.values()].filter((session) => session.context);
+    const rows = await this.#deps.db.sql<{ id: string }[]>`
+      select distinct instance_id as id from messages
+      where media->>'state' = 'pending' and instance_id = any(${connected.map(({ id }) => id)}::uuid[])`;
+    for (const { id } of rows) this.#transfers.get(id)?.downloads.wake();
+  }
+
   async #load(instanceId: string): Promise<Session | undefined> {
     const [row] = await this.#deps.db.sql<SessionRow[]>`
       select id, user_id as "userId", status, linked_at is not null as linked from instances
@@ -184,7 +197,13 @@ export class Shard {
   #sessionOf(row: SessionRow): Session {
     const known = this.#sessions.get(row.id);
     if (known) return known;
-    const { db, vault, log, endpoint, caches, logins, media, storage } = this.#deps;
+    const { db, vault, log, clock, endpoint, caches, logins, media, storage, historyDecoder } = this.#deps;
+    const record = (change: Change) => this.#ledger.append(row.id, change);
+    const owner = { userId: row.userId, instanceId: row.id };
+    const transfers = new Transfers(
+      new MediaDownloads({ db, storage, log, instanceId: row.id, record }),
+      new HistoryImports({ db, vault, log, clock, owner, decoder: historyDecoder, record }),
+    );
     const session = new Session(
       {
         db,
@@ -195,13 +214,7 @@ export class Shard {
         logins,
         version: new SessionVersion(this.#deps.versions),
         media,
-        downloads: new MediaDownloads({
-          db,
-          storage,
-          log,
-          instanceId: row.id,
-          record: (change) => this.#ledger.append(row.id, change),
-        }),
+        transfers,
         ledger: this.#ledger,
         leaseHeld: () => this.lease.held,
         removeFormerAccount: (id, creds) => this.#removeFormerAccount(id, creds),
@@ -212,6 +225,7 @@ export class Shard {
       row,
     );
     this.#sessions.set(row.id, session);
+    this.#transfers.set(row.id, transfers);
     return session;
   }
 
@@ -238,6 +252,7 @@ export class Shard {
     });
     this.#replier.nudge();
     this.#sessions.delete(id);
+    this.#transfers.delete(id);
   }
 
   async #submit(command: ClaimedCommand): Promise<void> {

@@ -1,4 +1,4 @@
-import { areJidsSameUser, type BinaryNode, type WASocket } from "@whiskeysockets/baileys";
+import { areJidsSameUser, type BaileysEventMap, type BinaryNode, type WASocket } from "@whiskeysockets/baileys";
 import { LRUCache } from "lru-cache";
 import type { ContactFact } from "../../core/contact/merge.ts";
 import type { Logger } from "../../core/log.ts";
@@ -72,7 +72,6 @@ export class ContactSource {
     ev.on("contacts.update", (contacts) =>
       report(contacts.map((contact) => (contact.id ? factOfPerson({ ...contact, id: contact.id }) : undefined))),
     );
-    ev.on("messaging-history.set", (history) => report(factsOfHistory(history)));
     ev.on("lid-mapping.update", ({ lid, pn }) => report([contactFact({ jid: pn, lid, link: true })]));
     ev.on("groups.upsert", (groups) => {
       for (const { id } of groups) this.#reported.add(plainJid(id));
@@ -95,6 +94,17 @@ export class ContactSource {
    */
   note(facts: readonly ContactFact[]): void {
     this.#fresh(facts.filter(({ link }) => !link));
+  }
+
+  /** Returns the facts in a part of the history that are not recorded yet. The caller records them. */
+  async ofHistory(sock: WASocket, history: BaileysEventMap["messaging-history.set"]): Promise<ContactFact[]> {
+    const facts = factsOfHistory(history).filter((fact) => fact !== undefined);
+    return this.#fresh(
+      await withPhones(
+        sock,
+        facts.filter((fact) => !this.#isMe(fact.jid)),
+      ),
+    );
   }
 
   /**

@@ -16,8 +16,6 @@ import type { Change, ChatTimer } from "../ledger/change.ts";
 /** Maximum wait for the lookup of an unknown group, which delays the message that is about to be sent. */
 const lookupTimeoutMs = 5_000;
 const maxChats = 5_000;
-/** Maximum number of timers in one change. A history is split into several changes. */
-const maxTimers = 500;
 
 /** A stored timer. `seconds` is 0, and `setAt` too, if the timer of the chat is not known. */
 interface Timer {
@@ -29,7 +27,6 @@ interface Timer {
 export interface DisappearingDeps {
   db: Database;
   instanceId: string;
-  record: (change: Change) => void;
   /** Ends the connection, because the timers can't be read. */
   fail: (error: unknown) => void;
 }
@@ -61,9 +58,6 @@ export class DisappearingTimers {
       const on = getBinaryNodeChild(stanza, "ephemeral");
       if (from && on) this.#groups.set(from, Number(on.attrs.expiration) || 0);
       else if (from && getBinaryNodeChild(stanza, "not_ephemeral")) this.#groups.set(from, 0);
-    });
-    sock.ev.on("messaging-history.set", (history) => {
-      this.#addHistory(sock, history).catch(this.#deps.fail);
     });
   }
 
@@ -109,8 +103,11 @@ export class DisappearingTimers {
     }
   }
 
-  /** Adds the timers in the history that the phone sends after linking. Source: Baileys' Utils/history.js. */
-  async #addHistory(sock: WASocket, { chats }: BaileysEventMap["messaging-history.set"]): Promise<void> {
+  /**
+   * Returns the timers in a part of the history that are not recorded yet. The caller records them. Source: Baileys'
+   * Utils/history.js.
+   */
+  async ofHistory(sock: WASocket, { chats }: BaileysEventMap["messaging-history.set"]): Promise<ChatTimer[]> {
     const reported = chats.flatMap(({ id, ephemeralExpiration, ephemeralSettingTimestamp }) => {
       const seconds = boundCount(ephemeralExpiration ?? 0, maxInteger) ?? 0;
       const jid = plainJid(id);
@@ -122,8 +119,7 @@ export class DisappearingTimers {
       const learned = await this.learn({ chatId: phones.get(jid) ?? jid, ...timer, change: null });
       timers.push(...(learned.timers ?? []));
     }
-    for (let start = 0; start < timers.length; start += maxTimers)
-      this.#deps.record({ timers: timers.slice(start, start + maxTimers) });
+    return timers;
   }
 
   async #groupSeconds(group: string, sock: WASocket): Promise<number> {

@@ -4,6 +4,7 @@ import type { CommandEnd } from "../../core/command/end.ts";
 import type { ContactFact } from "../../core/contact/merge.ts";
 import type { Person } from "../../core/event/catalog/group.ts";
 import type { EventData, NewEvent } from "../../core/event/catalog/index.ts";
+import type { HistoryCursor, HistoryPhase } from "../../core/history/history.sql.ts";
 import type { InstanceStatus } from "../../core/instance/instance.sql.ts";
 import type { LabelFact } from "../../core/label/fact.ts";
 import type { MarkKind, NoteEnvelope } from "../../core/message/about.sql.ts";
@@ -40,6 +41,12 @@ export interface NewMessage {
   payload: string | null;
   sent_at: string;
   event: NewEvent | null;
+  /** Only for messages from the history: they are stored without an event. See `messages.imported`. */
+  imported?: true;
+  /** When a received message from the history was read. */
+  read_at?: string | null;
+  /** Whether the history may have stored the message already. It is then announced all the same. */
+  mayBeImported?: true;
 }
 
 /** A message whose content can't be read. */
@@ -84,6 +91,7 @@ export interface InstanceFields {
   qr_expires_at?: Date | null;
   pairing_code?: Buffer | null;
   pairing_code_expires_at?: Date | null;
+  history_completed_at?: Date | null;
 }
 
 /** Removes the QR code and the pairing code. */
@@ -150,6 +158,8 @@ export type NewReaction = AboutMessage & {
   emoji: string;
   /** WhatsApp's id of the reaction. */
   reactionId: string;
+  /** Set for a reaction from the history, which is stored without an event. */
+  imported?: true;
 };
 
 /** A pin or keep of a message, or its removal. */
@@ -251,6 +261,28 @@ export interface StanzaSource {
 
 export type QuarantinedStanza = StanzaSource & { error: string };
 
+/** A part of the history that the phone offers. */
+export interface NewHistoryPart {
+  waId: string;
+  phase: HistoryPhase;
+  chunk: number | null;
+  percent: number | null;
+  withMessages: boolean;
+  /** The encoded `HistorySyncNotification`. */
+  notification: Uint8Array;
+}
+
+/** A step of the import of a part. The number of messages is added to that of the part. */
+export interface HistoryStep {
+  waId: string;
+  cursor?: HistoryCursor;
+  messages?: number;
+  /** A failed attempt, after which the part waits for the next one. */
+  failedAttempt?: string;
+  /** Ends the import. The error says why the part could not be imported. */
+  end?: { error: string | null };
+}
+
 /** Everything that one step of a session changes. The ledger commits it in one transaction, entirely or not at all. */
 export interface Change {
   keys?: KeyWrite[];
@@ -262,6 +294,9 @@ export interface Change {
   messages?: NewMessage[];
   /** How often the phone was asked for the content of an unreadable message, and when it is asked again. */
   phoneRequests?: { waId: string; sender: string; requests?: number; dueAt: Date | null }[];
+  /** Parts of the history, to import after this change. */
+  historyParts?: NewHistoryPart[];
+  historySteps?: HistoryStep[];
   /** Messages of the account that WhatsApp has acknowledged, or that a receipt shows to be acknowledged. */
   acks?: { waId: string; receipt?: ReceiptOrigin }[];
   /** Receipts for messages and status posts of the account. */
@@ -306,7 +341,7 @@ export interface Change {
   /** Facts about labels, and about the chats and messages that have them, oldest first. */
   labels?: LabelFact[];
   channels?: ChannelFact[];
-  /** Removes contacts, labels and channels, because another account may be linked now. */
+  /** Removes contacts, labels, channels and parts of the history, because another account may be linked now. */
   forgetContacts?: boolean;
   instance?: InstanceFields;
   /**

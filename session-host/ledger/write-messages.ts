@@ -12,8 +12,10 @@ export const messages = {
       (change.messages ?? []).map(({ event: _event, ...message }) => ({ instance_id: instanceId, ...message })),
     );
     if (rows.length === 0) return new Set();
+    const live = rows.filter(({ mayBeImported }) => mayBeImported);
+    const promoted = live.length > 0 ? await promoteImported(batch.sql, live) : [];
     const inserted = await insertMessages(batch.sql, rows);
-    return new Set(inserted.map((row) => row.id));
+    return new Set([...promoted, ...inserted].map((row) => row.id));
   },
   events: ({ change }: RecordedChange, inserted: Set<string>) =>
     (change.messages ?? []).flatMap(({ id, event }) => (event ? [inserted.has(id) ? event : undefined] : [])),
@@ -29,15 +31,33 @@ export const insertMessages = (
   condition = sql``,
 ) => sql<{ id: string }[]>`
       insert into messages (id, instance_id, wa_id, chat_id, from_me, sender_id, sender_lid, push_name, type, proto_type, body,
-        content, content_version, media, context, status, payload, sent_at)
+        content, content_version, media, context, status, payload, sent_at, imported, read_at)
       select id, instance_id, wa_id, chat_id, from_me, sender_id, sender_lid, push_name, type, proto_type, body,
-        content, content_version, media, context, status, decode(payload, 'base64'), sent_at
+        content, content_version, media, context, status, decode(payload, 'base64'), sent_at, coalesce(imported, false), read_at
       from jsonb_to_recordset(${storableJson(rows)}::text::jsonb) as t(id uuid, instance_id uuid, wa_id text, chat_id text,
         from_me boolean, sender_id text, sender_lid text, push_name text, type text, proto_type text, body text, content jsonb,
-        content_version int, media jsonb, context jsonb, status text, payload text, sent_at timestamptz)
+        content_version int, media jsonb, context jsonb, status text, payload text, sent_at timestamptz, imported boolean,
+        read_at timestamptz)
       ${condition}
       on conflict (instance_id, wa_id, chat_id, sender_id) do nothing
       returning id`;
+
+/**
+ * Turns rows that the history stored into rows of live messages, because a message that arrives is announced even if the
+ * history had it first. Returns the new ids of these rows. A file that is in the bucket keeps its place there.
+ */
+function promoteImported(sql: Batch["sql"], live: readonly { instance_id: string; wa_id: string }[]) {
+  return sql<{ id: string }[]>`
+    update messages set id = t.id, imported = false, push_name = coalesce(t.push_name, messages.push_name),
+      media = case when messages.media->>'state' = 'stored' then messages.media else t.media end
+    from jsonb_to_recordset(${storableJson(live)}::text::jsonb) as t(id uuid, instance_id uuid, wa_id text, chat_id text,
+      sender_id text, push_name text, media jsonb)
+    where messages.instance_id = t.instance_id and messages.wa_id = t.wa_id and messages.chat_id = t.chat_id
+      and messages.sender_id = t.sender_id and messages.imported
+      and messages.instance_id = any(${unique(live.map((row) => row.instance_id))}::uuid[])
+      and messages.wa_id = any(${live.map((row) => row.wa_id)}::text[])
+    returning messages.id`;
+}
 
 export const prepared = {
   async write(batch: Batch) {

@@ -66,7 +66,7 @@ async function react(batch: Batch, instanceId: string, reaction: NewReaction): P
           or (reactions.reacted_at = excluded.reacted_at and reactions.emoji <> excluded.emoji)
       returning 1)
     select target.* from target, written`;
-  if (!target) return undefined;
+  if (!target || reaction.imported) return undefined;
   const data = { ...fieldsOf(reaction, target), emoji, removed: emoji === "", reactionId };
   return { type: "message.reaction", data };
 }

@@ -2,6 +2,7 @@ import type { Change } from "./change.ts";
 import { channels } from "./write-channels.ts";
 import { commands } from "./write-commands.ts";
 import { contacts, forgetContacts, numbers } from "./write-contacts.ts";
+import { historyParts, historySteps } from "./write-history.ts";
 import { activities, instance } from "./write-instance.ts";
 import { forgetSession, inbox, keys } from "./write-keys.ts";
 import { labels } from "./write-labels.ts";
@@ -37,6 +38,8 @@ const writerOf = {
   readable,
   messages,
   phoneRequests,
+  historyParts,
+  historySteps,
   acks,
   progress,
   revisions,

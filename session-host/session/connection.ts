@@ -11,6 +11,8 @@ import { boundId } from "../../core/bound.ts";
 import type { ClientVersion } from "../../core/config.ts";
 import type { Vault } from "../../core/crypto/index.ts";
 import type { Database } from "../../core/db/index.ts";
+import { readHistorySetting } from "../../core/history/index.ts";
+import type { InstanceHistory } from "../../core/instance/instance.sql.ts";
 import type { Logger } from "../../core/log.ts";
 import { noteWork } from "../../core/work.ts";
 import { type JidResolver, knownJids, lidsOf, phonesOf } from "../baileys/jids.ts";
@@ -27,6 +29,7 @@ import { ChannelSource } from "../inbound/channels.ts";
 import { ContactSource } from "../inbound/contacts.ts";
 import { DisappearingTimers } from "../inbound/disappearing.ts";
 import { journalGroup } from "../inbound/group-events.ts";
+import { withoutHistory } from "../inbound/history.ts";
 import { LabelBook } from "../inbound/labels.ts";
 import type { Me } from "../inbound/message/address.ts";
 import { journalMessage } from "../inbound/message/journal.ts";
@@ -72,6 +75,8 @@ export interface ConnectionHandlers {
   retryCounts: RetryCounts;
   /** A message with a file to download is durable. */
   onMedia(): void;
+  /** A part of the history to import is durable. */
+  onHistory(): void;
 }
 
 /** The parts of a connection that exist before its socket. */
@@ -84,6 +89,7 @@ interface Parts {
   refused: ReadonlyMap<string, string>;
   /** Calls its listeners when an unreadable message is durable. */
   unreadable: EventEmitter<{ stored: [] }>;
+  history: InstanceHistory;
 }
 
 /** Kinds of stanzas that WhatsApp sends and Baileys handles, named in the log if they block the event loop. */
@@ -108,6 +114,8 @@ export class Connection implements OpenConnection, MediaConnection {
   readonly #channels: ChannelSource;
   readonly #earlyReceipts = new EarlyReceipts();
   readonly #phoneRequests: PhoneRequests;
+  /** The setting when it was last read. */
+  #history: InstanceHistory;
 
   /** Reads the credentials and opens the socket. Makes new credentials only if the instance is not linked. */
   static async open(
@@ -127,6 +135,7 @@ export class Connection implements OpenConnection, MediaConnection {
         if (change.keys) store.noteDurable(change.keys);
         if (change.messages?.some((message) => message.media)) handlers.onMedia();
         if (change.unreadable) unreadable.emit("stored");
+        if (change.historyParts) handlers.onHistory();
       },
     });
     const store = new KeyStore({
@@ -139,7 +148,9 @@ export class Connection implements OpenConnection, MediaConnection {
     const creds = await loadCredentials(store, instance.linked);
     await deps.removeFormerAccount(instance.id, creds);
     const refused = await loadRefused(db.sql, instance.id);
-    return new Connection(deps, instance, handlers, { gate, recorder, store, creds, refused, unreadable });
+    const history = await readHistorySetting(db, instance.id);
+    const parts = { gate, recorder, store, creds, refused, unreadable, history };
+    return new Connection(deps, instance, handlers, parts);
   }
 
   private constructor(
@@ -149,7 +160,7 @@ export class Connection implements OpenConnection, MediaConnection {
     parts: Parts,
   ) {
     const { db, endpoint, log } = deps;
-    const { creds, recorder } = parts;
+    const { creds, recorder, history } = parts;
     const { record } = recorder;
     this.#deps = deps;
     this.#instanceId = instanceId;
@@ -157,8 +168,9 @@ export class Connection implements OpenConnection, MediaConnection {
     this.#gate = parts.gate;
     this.#recorder = recorder;
     this.creds = creds;
+    this.#history = history;
     this.labels = new LabelBook(record);
-    const timers = { db, instanceId, record: recorder.recordInBackground, fail: recorder.fail };
+    const timers = { db, instanceId, fail: recorder.fail };
     this.disappearing = new DisappearingTimers(timers);
     this.contacts = new ContactSource({ instanceId, log, me: this.#me, record });
     this.#channels = new ChannelSource({ db, instanceId, log, me: this.#me, record });
@@ -171,6 +183,7 @@ export class Connection implements OpenConnection, MediaConnection {
       downloads: this.downloads,
       caches: deps.caches,
       log,
+      syncFullHistory: history === "full",
       auth: { creds, keys: parts.store.keys },
       makeSignalRepository: signal.makeRepository,
       isOwn: (user) => [this.#me().id, this.#me().lid].some((jid) => jidDecode(jid)?.user === user),
@@ -241,11 +254,16 @@ export class Connection implements OpenConnection, MediaConnection {
           lidsOf: knownLids,
           waiting,
           findUnreadable: find,
+          history: () => this.#readHistorySetting(),
           log: log.child({ instanceId }),
         };
         const context = { instanceId, me: this.#me(), timers: this.disappearing, ...known };
         const change = await journalMessage(context, stanza, plaintext, repository);
-        return this.contacts.join(this.#earlyReceipts.join(change), stanza);
+        return this.contacts.join(this.#earlyReceipts.join(this.#withImported(change)), stanza);
+      },
+      forBaileys: (stanza, plaintext) => {
+        const { participant, from = "" } = stanza.attrs;
+        return this.#isMe(participant ?? from) ? withoutHistory(plaintext) : plaintext;
       },
       recordFailure: (stanza, error) => {
         // If the state can't be stored, WhatsApp sends the stanza again.
@@ -338,5 +356,21 @@ export class Connection implements OpenConnection, MediaConnection {
       this.#recorder.fail(error);
       throw error;
     }
+  }
+
+  async #readHistorySetting(): Promise<InstanceHistory> {
+    try {
+      this.#history = await readHistorySetting(this.#deps.db, this.#instanceId);
+      return this.#history;
+    } catch (error) {
+      this.#recorder.fail(error);
+      throw error;
+    }
+  }
+
+  /** Marks the messages of a change as possibly imported already, if the instance imports messages. */
+  #withImported(change: Change): Change {
+    if (this.#history === "none" || !change.messages) return change;
+    return { ...change, messages: change.messages.map((message) => ({ ...message, mayBeImported: true as const })) };
   }
 }

@@ -66,7 +66,7 @@ const deleteMessages = (sql: postgres.TransactionSql, instanceId: string) => sql
     select id from messages where instance_id = ${instanceId} and status <> 'pending' limit ${sliceSize}))`;
 
 /** The tables with what people did to messages. */
-const aboutMessages = ["responses", "reactions", "message_marks"];
+const aboutMessages = ["responses", "reactions", "message_marks", "waiting_notes", "unreadable_messages"];
 
 const deleteAll = (sql: postgres.TransactionSql, table: string, instanceId: string) => sql`
   delete from ${sql(table)} where ctid = any(array(

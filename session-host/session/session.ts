@@ -8,9 +8,9 @@ import { RetryCounts } from "../command/retries.ts";
 import { SendQueue, type SendQueueDeps } from "../command/send-queue.ts";
 import type { Limiter } from "../concurrency/limiter.ts";
 import type { ConnectedContext } from "../executors/types.ts";
+import type { Transfers } from "../history/transfers.ts";
 import { GroupReading } from "../inbound/contacts.ts";
 import { type Change, noLinkCodes } from "../ledger/change.ts";
-import type { MediaDownloads } from "../media/downloads.ts";
 import type { MediaStage } from "../media/stage.ts";
 import type { SessionVersion } from "./client-version.ts";
 import { Connection, type ConnectionDeps } from "./connection.ts";
@@ -21,7 +21,7 @@ import { SessionState, withCloseEvent, withCloseEventAndActivity } from "./state
 
 export interface SessionDeps extends ConnectionDeps, Pick<SendQueueDeps, "countAttempt" | "mayStart"> {
   media: MediaStage;
-  downloads: MediaDownloads;
+  transfers: Transfers;
   version: SessionVersion;
   /** Limits how many sessions log in at once, because a first login takes a tenth of a second of CPU time. */
   logins: Limiter;
@@ -243,7 +243,8 @@ export class Session implements CommandTarget {
           onAck: ({ waId, error }) => this.queue.acknowledge(waId, error),
           recall: (waId) => this.queue.recall(waId),
           retryCounts: this.#retryCounts,
-          onMedia: () => this.#deps.downloads.wake(),
+          onMedia: () => this.#deps.transfers.downloads.wake(),
+          onHistory: () => this.#deps.transfers.imports.wake(),
         },
       );
       this.#connection = connection;
@@ -306,7 +307,7 @@ export class Session implements CommandTarget {
     });
     if (this.#connection !== connection) return;
     if (this.context) this.queue.resume(this.context);
-    this.#deps.downloads.connected(connection);
+    this.#deps.transfers.connected(connection);
     void this.#groupReading.read(connection);
   }
 
@@ -368,7 +369,7 @@ export class Session implements CommandTarget {
   async #closeConnection(): Promise<void> {
     clearTimeout(this.#reconnectTimer);
     this.queue.pause();
-    this.#deps.downloads.disconnected();
+    this.#deps.transfers.disconnected();
     const connection = this.#connection;
     this.#connection = undefined;
     this.#endLogin();

@@ -7,8 +7,8 @@ import {
   type WASocket,
 } from "@whiskeysockets/baileys";
 import type { Logger } from "../../core/log.ts";
-import { isReadableHistory } from "../baileys/history-limit.ts";
 import type { WhatsAppEndpoint } from "../baileys/whatsapp.ts";
+import { isEmptyHistory } from "../inbound/history.ts";
 import { type SharedCaches, sessionCaches, ttlCache } from "./caches.ts";
 import type { Outlet } from "./gate.ts";
 
@@ -16,7 +16,7 @@ const hourMs = 60 * 60_000;
 
 export interface SocketOptions
   extends Pick<SocketConfig, "cachedGroupMetadata" | "makeSignalRepository">,
-    Pick<UserFacingSocketConfig, "auth" | "version"> {
+    Pick<UserFacingSocketConfig, "auth" | "version" | "syncFullHistory"> {
   instanceId: string;
   endpoint: WhatsAppEndpoint;
   /** How Baileys fetches files from WhatsApp's media host. */
@@ -54,9 +54,7 @@ export function openSocket(options: SocketOptions): WASocket {
     markOnlineOnConnect: false,
     emitOwnEvents: false,
     enableRecentMessageCache: false,
-    syncFullHistory: false,
-    shouldSyncHistoryMessage: (notification) =>
-      DEFAULT_CONNECTION_CONFIG.shouldSyncHistoryMessage(notification) && isReadableHistory(notification),
+    shouldSyncHistoryMessage: isEmptyHistory,
     msgRetryCounterCache: ttlCache(1000, hourMs),
     placeholderResendCache: noPlaceholderRequests,
     retryRequestDelayMs: 0,

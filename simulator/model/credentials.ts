@@ -20,4 +20,6 @@ export type Credentials = {
   deviceIdentity: Buffer;
   keyIndex: number;
   platform: string;
+  /** Whether the device asks the phone for the full history. Absent in old state files. */
+  requireFullSync?: boolean;
 };

@@ -8,6 +8,8 @@ export type Registration = {
   registrationId: number;
   signedPreKey: SignedPreKey;
   platform: string;
+  /** Whether the client asks the phone for the full history. */
+  requireFullSync: boolean;
 };
 
 /** A phone's signed approval of a new companion. */

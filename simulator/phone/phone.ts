@@ -15,7 +15,7 @@ import { newSecret, PhoneAbout } from "./about.ts";
 import { type AppStateKey, newAppStateKey, PhoneAppState } from "./app-state.ts";
 import { type BaseOptions, PhoneBase } from "./base.ts";
 import { PhoneChannels } from "./channels.ts";
-import type { HistoryChat, HistoryTransport } from "./history.ts";
+import { type GeneratedHistory, generateHistory, type HistoryChat, type HistoryTransport } from "./history.ts";
 import { applyReaction } from "./mailbox/fate.ts";
 import type { InboxMessage } from "./mailbox/inbox.ts";
 import { chatOf, messageKeyOf, type Target } from "./mailbox/key.ts";
@@ -37,7 +37,7 @@ export type PhoneOptions = BaseOptions & {
   /** Sends a read receipt for each message. */
   autoRead?: boolean;
   /** The chats that a newly linked device gets. */
-  history?: HistoryChat[];
+  history?: HistoryChat[] | GeneratedHistory;
   historyTransport?: HistoryTransport;
 };
 
@@ -98,7 +98,8 @@ export class Phone extends PhoneBase {
   constructor(world: World, options: PhoneOptions, lid: string, saved?: PhoneKeys) {
     super(world, options, lid, saved);
     this.autoRead = options.autoRead ?? false;
-    this.history = options.history ?? [];
+    const { history = [] } = options;
+    this.history = Array.isArray(history) ? history : generateHistory(history, world.clock());
     this.historyTransport = options.historyTransport ?? "blob";
     this.sender = new Sender(this);
     this.channels = new PhoneChannels(this);

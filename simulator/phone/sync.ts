@@ -2,7 +2,7 @@ import type { Device } from "../model/account.ts";
 import { proto } from "../wire/baileys.ts";
 import type { AppStateKey } from "./app-state.ts";
 import type { PhoneBase } from "./base.ts";
-import { type HistoryChat, type HistoryTransport, initialHistory, pushNameHistory } from "./history.ts";
+import { type HistoryChat, type HistoryTransport, historyNotices } from "./history.ts";
 import type { Sender } from "./sender.ts";
 
 /** The history that a phone sends to a newly linked device. */
@@ -21,13 +21,12 @@ export class Sync {
   }
 
   /** Sends the app-state key, then the history. */
-  async initialize(device: Device, { chats, transport }: History): Promise<void> {
+  async initialize(device: Device, history: History): Promise<void> {
     const { world, account } = this.#phone;
     await this.#sender.sendToCompanion(device, this.#keyShare());
-    const initial = initialHistory(world, account, chats, chats.length === 0 ? "inline" : transport);
-    await this.#sender.sendToCompanion(device, initial);
-    const names = pushNameHistory(world, chats);
-    if (names) await this.#sender.sendToCompanion(device, names);
+    const { requireFullSync = false } = device.credentials;
+    for (const notice of historyNotices(world, account, history, requireFullSync))
+      await this.#sender.sendToCompanion(device, notice);
   }
 
   #keyShare(): proto.IMessage {

@@ -50,6 +50,8 @@ const ofUs = { author: { id: "6289876543210@s.whatsapp.net", lid: null, fromMe: 
 export const inGroup = { groupId: group, by: { id: contact, lid: "123456@lid" }, fromMe: false, timestamp: 1672531200 };
 export const call = { callId: "ABCDEF", from: contact, lid: "123456@lid", timestamp: 1672531200 };
 
+const imported = { messages: 1200, chats: 30, contacts: 80, failedParts: 0 };
+
 export const calendarEvent = {
   type: "event",
   protoType: "eventMessage",
@@ -108,6 +110,8 @@ export const events = {
   chatUpdate: event("chat.update", {
     ...{ chatId: contact, by: inGroup.by, fromMe: false, timestamp: 1672531200, changes: { ephemeral: 86_400 } },
   }),
+  historyProgress: event("history.progress", { phase: "recent", percent: 40, error: null, ...imported }),
+  historyCompleted: event("history.completed", { reason: "finished", ...imported }),
   called: event("call.received", {
     ...{ ...call, creator: "123456@lid", isVideo: true, isGroup: false, groupId: null, missed: false },
   }),

@@ -4,6 +4,7 @@ import * as call from "./call.ts";
 import * as chat from "./chat.ts";
 import * as connection from "./connection.ts";
 import * as group from "./group.ts";
+import * as history from "./history.ts";
 import * as message from "./message.ts";
 import * as parked from "./parked.ts";
 import * as response from "./response.ts";
@@ -40,6 +41,8 @@ export const eventCatalog = {
   [group.leave.type]: group.leave,
   [group.update.type]: group.update,
   [group.participantsUpdate.type]: group.participantsUpdate,
+  [history.progress.type]: history.progress,
+  [history.completed.type]: history.completed,
   [call.received.type]: call.received,
   [call.rejected.type]: call.rejected,
   [call.ended.type]: call.ended,

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import * as chat from "../../event/catalog/chat.ts";
 import * as group from "../../event/catalog/group.ts";
+import * as history from "../../event/catalog/history.ts";
 import type { EventData } from "../../event/catalog/index.ts";
 import * as parked from "../../event/catalog/parked.ts";
 import * as stanza from "../../event/catalog/stanza.ts";
@@ -144,6 +145,8 @@ const schemas = {
   "connection.close": body("connection.close", { reason: z.string(), willReconnect: z.boolean() }),
   "connection.update": body("connection.update", { status: z.enum(instanceStatuses), reason: z.string().nullable() }),
   "chat.update": body("chat.update", chat.update.data.shape),
+  "history.progress": body("history.progress", history.progress.data.shape),
+  "history.completed": body("history.completed", history.completed.data.shape),
   "group.join": body("group.join", group.join.data.shape),
   "group.leave": body("group.leave", group.leave.data.shape),
   "group.update": body("group.update", group.update.data.shape),
@@ -228,6 +231,10 @@ export function gatewayBody(event: WebhookEvent, context: BodyContext, link: Fil
     case "connection.update":
       return make(event.type, event.data);
     case "chat.update":
+      return make(event.type, event.data);
+    case "history.progress":
+      return make(event.type, event.data);
+    case "history.completed":
       return make(event.type, event.data);
     case "group.join":
       return make(event.type, event.data);

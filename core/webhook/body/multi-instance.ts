@@ -1,5 +1,6 @@
 import * as z from "zod";
 import * as chat from "../../event/catalog/chat.ts";
+import * as history from "../../event/catalog/history.ts";
 import type { EventData } from "../../event/catalog/index.ts";
 import { contextEventFields } from "../../message/context.ts";
 import { isGroupJid } from "../../message/recipient.ts";
@@ -143,6 +144,8 @@ const schemas = {
   poll_voted: body("poll_voted", pollVote),
   event_answered: body("event_answered", eventAnswer),
   chat_updated: body("chat_updated", chat.update.data.shape),
+  history_progress: body("history_progress", history.progress.data.shape),
+  history_completed: body("history_completed", history.completed.data.shape),
   connection_opened: body("connection_opened", {
     phoneNumber: z.string(),
     lid: z.string().nullable(),
@@ -211,6 +214,10 @@ export function multiInstanceBody(
     }
     case "chat.update":
       return make("chat_updated", event.data);
+    case "history.progress":
+      return make("history_progress", event.data);
+    case "history.completed":
+      return make("history_completed", event.data);
     case "connection.open":
       return make("connection_opened", event.data);
     case "connection.close":

@@ -21,6 +21,8 @@ const multiInstanceNames: Partial<Record<EventType, string>> = {
   "poll.voted": "poll_voted",
   "event.answered": "event_answered",
   "chat.update": "chat_updated",
+  "history.progress": "history_progress",
+  "history.completed": "history_completed",
   "connection.open": "connection_opened",
   "connection.close": "connection_closed",
   "connection.qr": "qr_received",

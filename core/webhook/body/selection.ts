@@ -25,8 +25,14 @@ export const hasWebhook = (dialect: Dialect, type: string) => eventName(dialect,
 /** Whether events of this type are about messages, status posts, files, responses to a message, or the timer of a chat. */
 export const isAboutMessages = (type: string) => /^(message|status|media|poll|chat)\.|^event\.answered$/.test(type);
 
-/** Further types that are on by default: version 0.1 sent them. The last two report that something was not stored or sent. */
-const alsoDefault: readonly string[] = ["call.ended", "stanza.quarantined", "event.parked"];
+/**
+ * Further types that are on by default. Version 0.1 sent the first three; the last two of these report that something was
+ * not stored or sent. The others come only if the instance imports its history.
+ */
+const alsoDefault: readonly string[] = [
+  ...["call.ended", "stanza.quarantined", "event.parked"],
+  ...["history.progress", "history.completed"],
+];
 
 /** Whether an endpoint gets events of this type by default: those that its API documents, and those about messages. */
 export const isDefault = (dialect: Dialect, type: string) =>

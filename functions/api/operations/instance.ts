@@ -31,6 +31,10 @@ export async function updateInstance(context: InstanceContext, changes: settings
   return await settings.updateInstance(deps, instance, changes);
 }
 
+/** Like `updateInstance`, but returns the instance with its connection status. */
+export const changeInstance = async (context: InstanceContext, changes: settings.InstanceSettings) =>
+  view(context, await updateInstance(context, changes));
+
 export const listInstances = async (context: CallerContext): Promise<InstanceView[]> =>
   (await store.listInstances(context.deps.db, context.caller.userId)).map((instance) => view(context, instance));
 

@@ -11,8 +11,11 @@ export const historyMedia = z.object({
   size: z.number().nullable(),
   /** Hexadecimal. */
   sha256: z.string().nullable(),
-  /** `pending`: being fetched from WhatsApp. `failed`: lost, and `error` is the reason. */
-  state: z.enum(["pending", "stored", "failed"]),
+  /**
+   * `pending`: being fetched from WhatsApp. `failed`: lost, and `error` is the reason. `remote`: fetched when the file is
+   * first requested, for a message from before the link.
+   */
+  state: z.enum(["pending", "stored", "failed", "remote"]),
   error: z.string().nullable(),
 });
 

@@ -8,6 +8,7 @@ import {
 } from "@whiskeysockets/baileys";
 import type { NewEvent } from "../../../core/event/catalog/index.ts";
 import { uuidv7 } from "../../../core/id.ts";
+import type { InstanceHistory } from "../../../core/instance/instance.sql.ts";
 import type { Logger } from "../../../core/log.ts";
 import { contentVersion, textOf } from "../../../core/message/content/index.ts";
 import { contextForEvent, type MessageContext } from "../../../core/message/context.ts";
@@ -25,6 +26,7 @@ import { contextOf, stanzaContext } from "../context/index.ts";
 import { parentOf } from "../context/parent.ts";
 import { reportedTimer, setTimer } from "../context/timer.ts";
 import type { DisappearingTimers } from "../disappearing.ts";
+import { historyPartOf } from "../history.ts";
 import { surveyIn } from "../response/survey.ts";
 import { answerIn, readAnswer, type StoredUnreadable } from "../unreadable/answer.ts";
 import { journalFailure, readable } from "../unreadable/journal.ts";
@@ -45,6 +47,8 @@ export interface JournalContext {
   /** Returns the unreadable messages with an id. */
   findUnreadable: (waId: string) => Promise<readonly StoredUnreadable[]>;
   timers: Pick<DisappearingTimers, "learn">;
+  /** Which messages from before the link the instance imports. */
+  history: () => Promise<InstanceHistory>;
   log: Pick<Logger, "info" | "warn">;
 }
 
@@ -102,7 +106,7 @@ const isOnlyKey = ({ content, unknownFields }: Opened): boolean =>
  * deletion, a reaction, a pin, an answer to a poll or calendar event).
  */
 async function changeOf(
-  { instanceId, me, isAdmin, lidsOf, waiting, timers, log }: JournalContext,
+  { instanceId, me, isAdmin, lidsOf, waiting, timers, history, log }: JournalContext,
   stanza: BinaryNode,
   decoded: DecodedMessage,
   { lidMapping }: SignalRepositoryWithLIDStore,
@@ -114,6 +118,8 @@ async function changeOf(
     context: stanzaContext(stanza),
     lidsOf,
   };
+  const notification = decoded.opened.content.protocolMessage?.historySyncNotification;
+  if (notification) return origin.key.fromMe ? historyChange(notification, stanza, await history()) : {};
   const phoneOf = (lid: string) => lidMapping.getPNForLID(lid);
   const scope: NoteScope = { isAdmin, lidMapping, phoneOf, findTargets: waiting.find, log };
   const note = { origin, ...decoded };
@@ -143,6 +149,18 @@ function decodePlaintext(plaintext: Uint8Array): Decoded | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** A new part of the history, from the owner's phone. Names may follow the end of the messages. */
+function historyChange(
+  notification: proto.Message.IHistorySyncNotification,
+  { attrs }: BinaryNode,
+  setting: InstanceHistory,
+): Change {
+  const part = historyPartOf(notification, attrs.id ?? "", setting);
+  if (!part) return {};
+  const reopens = part.withMessages && part.phase !== "names" && part.phase !== "other";
+  return { historyParts: [part], ...(reopens ? { instance: { history_completed_at: null } } : {}) };
 }
 
 /** A message that was bounded (`boundMessage`) and opened (`unwrap`). */

@@ -25,23 +25,33 @@ export const NewPhone = z.object({
     .describe("Whether the envelopes of the phone's messages name accounts by LID or by phone number"),
   autoRead: z.boolean().default(false).describe("Send a read receipt for each message"),
   history: z
-    .array(
-      z.object({
-        with: Address,
-        name: z.string().optional(),
-        unread: z.number().int().min(0).optional(),
-        timer: z.number().int().min(0).optional().describe("The timer for disappearing messages, in seconds"),
-        messages: z.array(
-          z.object({
-            text: z.string(),
-            fromMe: z.boolean().optional(),
-            timestamp: z.number().int().describe("Seconds since the epoch"),
-            id: z.string().optional(),
-            author: PhoneNumber.optional(),
-          }),
-        ),
-      }),
-    )
+    .union([
+      z
+        .object({
+          chats: z.number().int().min(1).max(10_000),
+          messages: z.number().int().min(1).max(200_000),
+          days: z.number().min(1).max(3_650).default(365).describe("The days over which the messages are spread"),
+        })
+        .describe("Generated texts"),
+      z.array(
+        z.object({
+          with: Address,
+          lid: z.string().regex(/^\d+$/).optional().describe("User part of the LID of a number that is no phone here"),
+          name: z.string().optional(),
+          unread: z.number().int().min(0).optional(),
+          timer: z.number().int().min(0).optional().describe("The timer for disappearing messages, in seconds"),
+          messages: z.array(
+            z.object({
+              text: z.string(),
+              fromMe: z.boolean().optional(),
+              timestamp: z.number().int().describe("Seconds since the epoch"),
+              id: z.string().optional(),
+              author: PhoneNumber.optional(),
+            }),
+          ),
+        }),
+      ),
+    ])
     .default([])
     .describe("The chats that a newly linked device gets"),
   historyTransport: z

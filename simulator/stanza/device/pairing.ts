@@ -32,9 +32,11 @@ export function readRegistration(noiseKey: Buffer, payload: proto.ClientPayload)
   if (!verify(identityKey, signalKey(signedPreKey.public), signedPreKey.signature)) {
     throw new Error("the signed prekey is not signed by the identity key");
   }
-  const platform = data.deviceProps ? (proto.DeviceProps.decode(data.deviceProps).os ?? "") : "";
+  const props = data.deviceProps && proto.DeviceProps.decode(data.deviceProps);
+  const platform = props?.os ?? "";
+  const requireFullSync = props?.requireFullSync ?? false;
   const registrationId = Buffer.from(data.eRegid).readUIntBE(0, data.eRegid.length);
-  return { noiseKey, identityKey, registrationId, signedPreKey, platform };
+  return { noiseKey, identityKey, registrationId, signedPreKey, platform, requireFullSync };
 }
 
 /**

@@ -1,9 +1,14 @@
 import * as z from "zod";
-import { instanceName, webhookSecret, webhookUrl } from "../../../../core/instance-management/settings.ts";
+import {
+  instanceHistory,
+  instanceName,
+  webhookSecret,
+  webhookUrl,
+} from "../../../../core/instance-management/settings.ts";
 import { callerEndpoint, commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
 import * as instances from "../../operations/instance.ts";
 import { isoDate } from "../../shape/common.ts";
-import { instanceEventQueue, instanceStatus, phoneNumber } from "../../shape/instance.ts";
+import { historySetting, instanceEventQueue, instanceStatus, phoneNumber } from "../../shape/instance.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 const created = z.object({
@@ -11,6 +16,8 @@ const created = z.object({
   name: z.string(),
   webhookUrl: z.string().nullable(),
   eventQueue: z.string().nullable(),
+  /** Which messages from before the link are imported. */
+  history: instanceHistory,
   status: instanceStatus,
   createdAt: isoDate,
 });
@@ -31,6 +38,7 @@ const toCreated = (
   name: instance.name,
   webhookUrl: instance.webhookUrl,
   eventQueue: instance.eventQueue,
+  history: instance.history,
   status: instance.status,
   createdAt: instance.createdAt.toISOString(),
 });
@@ -64,6 +72,7 @@ export const instanceEndpoints = [
       /** The secret that signs webhooks. */
       webhookSecret: webhookSecret.optional(),
       eventQueue: instanceEventQueue,
+      history: historySetting,
     }),
     response: envelope(created),
     status: 201,
@@ -98,6 +107,18 @@ export const instanceEndpoints = [
     toInput: () => undefined,
     operation: instances.getInstance,
     toResponse: (found) => enveloped(toDetailed(found)),
+  }),
+  instanceEndpoint({
+    method: "put",
+    path: "/api/instance/{instanceId}",
+    summary: "Update the settings of an instance",
+    description: "Changes only the given settings.",
+    access: "write",
+    body: z.object({ name: instanceName.optional(), history: historySetting }),
+    response: envelope(detailed),
+    toInput: ({ body }) => body,
+    operation: instances.changeInstance,
+    toResponse: (changed) => enveloped(toDetailed(changed), "Instance updated successfully"),
   }),
   instanceEndpoint({
     method: "get",

@@ -74,6 +74,15 @@ export const instanceCases: GatewayCases = {
   },
   ...withExtra(webhookCases("/api/instance/{instanceId}/webhooks", { data: "data.", ofInstance: true })),
   ...withExtra(webhookCases("/api/webhook/defaults", { data: "data.", ofInstance: false })),
+  "PUT /api/instance/{instanceId}": {
+    on: fresh,
+    with: () => ({ body: { name: "Renamed", history: "recent" } }),
+    answers: { data: { name: "Renamed", history: "recent" }, message: "Instance updated successfully" },
+    testedBy: testIn("integration/history/import.test.ts")(
+      "imports what the setting asks for, without a webhook for each message",
+    ),
+    invalid: [{ body: { history: "all" } }, { body: { name: "" } }],
+  },
   "POST /api/webhook/test": {
     answers: { data: { success: true, status: 200 } },
     effect: ({ gate }) => gate.receiver.waitFor(({ body }) => body.data.test === true),
