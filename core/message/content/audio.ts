@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { defineContent } from "./define.ts";
-import { file, fileProtobuf } from "./field.ts";
+import { altText, file, fileProtobuf } from "./field.ts";
 
 /** The largest number of values of a waveform. WhatsApp's apps make 64. */
 export const maxWaveform = 256;
@@ -16,6 +16,7 @@ export const audio = defineContent({
     isVoiceNote: z.boolean(),
     /** For a voice note: its loudness over time, from 0 to 100. Empty if the sender states none. */
     waveform: z.array(z.number().int()),
+    altText,
   }),
   text: () => "",
   protobuf: (content) => ({

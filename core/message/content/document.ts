@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { defineContent } from "./define.ts";
-import { file, fileProtobuf, thumbnail } from "./field.ts";
+import { altText, file, fileProtobuf, thumbnail } from "./field.ts";
 
 export const document = defineContent({
   kind: "document",
@@ -13,6 +13,7 @@ export const document = defineContent({
     ...file,
     pages: z.number().int().nullable(),
     thumbnail,
+    altText,
   }),
   text: ({ caption }) => caption ?? "",
   protobuf: (content) => ({

@@ -9,6 +9,9 @@ export const maxThumbnailBytes = 24 * 1024;
 /** A small JPEG in Base64. Null if there is none, or if it has more than 24 KiB. */
 export const thumbnail = z.string().nullable();
 
+/** A description of a file for people who don't see or hear it, as the sender wrote it. */
+export const altText = z.string().nullable();
+
 /** What the sender states about a file. The fields `media` of events and webhooks have the file itself. */
 export const file = {
   mimetype: z.string().nullable(),
@@ -27,8 +30,7 @@ export const visual = {
   /** For the HD file: WhatsApp's id of the message that has the same file in standard quality. */
   hdOf: z.string().nullable(),
   thumbnail,
-  /** A description for people who don't see the file, as the sender wrote it. */
-  altText: z.string().nullable(),
+  altText,
 };
 
 /** A place on Earth, in degrees. */

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { defineContent } from "./define.ts";
+import { thumbnail } from "./field.ts";
 import { firstText, secondsOf } from "./parts.ts";
 
 export const groupInvite = defineContent({
@@ -16,15 +17,18 @@ export const groupInvite = defineContent({
     /** What the sender wrote. */
     caption: z.string(),
     isCommunity: z.boolean(),
+    /** The picture of the group. */
+    thumbnail,
   }),
   text: ({ caption, groupName }) =>
     firstText(caption, groupName && `Invitation to ${groupName}`, "Invitation to a group"),
-  protobuf: ({ groupId, groupName, code, expiresAt, caption }) => ({
+  protobuf: ({ groupId, groupName, code, expiresAt, caption, thumbnail: jpegThumbnail }) => ({
     groupJid: groupId,
     inviteCode: code,
     inviteExpiration: secondsOf(expiresAt),
     groupName,
     caption,
+    jpegThumbnail,
   }),
 });
 
@@ -40,13 +44,16 @@ export const channelInvite = defineContent({
     caption: z.string(),
     /** In ISO 8601. */
     expiresAt: z.string().nullable(),
+    /** The picture of the channel. */
+    thumbnail,
   }),
   text: ({ caption, channelName }) =>
     firstText(caption, channelName && `Invitation to ${channelName}`, "Invitation to a channel"),
-  protobuf: ({ channelId, channelName, caption, expiresAt }) => ({
+  protobuf: ({ channelId, channelName, caption, expiresAt, thumbnail: jpegThumbnail }) => ({
     newsletterJid: channelId,
     newsletterName: channelName,
     caption,
     inviteExpiration: secondsOf(expiresAt),
+    jpegThumbnail,
   }),
 });

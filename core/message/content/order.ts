@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { defineContent } from "./define.ts";
+import { thumbnail } from "./field.ts";
 import { firstText, messageReference, money, thousandthsOf } from "./parts.ts";
 
 export const order = defineContent({
@@ -20,9 +21,11 @@ export const order = defineContent({
     sellerId: z.string().nullable(),
     /** The message that requested the order. */
     request: messageReference.nullable(),
+    /** The picture of the first item. */
+    thumbnail,
   }),
   text: ({ text, title, orderId }) => firstText(text, title, orderId && `Order ${orderId}`, "Order"),
-  protobuf: ({ orderId, token, title, text, itemCount, total, sellerId }) => ({
+  protobuf: ({ orderId, token, title, text, itemCount, total, sellerId, thumbnail: picture }) => ({
     orderId,
     token: token ?? undefined,
     orderTitle: title || undefined,
@@ -31,5 +34,6 @@ export const order = defineContent({
     totalAmount1000: thousandthsOf(total),
     totalCurrencyCode: total?.currency ?? undefined,
     sellerJid: sellerId ?? undefined,
+    thumbnail: picture,
   }),
 });

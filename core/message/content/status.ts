@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { defineContent } from "./define.ts";
+import { thumbnail } from "./field.ts";
 import { firstText, keyOf, messageReference } from "./parts.ts";
 
 export const statusMention = defineContent({
@@ -44,9 +45,14 @@ export const statusQuote = defineContent({
     text: z.string(),
     /** The quoted status post. */
     target: messageReference.nullable(),
+    thumbnail,
   }),
   text: ({ text }) => firstText(text, "Quoted status post"),
-  protobuf: ({ text, target }) => ({ text, originalStatusId: keyOf(target) }),
+  protobuf: (content) => ({
+    text: content.text,
+    originalStatusId: keyOf(content.target),
+    thumbnail: content.thumbnail,
+  }),
 });
 
 export const statusSticker = defineContent({

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { defineContent } from "./define.ts";
-import { file, fileProtobuf } from "./field.ts";
+import { altText, file, fileProtobuf } from "./field.ts";
 
 export const sticker = defineContent({
   kind: "sticker",
@@ -19,8 +19,7 @@ export const sticker = defineContent({
     isAiGenerated: z.boolean(),
     /** A small PNG in Base64. Null if there is none, or if it has more than 24 KiB. */
     thumbnail: z.string().nullable(),
-    /** A description for people who don't see the sticker. */
-    altText: z.string().nullable(),
+    altText,
   }),
   text: () => "",
   protobuf: (content) => ({

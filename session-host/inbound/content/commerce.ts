@@ -1,6 +1,7 @@
 import type { proto } from "@whiskeysockets/baileys";
 import type { Parse } from "./parse.ts";
 import { countOf, enumOf, isoOf, moneyOf, Reader, referenceOf } from "./reader.ts";
+import { thumbnailOrNull } from "./values.ts";
 
 /** The values of `OrderMessage.OrderStatus` in WAProto. */
 const orderStatuses = { 1: "inquiry", 2: "accepted", 3: "declined" } as const;
@@ -18,6 +19,7 @@ export const parseOrder: Parse<"orderMessage"> = (part, scope) => {
     status: enumOf(orderStatuses, part.status),
     sellerId: read.jid(part.sellerJid),
     request: referenceOf(part.orderRequestMessageId),
+    thumbnail: thumbnailOrNull(part.thumbnail),
   };
 };
 

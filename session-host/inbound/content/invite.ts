@@ -1,5 +1,6 @@
 import type { Parse } from "./parse.ts";
 import { isoOf, Reader } from "./reader.ts";
+import { thumbnailOrNull } from "./values.ts";
 
 /** mautrix-whatsapp reads the same fields in `convertGroupInviteMessage` of `pkg/msgconv/wa-misc.go`. */
 export const parseGroupInvite: Parse<"groupInviteMessage"> = (part, scope) => {
@@ -12,6 +13,7 @@ export const parseGroupInvite: Parse<"groupInviteMessage"> = (part, scope) => {
     expiresAt: isoOf(part.inviteExpiration),
     caption: read.main(part.caption),
     isCommunity: part.groupType === 1,
+    thumbnail: thumbnailOrNull(part.jpegThumbnail),
   };
 };
 
@@ -23,6 +25,7 @@ export const parseAdminInvite: Parse<"newsletterAdminInviteMessage"> = (part, sc
     channelName: read.name(part.newsletterName),
     caption: read.main(part.caption),
     expiresAt: isoOf(part.inviteExpiration),
+    thumbnail: thumbnailOrNull(part.jpegThumbnail),
   };
 };
 
@@ -33,5 +36,6 @@ export const parseFollowerInvite: Parse<"newsletterFollowerInviteMessageV2"> = (
     channelId: read.jid(part.newsletterJid) ?? "",
     channelName: read.name(part.newsletterName),
     caption: read.main(part.caption),
+    thumbnail: thumbnailOrNull(part.jpegThumbnail),
   };
 };

@@ -75,6 +75,7 @@ export const parseAudio: Parse<"audioMessage"> = (part) => ({
   seconds: countOrNull(part.seconds),
   isVoiceNote: part.ptt === true,
   waveform: [...(part.waveform?.subarray(0, maxWaveform) ?? [])],
+  altText: textOrNull(part.accessibilityLabel),
 });
 
 export const parseDocument: Parse<"documentMessage"> = (part) => ({
@@ -85,6 +86,7 @@ export const parseDocument: Parse<"documentMessage"> = (part) => ({
   ...fileOf(part),
   pages: positiveOrNull(part.pageCount),
   thumbnail: thumbnailOrNull(part.jpegThumbnail),
+  altText: textOrNull(part.accessibilityLabel),
 });
 
 export const parseSticker: Parse<"stickerMessage"> = (part, { flags }) => ({

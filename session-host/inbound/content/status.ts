@@ -1,5 +1,6 @@
 import type { Parse } from "./parse.ts";
 import { enumOf, Reader, referenceOf } from "./reader.ts";
+import { thumbnailOrNull } from "./values.ts";
 
 /** The values of `StatusNotificationMessage.StatusNotificationType` in WAProto. */
 const actions = { 1: "addYours", 2: "reshare", 3: "answerReshare" } as const;
@@ -11,10 +12,11 @@ export const parseStatusNotification: Parse<"statusNotificationMessage"> = (part
   response: referenceOf(part.responseMessageKey),
 });
 
-export const parseStatusQuoted: Parse<"statusQuotedMessage"> = ({ text, originalStatusId }, scope) => ({
+export const parseStatusQuoted: Parse<"statusQuotedMessage"> = ({ text, originalStatusId, thumbnail }, scope) => ({
   kind: "statusQuote",
   text: new Reader(scope).main(text),
   target: referenceOf(originalStatusId),
+  thumbnail: thumbnailOrNull(thumbnail),
 });
 
 export const parseStatusSticker: Parse<"statusStickerInteractionMessage"> = ({ key, stickerKey }, scope) => ({
