@@ -1,5 +1,6 @@
 import { proto } from "@whiskeysockets/baileys";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { wrapperFields } from "../../../session-host/inbound/content/unwrap.ts";
 import type { Phone } from "../../../simulator/index.ts";
 import type { Device } from "../../../simulator/model/account.ts";
 import type { MediaKind } from "../../../simulator/wire/media.ts";
@@ -54,6 +55,21 @@ describe.each(dialects)("%s: the webhook and the history have the content of", (
     const entry = await inHistory(dialect, bob.number, id);
     expect(contentIn(dialect, entry)).toEqual(posted.data.content);
     expect(dialect === "gateway" ? entry?.body : entry?.content).toBe(one.body);
+  });
+
+  test("a message in each wrapper, and in all of them", async () => {
+    const { owner, client } = linked[dialect];
+    const inner = { imageMessage: { caption: "inside" } };
+    let nested: proto.IMessage = inner;
+    for (const field of wrapperFields.slice(0, 18)) nested = { [field]: { message: nested } };
+    const wrapped = [...wrapperFields.map((field) => ({ [field]: { message: inner } })), nested];
+    const ids: string[] = [];
+    for (const message of wrapped) ids.push((await bob.sendMessage(owner.number, message)).id);
+    for (const id of ids) {
+      const { body } = await client.reported("received", id);
+      expect(body.data.content).toMatchObject({ kind: "image", caption: "inside" });
+      expect(contentIn(dialect, await inHistory(dialect, bob.number, id))).toEqual(body.data.content);
+    }
   });
 
   test("an edited message", async () => {

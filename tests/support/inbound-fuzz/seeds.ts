@@ -3,6 +3,7 @@ import type { Group } from "../../../simulator/model/group.ts";
 import type { Phone } from "../../../simulator/phone/phone.ts";
 import type { proto } from "../../../simulator/wire/baileys.ts";
 import { type BinaryNode, node } from "../../../simulator/wire/node.ts";
+import { contentCases } from "../content/cases.ts";
 
 export interface Scene {
   stranger: Phone;
@@ -33,6 +34,7 @@ export function baseMessages({ stranger, owner, group }: Scene): proto.IMessage[
   const protocol = (message: proto.Message.IProtocolMessage): proto.IMessage => ({ protocolMessage: message });
   return [
     { conversation: "hello" },
+    ...Object.values(contentCases).map(({ message }) => message),
     { extendedTextMessage: { text: "hello https://example.com", contextInfo, title: "a page", matchedText: "x" } },
     { imageMessage: { ...file, caption: "a picture", width: 1, height: 1, contextInfo } },
     { videoMessage: { ...file, mimetype: "video/mp4", seconds: 3, caption: "a film" } },
