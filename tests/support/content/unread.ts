@@ -91,8 +91,9 @@ export const unreadFields: Readonly<Record<string, readonly string[]>> = {
       "Message.SendPaymentMessage.transactionData",
     ],
   ],
-  "of the types of protocol messages that are ignored with a reason (`content/protocol.ts`), or read by `message/revision.ts`":
+  "of the types of protocol messages that are ignored with a reason (`content/protocol.ts`), or read in `session-host/inbound/message`":
     [
+      "Message.ProtocolMessage.ephemeralExpiration",
       ...["Message.ProtocolMessage.historySyncNotification", "Message.ProtocolMessage.appStateSyncKeyShare"],
       ...["Message.ProtocolMessage.appStateSyncKeyRequest", "Message.ProtocolMessage.editedMessage"],
       ...["Message.ProtocolMessage.initialSecurityNotificationSettingSync", "Message.ProtocolMessage.timestampMs"],
