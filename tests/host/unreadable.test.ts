@@ -4,6 +4,7 @@ import { createVault } from "../../core/crypto/index.ts";
 import { derivedEventId } from "../../core/event/derived-id.ts";
 import { systemIds } from "../../core/id.ts";
 import { createLogger } from "../../core/log.ts";
+import { contextForEvent } from "../../core/message/context.ts";
 import type { Change, NewMessage, UnreadableMessage } from "../../session-host/ledger/change.ts";
 import { Ledger } from "../../session-host/ledger/ledger.ts";
 import { type ShardDatabase, startShardDatabase } from "../support/session-host/shard-database.ts";
@@ -72,9 +73,7 @@ const content = (waId: string): Change => ({
           ...{
             media: null,
             content: null,
-            context: null,
-            quoted: null,
-            mentions: [],
+            ...contextForEvent(null),
             senderId: bob,
             senderLid: bobLid,
           },

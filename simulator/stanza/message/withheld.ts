@@ -4,7 +4,8 @@ import { type BinaryNode, node } from "../../wire/node.ts";
  * What linked devices get instead of the ciphertext of a message. The phone gets the message itself. Sources:
  * `handleMessage` in Baileys' Socket/messages-recv.ts for the types of `unavailable`, `UnavailableType` in whatsmeow's
  * types/events/events.go for `view_once`, and WhatsApp Web's parser of messages (WAWebHandleMsgParser) for `hosted`.
- * `msmsg` is the encryption of messages from bots, and `frskmsg` stands for a type that a client doesn't know.
+ * `msmsg` is the encryption of messages from bots, and `frskmsg` stands for a type that a client doesn't know. `hidden` is a
+ * ciphertext that can't be decrypted and that apps don't show then (`DecryptFailHide` in the same file of whatsmeow).
  */
 export const withheldForms = [
   "no_content",
@@ -15,6 +16,7 @@ export const withheldForms = [
   "hosted",
   "msmsg",
   "frskmsg",
+  "hidden",
 ] as const;
 export type Withheld = (typeof withheldForms)[number];
 
@@ -29,6 +31,8 @@ export function withheldContent(form: Withheld, content: readonly BinaryNode[]):
     case "msmsg":
     case "frskmsg":
       return [...rest, node("enc", { v: "2", type: form }, Buffer.from(form))];
+    case "hidden":
+      return [...rest, node("enc", { v: "2", type: "msg", "decrypt-fail": "hide" }, Buffer.from([0x33, 0, 0]))];
     default:
       return [...rest, node("unavailable", { type: form })];
   }
