@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { type Dialect, dialects } from "../../../core/instance/instance.sql.ts";
+import type { Dialect } from "../../../core/instance/instance.sql.ts";
 import {
   instanceDescription,
   webhookHeaders,
@@ -10,7 +10,7 @@ import {
 import type { WebhookEndpoint, WebhookSettings } from "../../../core/instance-management/webhooks.ts";
 import { destination } from "../../../core/message/recipient.ts";
 import { defined } from "../../../core/object.ts";
-import { namesOf, selectableNames } from "../../../core/webhook/body/selection.ts";
+import { namesOf } from "../../../core/webhook/body/selection.ts";
 import { isoDate } from "./common.ts";
 import { eventFilter } from "./delivery.ts";
 
@@ -46,14 +46,10 @@ export const newWebhook = webhookSettings.pick({ maxRetries: true, retryInterval
     .optional()
     .meta({ description: "Signs the webhooks of this endpoint. Empty or null: webhooks are not signed" }),
   headers: webhookHeaders.optional().meta({ description: "Headers to add to each webhook. Replaces all earlier ones" }),
-  events: z
-    .array(eventFilter)
-    .min(1)
-    .max(100)
-    .nullish()
-    .meta({
-      description: `The events to send. Null: the default events. Names: ${selectableNames(dialects).join(", ")}`,
-    }),
+  events: z.array(eventFilter).min(1).max(100).nullish().meta({
+    description:
+      "The events to send, by their names in either API or by their types. Null: the default events. An unknown name is rejected with the list of names",
+  }),
   filters: filters.optional().meta({ description: "Replaces all earlier filters" }),
   timeoutSeconds: z.int().min(1).max(60).optional().meta({ description: "Time limit of an attempt; default 15" }),
 });
