@@ -1,19 +1,22 @@
 import { type BinaryNode, getBinaryNodeChild, jidNormalizedUser, proto, type WASocket } from "@whiskeysockets/baileys";
 import type { ChannelFact } from "../../core/channel/fact.ts";
 import type { Database } from "../../core/db/index.ts";
+import { derivedEventId } from "../../core/event/derived-id.ts";
 import type { Logger } from "../../core/log.ts";
+import { findTargets } from "../../core/message/about.ts";
 import { isChannelJid } from "../../core/message/recipient.ts";
 import { defined } from "../../core/object.ts";
 import { editAttribute } from "../baileys/edit-attribute.ts";
 import { secondsOf } from "../baileys/jids.ts";
 import { Limiter } from "../concurrency/limiter.ts";
-import type { Change } from "../ledger/change.ts";
+import type { Change, Revision } from "../ledger/change.ts";
 import { boundMessage, boundStanza } from "./bounds.ts";
 import { detailsOf, factOf, factsIn, textOf } from "./channel-details.ts";
 import { unwrap } from "./content/unwrap.ts";
 import type { Me } from "./message/address.ts";
 import { editOf } from "./message/edit.ts";
 import { toRow } from "./message/journal.ts";
+import { eventFieldsOf, ownAuthor } from "./message/note.ts";
 
 export interface ChannelSourceDeps {
   db: Database;
@@ -90,7 +93,7 @@ export class ChannelSource {
       fromMe,
       at: new Date(seconds * 1000),
     };
-    if (edit === editAttribute.postDeletion) return { revisions: [{ ...revision, kind: "delete" }] };
+    if (edit === editAttribute.postDeletion) return await this.#revise({ ...revision, kind: "delete" });
     const decoded = decode(stanza);
     if (!decoded) {
       log.warn({ correlationId: id, instanceId, waId: id }, "a channel post can't be decoded");
@@ -99,13 +102,36 @@ export class ChannelSource {
     const { message, encoded } = decoded;
     const cuts = boundMessage(message);
     if (edit === editAttribute.postEdit)
-      return { revisions: [{ ...revision, kind: "edit", edited: editOf(message), truncated: cuts.truncated }] };
+      return await this.#revise({ ...revision, kind: "edit", edited: editOf(message), truncated: cuts.truncated });
     const key = { remoteJid: from, id, fromMe };
     const origin = { instanceId, me, key, pushName: null, seconds };
     const row = await toRow(origin, { message, opened: unwrap(message, encoded), encoded, ...cuts }, async () => null);
     const context = { ...row?.context, ...defined({ serverId: serverId || undefined }) };
     const channel = this.#noteChannel(sock, from);
     return defined({ messages: row && [{ ...row, context }], channels: channel && [channel] });
+  }
+
+  /**
+   * Returns the change of an edit or deletion. If the history lacks the post, for example because it is older than the
+   * link, the change is an event. The post may also be about to be recorded, so the change still has the revision.
+   */
+  async #revise(revision: Revision): Promise<Change> {
+    const { db, instanceId, record, me } = this.#deps;
+    const { waId, chatIds, by, byLid, fromMe, at } = revision;
+    const isKnown = async () => (await findTargets(db, instanceId, waId, chatIds)).length > 0;
+    const revisions = [revision];
+    if (await isKnown()) return { revisions };
+    // An empty change is durable after all earlier ones.
+    await record({});
+    if (await isKnown()) return { revisions };
+    const author = fromMe ? ownAuthor(me()) : { id: by, lid: null, fromMe };
+    const about = { waId, chatIds, by, byLid, pushName: null, fromMe, at, author };
+    const fields = eventFieldsOf(about, { known: false, readable: true });
+    const id = derivedEventId(instanceId, "post", revision.kind, waId, at.toISOString());
+    if (revision.kind === "delete") return { revisions, events: [{ id, type: "message.deleted", data: fields }] };
+    const { body, content } = revision.edited;
+    const truncated = revision.truncated ? { truncated: true as const } : {};
+    return { revisions, events: [{ id, type: "message.edited", data: { ...fields, body, content, ...truncated } }] };
   }
 
   /**

@@ -95,6 +95,10 @@ export const events = {
   reacted: event("message.reaction", { ...answer, ...ofUs, emoji: "👍", removed: false, reactionId: "3EB0" }),
   pinned: event("message.pinned", { ...answer, ...ofUs, pinned: false, duration: null, expiresAt: null }),
   kept: event("message.kept", { ...answer, ...ofUs, fromMe: true, kept: true }),
+  statusReaction: event("message.reaction", {
+    ...{ ...answer, ...ofUs, chatId: "status@broadcast", emoji: "👍", removed: false, reactionId: "3EB0" },
+  }),
+  statusDeleted: event("message.deleted", { ...answer, chatId: "status@broadcast" }),
   responded: event("message.response", { ...answer, known: false, readable: false, kind: "vote" }),
   voted: event("poll.voted", { ...answer, question: "Which?", options: ["Red"] }),
   votedByUs: event("poll.voted", { ...answer, fromMe: true, question: "Which?", options: [] }),

@@ -2,7 +2,9 @@ import * as z from "zod";
 import type { about } from "../../event/catalog/about.ts";
 import type { EventData } from "../../event/catalog/index.ts";
 import { isGroupJid } from "../../message/recipient.ts";
+import { statusChat } from "../../message/status.ts";
 import { defined } from "../../object.ts";
+import type { WebhookEvent } from "./event.ts";
 import { content, numberOf, truncated } from "./field.ts";
 
 /**
@@ -60,6 +62,10 @@ export const messagePin = {
 export const messageResponse = { ...target, kind: z.enum(["vote", "answer"]) };
 /** `kept`: false if the message is no longer kept. */
 export const messageKeep = { ...target, kept: z.boolean() };
+
+/** Whether an event is about a status post of another person. */
+export const isAboutOthersStatus = ({ data }: WebhookEvent): boolean =>
+  "known" in data && data.chatId === statusChat && !data.author?.fromMe;
 
 /** Returns the fields that all bodies about another message share. */
 export function aboutOf(data: z.output<z.ZodObject<typeof about>>) {

@@ -9,6 +9,7 @@ import { statusChat } from "../../message/status.ts";
 import { defined } from "../../object.ts";
 import {
   aboutOf,
+  isAboutOthersStatus,
   messageDeletion,
   messageEdit,
   messageEditOf,
@@ -165,6 +166,8 @@ export function multiInstanceBody(
   context: BodyContext,
   link: FileLink | null,
 ): MultiInstanceBody | null {
+  // This dialect has no webhooks about status posts. It reports reactions to those of the account itself.
+  if (isAboutOthersStatus(event)) return null;
   const { instanceId } = event;
   const tail = { timestamp: new Date(event.at).toISOString(), eventId: event.id, sequence: event.seq };
   const make = <const Name extends string, Data extends object>(name: Name, data: Data) => {

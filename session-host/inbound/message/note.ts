@@ -34,6 +34,15 @@ export interface NoteScope {
   log: Pick<Logger, "info" | "warn">;
 }
 
+/**
+ * Returns the messages of the history that a note can be applied to or opened with. An unreadable message has no content
+ * yet, so a note waits for it.
+ */
+export const readableTargets = async ({ findTargets }: NoteScope, waId: string, chatIds: readonly string[]) =>
+  (await findTargets(waId, chatIds)).filter(({ type }) => type !== unreadableType);
+
+const unreadableType = "unreadable";
+
 /** Returns the account's own JIDs, as far as they are known. */
 export const ownJids = ({ id, lid }: Me): string[] => [id, lid].map(plainJid).filter(Boolean);
 

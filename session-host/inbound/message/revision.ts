@@ -4,7 +4,16 @@ import { plainJid, writtenAt } from "../../baileys/jids.ts";
 import type { Change, MessageAuthor } from "../../ledger/change.ts";
 import { type Address, addressOf, jidByPhone } from "./address.ts";
 import { editOf } from "./edit.ts";
-import { eventFieldsOf, type Note, type NoteScope, ownAuthor, ownJids, personOf, untilArrival } from "./note.ts";
+import {
+  eventFieldsOf,
+  type Note,
+  type NoteScope,
+  ownAuthor,
+  ownJids,
+  personOf,
+  readableTargets,
+  untilArrival,
+} from "./note.ts";
 
 const { Type: ProtocolType } = proto.Message.ProtocolMessage;
 
@@ -28,7 +37,8 @@ export async function revision(note: Note, scope: NoteScope): Promise<Change | u
   const { me, seconds } = note.origin;
   const at = deletes ? new Date(seconds * 1000) : writtenAt(Number(protocol.timestampMs ?? 0), seconds);
   const about = { ...personOf(note.origin, address), waId: target.id, chatIds: address.chatIds, at };
-  const targets = await scope.findTargets(target.id, address.chatIds);
+  const find = deletes ? scope.findTargets : readableTargets.bind(undefined, scope);
+  const targets = await find(target.id, address.chatIds);
   const { truncated } = note;
   if (targets.length > 0) {
     const author = writer.isMe ? ("me" as const) : writer.jids;

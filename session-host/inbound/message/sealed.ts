@@ -13,6 +13,7 @@ import {
   type Note,
   type NoteScope,
   personOf,
+  readableTargets,
   reportOnly,
   statedAuthor,
   untilArrival,
@@ -75,7 +76,7 @@ export async function sealedEdit(note: Note, scope: NoteScope): Promise<Change |
   if (!found) return {};
   const { sealed, address, about } = found;
   const unreadable = { body: "", content: null };
-  const targets = await scope.findTargets(sealed.waId, address.chatIds);
+  const targets = await readableTargets(scope, sealed.waId, address.chatIds);
   if (targets.length === 0) {
     const data = { ...eventFieldsOf(about, { known: false, readable: false }), ...unreadable };
     return untilArrival(note, address, sealed.waId, { type: "message.edited", data });
@@ -138,7 +139,7 @@ export async function sealedReaction(note: Note, scope: NoteScope): Promise<Chan
   const { sealed, address, about } = found;
   const reactionId = note.origin.key.id ?? "";
   const unreadable = { emoji: "", removed: false, reactionId };
-  const [target] = await scope.findTargets(sealed.waId, address.chatIds);
+  const [target] = await readableTargets(scope, sealed.waId, address.chatIds);
   if (!target) {
     const data = { ...eventFieldsOf(about, { known: false, readable: false }), ...unreadable };
     return untilArrival(note, address, sealed.waId, { type: "message.reaction", data });
@@ -170,7 +171,7 @@ export async function openComment(note: Note, scope: NoteScope) {
   const part = note.opened.content.encCommentMessage;
   const found = part && (await sealedNote(note, part, scope));
   if (!found) return undefined;
-  const [target] = await scope.findTargets(found.sealed.waId, found.address.chatIds);
+  const [target] = await readableTargets(scope, found.sealed.waId, found.address.chatIds);
   const plaintext = target && (await open(note, found, { target, use: "Enc Comment", lidMapping: scope.lidMapping }));
   const message = plaintext && decodeMessage(plaintext);
   if (!message) return undefined;

@@ -5,7 +5,15 @@ import { writtenAt } from "../../baileys/jids.ts";
 import type { Change } from "../../ledger/change.ts";
 import { openPayload } from "../content/stored.ts";
 import { type Address, addressOf } from "../message/address.ts";
-import { eventFieldsOf, type Note, type NoteScope, personOf, statedAuthor, untilArrival } from "../message/note.ts";
+import {
+  eventFieldsOf,
+  type Note,
+  type NoteScope,
+  personOf,
+  readableTargets,
+  statedAuthor,
+  untilArrival,
+} from "../message/note.ts";
 import { jidPairs } from "../message/secret.ts";
 import { type OpenedResponse, openResponse, type SealedResponse, sealedResponse } from "./decrypt.ts";
 
@@ -33,7 +41,7 @@ export async function response(note: Note, scope: NoteScope): Promise<Change | u
   if (!waId || encPayload.length === 0 || encIv.length === 0) return drop("it is incomplete");
   if (waId.length > maxSizes.waId || encPayload.length > maxSizes.payload || encIv.length > maxSizes.iv)
     return drop("it is too long");
-  const targets = await scope.findTargets(waId, address.chatIds);
+  const targets = await readableTargets(scope, waId, address.chatIds);
   if (targets.length === 0) return await early(note, scope, { sealed, address });
   const survey = targets.find(({ type, payload }) => (type === "poll" || type === "event") && payload);
   if (!survey?.payload) return drop("the message is neither a poll nor a calendar event");

@@ -105,6 +105,19 @@ describe("channels of another account", () => {
     await until(async () => (await listed(jid)) === undefined || undefined);
   });
 
+  test("an edit or deletion of a post from before the account followed the channel has a webhook", async () => {
+    const { jid, id: digits } = bob.channels.create("Old posts");
+    const [edited, deleted] = [bob.channels.post(jid, "old"), bob.channels.post(jid, "older")];
+    await send("POST", `/${digits}/follow`);
+    bob.channels.edit(jid, edited, "new");
+    const author = { participant: jid, fromMe: false };
+    const edit = { chatId: jid, participant: jid, author, body: "new", known: false, readable: true };
+    expect((await webhook("message.edited", edited)).body.data).toMatchObject(edit);
+    bob.channels.revoke(jid, deleted);
+    expect((await webhook("message.deleted", deleted)).body.data).toMatchObject({ chatId: jid, author, known: false });
+    expect(await history(jid)).toEqual([]);
+  });
+
   test("a channel post reaches the history and the webhook once, with its reactions, edits and file", async () => {
     const { jid, id: digits } = bob.channels.create("Posts");
     await send("POST", `/${digits}/follow`);

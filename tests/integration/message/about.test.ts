@@ -307,6 +307,33 @@ test.each(eachDialect)("%s: an edited calendar event has its new time", async (d
   expect(await side.webhook("event.answered", event.id)).toMatchObject({ name: "Big party", answer: "going" });
 });
 
+test.each(eachDialect)("%s: a sealed comment is a message with its text", async (dialect) => {
+  const { group, ...side } = world.sides[dialect];
+  const sent = await bob.sendText(group.jid, "an announcement");
+  await side.webhook("message.received", sent.id);
+  const comment = await carol.about.sealedComment(await messageAt(carol, sent.id), "well done");
+  expect(await side.webhook("message.received", comment.id)).toMatchObject({
+    content: { kind: "comment", text: "well done", target: { messageId: sent.id } },
+  });
+});
+
+test.each(eachDialect)("%s: an edit of an unreadable message is applied when the content arrives", async (dialect) => {
+  const { owner, ...side } = world.sides[dialect];
+  const sent = await bob.sendText(carol.number, "the original");
+  const { instance } = side;
+  await world.gate.db.sql`
+    insert into messages (id, instance_id, wa_id, chat_id, from_me, sender_id, type, proto_type, status, sent_at)
+    values (gen_random_uuid(), ${instance}, ${sent.id}, ${bob.jid}, false, ${bob.jid}, 'unreadable', 'unreadable',
+      'received', now())`;
+  await bob.about.sealedEdit({ ...sent, to: owner.jid, address: owner.lidJid }, "edited");
+  expect(await side.webhook("message.edited", sent.id)).toMatchObject({ known: false, readable: false });
+  await world.gate.db.sql`delete from messages where instance_id = ${instance} and wa_id = ${sent.id}`;
+  await bob.sendMessage(owner.number, sent.message, { id: sent.id });
+  expect(await side.webhook("message.edited", sent.id, ({ known }) => known === true)).toMatchObject({
+    body: "edited",
+  });
+});
+
 let earlyMessages = 0;
 
 /** Sends what `about` does before the message that it is about, as a phone that was offline may deliver it. */

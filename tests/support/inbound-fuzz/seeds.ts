@@ -17,6 +17,7 @@ const file = {
   ...{ mediaKey: bytes(32), directPath: "/v/1", url: "https://mmg.whatsapp.net/v/1", fileSha256: bytes(32) },
   ...{ fileEncSha256: bytes(32), fileLength: 5, mimetype: "image/png", jpegThumbnail: bytes(20) },
 };
+const sealed = { encPayload: bytes(64), encIv: bytes(12) };
 const secret = { messageContextInfo: { messageSecret: bytes(32) } };
 
 /** Messages that people send, as phones encode them. */
@@ -89,6 +90,11 @@ export function baseMessages({ stranger, owner, group }: Scene): proto.IMessage[
     { newsletterAdminInviteMessage: { newsletterJid: "120363000000000001@newsletter", newsletterName: "x" } },
     { pinInChatMessage: { key, type: 1, senderTimestampMs: 1 } },
     { keepInChatMessage: { key, keepType: 1, timestampMs: 1 } },
+    ...[1, 2, 4, 5].map((secretEncType) => ({
+      secretEncryptedMessage: { targetMessageKey: key, ...sealed, secretEncType },
+    })),
+    { encReactionMessage: { targetMessageKey: key, ...sealed } },
+    { encCommentMessage: { targetMessageKey: key, ...sealed } },
     { call: { callKey: bytes(16) } },
     { bcallMessage: { sessionId: "x", caption: "x" } },
     { albumMessage: { expectedImageCount: 2, contextInfo } },
