@@ -62,7 +62,7 @@ function reread({ payload, type, protoType, body, editedAt }: StoredMessage) {
     content: content && storableJson(content),
     // An older version left the body empty, or knew only that it could not read the message.
     body: content && (body === "" || wasUnknown) && !editedAt ? storableText(textOf(content)) : body,
-    type: wasUnknown ? typeOf(read.protoType) : type,
+    type: wasUnknown ? typeOf(read.protoType, read.content) : type,
     protoType: wasUnknown ? read.protoType : protoType,
   };
 }

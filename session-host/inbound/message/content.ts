@@ -1,7 +1,7 @@
 import type { proto } from "@whiskeysockets/baileys";
 import { boundCount } from "../../../core/bound.ts";
 import { mediaKey } from "../../../core/media/index.ts";
-import { textOf } from "../../../core/message/content/index.ts";
+import { type Content, textOf } from "../../../core/message/content/index.ts";
 import type { MessageMedia } from "../../../core/message/message.sql.ts";
 import { type FoundFile, nestedFiles } from "../content/files.ts";
 import { readContent } from "../content/index.ts";
@@ -17,10 +17,19 @@ const typeNames: Record<string, string> = {
   pollCreationMessageV3: "poll",
   pollCreationMessageV5: "poll",
   pollCreationMessage: "poll",
+  // WhatsApp's protobuf has the name with three times "s".
+  callLogMesssage: "callLog",
+  bcallMessage: "broadcastCall",
+  encCommentMessage: "comment",
 };
 
-/** Returns the type of a message by the name of its protobuf field, such as `image` for `imageMessage`. */
-export const typeOf = (protoType: string) => typeNames[protoType] ?? protoType.replace(/Message(V[0-9]+)?$/, "");
+/**
+ * Returns the type of a message by the name of its protobuf field, such as `image` for `imageMessage`. A notice has the
+ * kind of its content, because the field `protocolMessage` has all of them.
+ */
+export const typeOf = (protoType: string, content?: Content | null): string =>
+  (protoType === "protocolMessage" && content?.kind) ||
+  (typeNames[protoType] ?? protoType.replace(/Message(V[0-9]+)?$/, ""));
 
 /** Returns the line of text that stands for a message: its text or caption, or a short description. */
 export function bodyOf(message: proto.IMessage): string {

@@ -204,7 +204,7 @@ export async function toRow(
     sender_id: address.senderId,
     sender_lid: address.senderLid,
     push_name: origin.pushName,
-    type: typeOf(protoType),
+    type: typeOf(protoType, content),
     proto_type: protoType,
     body,
     content,

@@ -129,6 +129,7 @@ describe.each(dialects)("%s: the webhook and the history have the content of", (
     const { body: posted } = await client.reported("received", id);
     expect(posted.data).toMatchObject({
       ...{ isGroup: true, participant: bob.jid, chatId: group.jid },
+      [dialect === "gateway" ? "type" : "messageType"]: "memberLabel",
       content: { kind: "memberLabel", label: "Coach" },
     });
   });

@@ -97,6 +97,19 @@ function kindSection(kind: ContentKind, found: readonly Example[]): string[] {
   ];
 }
 
+const sources = [
+  "## Sources",
+  "",
+  "The field names and numbers are those of WhatsApp's protobuf, as Baileys has it (`WAProto/WAProto.proto`). What its apps show of them:",
+  "",
+  "- Templates, buttons, lists, interactive messages and choices: `pkg/msgconv/wa-business.go` in mautrix-whatsapp.",
+  "- Masked one-time codes, group invitations, shared history and answers of Meta AI: `pkg/msgconv/wa-misc.go` in mautrix-whatsapp.",
+  "- Comments: `commentTarget` in `pkg/msgconv/from-whatsapp.go` of mautrix-whatsapp. Their encryption: `msgsecret.go` in whatsmeow.",
+  "- The message `call` has the key of a call and isn't a message for people:",
+  "  [waha#840](https://github.com/devlikeapro/waha/issues/840).",
+  "- Which key a file above a text is encrypted with: `MEDIA_HKDF_KEY_MAPPING` in Baileys' `lib/Defaults/index.js`.",
+];
+
 /** Returns the page `docs/reference/content.md`. */
 export async function contentPage(): Promise<string> {
   const found = (await Promise.all(examples.map(([title, encoded]) => exampleOf(title, encoded)))).filter(
@@ -121,7 +134,9 @@ export async function contentPage(): Promise<string> {
     "Baileys looks for. All wrappers of WhatsApp's protobuf are opened. New kinds and new fields can be added at any time: handle a kind that",
     "you don't know like `unknown`.",
     "",
-    "For a file, the fields `media` and `hasMedia` of the webhooks and histories have the file itself. The examples don't show them.",
+    "For a file, the fields `media` and `hasMedia` of the webhooks and histories have the file itself. The examples don't show them. The file",
+    "of a template, of buttons, of an interactive message, of a product or of an invoice is the picture, film or document above its text,",
+    "otherwise that of its first card with a file.",
     "",
     "Thumbnails are in Base64, up to 24 KiB; a larger one is null. Long texts and lists are cut, and the event then has `truncated`.",
     "",
@@ -133,6 +148,7 @@ export async function contentPage(): Promise<string> {
         found.filter((example) => example.kind === kind),
       ),
     ),
+    ...sources,
   ];
   return `${lines.join("\n").trimEnd()}\n`;
 }
