@@ -101,6 +101,24 @@ const referral = z.object({
 });
 export type Referral = z.output<typeof referral>;
 
+/** What a wrapper in WhatsApp's protobuf says about the message in it, unless another field says it. */
+export const messageMarks = [
+  "groupStatus",
+  "statusMention",
+  "groupStatusMention",
+  "statusAddYours",
+  "groupMentioned",
+  "question",
+  "questionReply",
+  "eventCover",
+  "pollOptionImage",
+  "limitSharing",
+  "botInvoke",
+  "botForwarded",
+  "botTask",
+] as const;
+export type MessageMark = (typeof messageMarks)[number];
+
 /** How a message belongs to another one. */
 export const parentRelations = [
   "album",
@@ -159,6 +177,11 @@ export const messageContext = z.object({
   businessName: z.string().nullable(),
   /** The message that this one belongs to, such as the album of a picture. The default is for older events. */
   parent: parent.nullable().default(null),
+  /**
+   * What else the message is: a status post of the group (`groupStatus`), a question in a channel (`question`), a
+   * forwarded answer of a bot (`botForwarded`), and so on. The default is for older events.
+   */
+  marks: z.array(z.enum(messageMarks)).default([]),
   /** Whether a part of the context or the quote was too large or malformed, so that it is shortened or missing here. */
   truncated: z.boolean(),
 });
@@ -177,6 +200,7 @@ export interface ContextParts {
   device?: number;
   businessName?: string;
   parent?: Parent;
+  marks?: MessageMark[];
   contextTruncated?: true;
 }
 
@@ -196,6 +220,7 @@ export function shownContext(parts: ContextParts): z.output<typeof messageContex
     device: parts.device ?? null,
     businessName: parts.businessName ?? null,
     parent: parts.parent ?? null,
+    marks: parts.marks ?? [],
     truncated: parts.contextTruncated ?? false,
   };
 }

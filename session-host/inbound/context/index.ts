@@ -8,7 +8,9 @@ import {
   type Forward,
   type GroupMention,
   type Mention,
+  type MessageMark,
   mentionToken,
+  messageMarks,
 } from "../../../core/message/context-fields.ts";
 import { isLidJid } from "../../../core/message/recipient.ts";
 import { statusChat } from "../../../core/message/status.ts";
@@ -54,11 +56,17 @@ export async function contextOf(
       referral: referralOf(infos, limited) ?? undefined,
       viewOnce: viewOnce || flags.has("viewOnce") || undefined,
       edited: flags.has("edited") || undefined,
+      marks: marksOf(flags),
       ephemeral: expirationOf(infos, limited) || undefined,
     }),
   };
   if (limited.truncated) context.contextTruncated = true;
   return Object.keys(context).length > 0 ? context : null;
+}
+
+function marksOf(flags: ReadonlySet<WrapperFlag>): MessageMark[] | undefined {
+  const marks = messageMarks.filter((mark) => flags.has(mark));
+  return marks.length > 0 ? marks : undefined;
 }
 
 /** Returns what the stanza of a message says about its context. */

@@ -63,6 +63,7 @@ describe("the history of a chat", () => {
         mentions: [],
         quotedMessage: null,
         context: shownContext({}),
+        unreadable: null,
       },
       expect.objectContaining({ fromMe: true, messageType: "text", messageId: "WA8", hasMedia: false, status: "read" }),
     ]);

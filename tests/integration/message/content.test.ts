@@ -134,6 +134,18 @@ describe.each(dialects)("%s: the webhook and the history have the content of", (
     });
   });
 
+  test.each<[string, proto.IMessage, string[]]>([
+    ["a status post of a group", { groupStatusMessageV2: { message: { conversation: "Hi" } } }, ["groupStatus"]],
+    ["a question", { questionMessage: { message: { extendedTextMessage: { text: "Hi" } } } }, ["question"]],
+    ["a text", { ephemeralMessage: { message: { conversation: "Hi" } } }, []],
+  ])("the marks of %s", async (_name, message, marks) => {
+    const { owner, client } = linked[dialect];
+    const { id } = await bob.sendMessage(owner.number, message);
+    const { body: posted } = await client.reported("received", id);
+    expect(posted.data).toMatchObject({ content: { kind: "text", text: "Hi" }, context: { marks } });
+    expect(await inHistory(dialect, bob.number, id)).toMatchObject({ context: { marks } });
+  });
+
   test("a message of the API", async () => {
     const { client } = linked[dialect];
     const id = await client.sendText(bob.number, "from the API");

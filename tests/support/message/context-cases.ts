@@ -23,6 +23,7 @@ const plain = {
     ...{ mentioned: [], mentionsAll: false, groupMentions: [], forwarded: null, referral: null, viewOnce: false },
     ...{
       parent: null,
+      marks: [],
       ephemeral: 0,
       edited: false,
       broadcastList: null,
