@@ -2,12 +2,14 @@ import { createHmac } from "node:crypto";
 import { expect, test } from "vitest";
 import * as z from "zod";
 import { pauseAfter } from "../../core/backoff.ts";
+import { shownContext } from "../../core/message/context-fields.ts";
 import type { BodyContext } from "../../core/webhook/body/context.ts";
 import type { WebhookEvent } from "../../core/webhook/body/event.ts";
 import { gatewayBodies } from "../../core/webhook/body/gateway.ts";
 import { webhookBody } from "../../core/webhook/body/index.ts";
 import { multiInstanceBodies } from "../../core/webhook/body/multi-instance.ts";
 import { signatureHeaders } from "../../core/webhook/delivery/sign.ts";
+import { noReferral } from "../support/message/context-cases.ts";
 import {
   calendarEvent,
   call,
@@ -131,6 +133,34 @@ test("a poll has its options, and a calendar event its time and place", () => {
   expect(bodyOf(events.event, gateway).data.message).toEqual({
     eventMessage: { caption: content.body, location, startTime, isCanceled: false, extraGuestsAllowed },
   });
+});
+
+test("gateway: the context of a message is where a client of Baileys looks for it", () => {
+  const referral = {
+    ...noReferral,
+    isAd: true,
+    ctwaClid: "ARAk",
+    title: "Shoes",
+    mediaType: "image",
+    thumbnail: "aGk=",
+  };
+  const forwarded = { score: 2, many: false, channel: null };
+  const context = { ...shownContext({}), ephemeral: 86_400, mentionsAll: true, forwarded, referral };
+  const quoted = { messageId: "3EB0", senderId: contact, body: "look", chatId: "status@broadcast", type: "image" };
+  const parts = { quoted, mentions: [contact], context };
+  const contextInfo = {
+    ...{ stanzaId: "3EB0", participant: contact, remoteJid: "status@broadcast", mentionedJid: [contact] },
+    ...{ quotedMessage: { imageMessage: { caption: "look" } }, nonJidMentions: 1, expiration: 86_400 },
+    ...{ isForwarded: true, forwardingScore: 2 },
+    externalAdReply: { ctwaClid: "ARAk", title: "Shoes", mediaType: 1, showAdAttribution: true },
+  };
+  const received = event("message.received", { ...incoming, ...parts });
+  expect(bodyOf(received, gateway).data.message).toEqual({
+    conversation: incoming.body,
+    extendedTextMessage: { text: incoming.body, contextInfo },
+  });
+  const picture = event("message.received", { ...incoming, ...parts, type: "image", protoType: "imageMessage" });
+  expect(bodyOf(picture, gateway).data.message).toEqual({ imageMessage: { caption: incoming.body, contextInfo } });
 });
 
 test("every event has the name of its dialect, or no body if the dialect lacks the event", () => {

@@ -2,10 +2,11 @@ import * as z from "zod";
 import { protobufOf } from "../../message/content/index.ts";
 import { defined } from "../../object.ts";
 import type { WebhookEvent } from "./event.ts";
+import { contextInfoOf } from "./gateway-context.ts";
 
 /**
  * A text message has the field `conversation`, whether WhatsApp sends it as `conversation` or as `extendedTextMessage`.
- * A text with the preview of a link has `extendedTextMessage` too. Any other message has one field, named as in
+ * A text with the preview of a link, or with a context such as a quote, has `extendedTextMessage` too. Any other message has one field, named as in
  * WhatsApp's protobuf: `imageMessage`, `locationMessage`, … Besides the fields here, it has the fields that a client of
  * Baileys looks for, such as `degreesLatitude`.
  */
@@ -41,10 +42,12 @@ export type MessageData = Extract<
 /** Returns the field `message` of a webhook body. */
 export function gatewayMessageOf(data: MessageData): z.output<typeof gatewayMessage> {
   const { content } = data;
-  const protobuf = content ? protobufOf(content) : {};
+  const contextInfo = contextInfoOf(data);
+  const protobuf = { ...(content && protobufOf(content)), ...(contextInfo && { contextInfo }) };
   if (data.type === "text") {
     const hasPreview = content?.kind === "text" && content.linkPreview !== null;
-    return { conversation: data.body, ...(hasPreview && { extendedTextMessage: protobuf }) };
+    const extended = { text: data.body, ...protobuf };
+    return { conversation: data.body, ...((hasPreview || contextInfo) && { extendedTextMessage: extended }) };
   }
   const { mimetype, filename, size } = data.media ?? {};
   return {

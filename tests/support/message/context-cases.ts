@@ -34,7 +34,7 @@ const plain = {
   },
 };
 const context = (fields: object) => ({ ...plain, context: { ...plain.context, ...fields } });
-const noReferral = {
+export const noReferral = {
   ...{ isAd: false, ctwaClid: null, sourceType: null, sourceId: null, sourceUrl: null, sourceApp: null, title: null },
   ...{ body: null, mediaType: null, mediaUrl: null, thumbnailUrl: null, thumbnail: null, ref: null, greeting: null },
   ...{ entryPointConversionSource: null, entryPointConversionApp: null, entryPointConversionDelaySeconds: null },
