@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { proto, type WASocket } from "@whiskeysockets/baileys";
+import { type BinaryNode, proto, type WASocket } from "@whiskeysockets/baileys";
 import type { Database } from "../../core/db/index.ts";
 import type { Logger } from "../../core/log.ts";
 import { secondsOf } from "../baileys/jids.ts";
@@ -25,9 +25,14 @@ export interface PhoneRequestsDeps {
 const delays = [10 * 60_000, 6 * 60 * 60_000];
 /** The delay before a request that an earlier connection sent is repeated. Its answer may arrive first. Milliseconds. */
 const repeatAfterMs = 5_000;
-/** The pause between two requests. A stranger can cause any number of them. Milliseconds. */
+/**
+ * The pauses between two requests, for the first ones in a row and for further ones: a stranger can cause any number of
+ * requests. Milliseconds.
+ */
 const pauseMs = 200;
-const batchSize = 20;
+const longPauseMs = 2_000;
+const shortPauses = 10;
+const batchSize = 100;
 const retryMs = 5_000;
 const longestTimerMs = 24 * 60 * 60_000;
 
@@ -82,8 +87,10 @@ export class PhoneRequests {
     while (this.#again && this.#open) {
       this.#again = false;
       await this.#logged(async () => {
-        for (let due = await this.#readDue(); due.length > 0 && this.#open; due = await this.#readDue()) {
-          for (const message of due) if (this.#open) await this.#handle(message);
+        await this.#announceDue();
+        for (let sent = 1; this.#open && (await this.#askNext()); sent++) {
+          await new Promise((resolve) => setTimeout(resolve, sent < shortPauses ? pauseMs : longPauseMs));
+          await this.#announceDue();
         }
         await this.#wakeWhenDue();
       });
@@ -103,11 +110,30 @@ export class PhoneRequests {
     }
   }
 
-  async #readDue(): Promise<StoredUnreadable[]> {
-    const { db, instanceId } = this.#deps;
-    return await db.sql<StoredUnreadable[]>`
-      select ${columns(db.sql)} from unreadable_messages
-      where instance_id = ${instanceId} and due_at <= ${new Date()} order by due_at limit ${batchSize}`;
+  /** Announces the messages of which no readable copy has come in time. */
+  async #announceDue(): Promise<void> {
+    const { db, instanceId, record } = this.#deps;
+    while (this.#open) {
+      const due = await db.sql<StoredUnreadable[]>`
+        select ${columns(db.sql)} from unreadable_messages
+        where instance_id = ${instanceId} and due_at <= ${new Date()} and message_id is null and not hidden
+        order by due_at limit ${batchSize}`;
+      const changes = await Promise.all(due.map((stored) => this.#announcement(stored)));
+      await Promise.all(changes.map((change) => record(change)));
+      if (due.length < batchSize) return;
+    }
+  }
+
+  async #announcement(stored: StoredUnreadable): Promise<Change> {
+    const { sock, instanceId, me } = this.#deps;
+    const { waId, sender, reason } = stored;
+    const stanza = stanzaOf(stored);
+    const requested = isRequestable(reason, secondsOf(stanza));
+    const phoneOf = (lid: string) => sock.signalRepository.lidMapping.getPNForLID(lid);
+    const message = await unreadableRow({ instanceId, me: me(), phoneOf }, stanza, { reason, requested });
+    if (!message) return { phoneRequests: [{ waId, sender, dueAt: null }], correlationId: waId };
+    const dueAt = requested ? new Date() : null;
+    return { unreadable: [{ ...stored, message, dueAt, pending: true }], correlationId: waId };
   }
 
   async #wakeWhenDue(): Promise<void> {
@@ -124,27 +150,25 @@ export class PhoneRequests {
     this.#timer.unref();
   }
 
-  /** Announces a message if it is not announced yet, and asks the phone for it. */
-  async #handle(stored: StoredUnreadable): Promise<void> {
-    const { record, sock, log, instanceId, me } = this.#deps;
-    const { waId, sender, reason, attrs } = stored;
-    const stanza = { tag: "message", attrs };
-    const key = keyOf(stanza, me());
-    const requested = key !== undefined && isRequestable(reason, secondsOf(stanza));
+  /** Asks the phone for the next message that is due. Returns false if there is none. */
+  async #askNext(): Promise<boolean> {
+    const { db, instanceId, me, record, log } = this.#deps;
+    const [stored] = await db.sql<StoredUnreadable[]>`
+      select ${columns(db.sql)} from unreadable_messages
+      where instance_id = ${instanceId} and due_at <= ${new Date()} and (message_id is not null or hidden)
+      order by due_at limit 1`;
+    if (!stored) return false;
+    const { waId, sender, reason } = stored;
+    const stanza = stanzaOf(stored);
+    const key = isRequestable(reason, secondsOf(stanza)) ? keyOf(stanza, me()) : undefined;
     const requests = stored.requests + 1;
-    const delay = delays[requests - 1];
-    const dueAt = requested && delay !== undefined ? new Date(Date.now() + delay) : null;
-    const change: Change = { phoneRequests: [{ waId, sender, requests, dueAt }], correlationId: waId };
-    if (!stored.messageId && !stored.hidden) {
-      const phoneOf = (lid: string) => sock.signalRepository.lidMapping.getPNForLID(lid);
-      const message = await unreadableRow({ instanceId, me: me(), phoneOf }, stanza, { reason, requested });
-      if (message) change.unreadable = [{ ...stored, message, dueAt, pending: true }];
-    }
-    await record(change);
-    if (!requested || !(await this.#isUnreadable(stored))) return;
+    const delay = key && delays[requests - 1];
+    const dueAt = delay === undefined ? null : new Date(Date.now() + delay);
+    await record({ phoneRequests: [{ waId, sender, requests, dueAt }], correlationId: waId });
+    if (!key || !(await this.#isUnreadable(stored))) return true;
     await this.#ask(key);
     log.info({ correlationId: waId, instanceId, waId, reason, requests }, "asked the phone for an unreadable message");
-    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    return true;
   }
 
   /** Returns whether the content of the message is still missing. */
@@ -165,6 +189,8 @@ export class PhoneRequests {
     });
   }
 }
+
+const stanzaOf = ({ attrs }: StoredUnreadable): BinaryNode => ({ tag: "message", attrs });
 
 const columns = (sql: Database["sql"]) => sql`
   wa_id as "waId", sender, sender_alt as "senderAlt", attrs, reason, hidden, message_id as "messageId", requests`;

@@ -33,8 +33,9 @@ export const isRequestable = (reason: UnreadableReason, seconds: number): boolea
   !phoneOnly.includes(reason) && Date.now() / 1000 - seconds <= maxAgeSeconds;
 
 /**
- * Returns the change for a message in which nothing can be decrypted: an unreadable message with its event. If Baileys
- * asks the sender to send the message again, it is not announced yet. Returns undefined for any other stanza.
+ * Returns the change for a message of which a part can't be decrypted: an unreadable message with its event. If Baileys
+ * asks the sender to send the message again, or decrypts another part, it is not announced yet. Returns undefined for any
+ * other stanza.
  */
 export function journalUnavailable(
   context: UnreadableContext,

@@ -30,7 +30,7 @@ export const isPersonal = ({ tag, attrs }: BinaryNode): boolean =>
   tag === "message" && Boolean(attrs.id) && attrs.category !== "peer" && !isChannelJid(attrs.from ?? "");
 
 /**
- * Returns why nothing in a stanza can be decrypted, or undefined if a part of it may be decryptable.
+ * Returns why a part of a stanza can't be decrypted, or undefined if all parts may be decryptable.
  *
  * WhatsApp names the reason in the element `unavailable`, by the attribute `type` or `hosted` (Baileys, as above;
  * `UnavailableType` in whatsmeow's types/events/events.go). It has no type in the messages that Baileys calls "Message
@@ -39,9 +39,9 @@ export const isPersonal = ({ tag, attrs }: BinaryNode): boolean =>
 export function unavailableReason(stanza: BinaryNode): UnreadableReason | undefined {
   if (getBinaryNodeChild(stanza, "plaintext")) return undefined;
   const ciphertexts = getBinaryNodeChildren(stanza, "enc");
-  if (ciphertexts.some(({ attrs, content }) => knownTypes.includes(attrs.type) && content instanceof Uint8Array))
-    return undefined;
-  if (ciphertexts.length > 0) return "unsupported_encryption";
+  if (ciphertexts.some(({ attrs, content }) => !knownTypes.includes(attrs.type) || !(content instanceof Uint8Array)))
+    return "unsupported_encryption";
+  if (ciphertexts.length > 0) return undefined;
   const { type = "", hosted } = getBinaryNodeChild(stanza, "unavailable")?.attrs ?? {};
   const named = Object.hasOwn(types, type) ? types[type] : undefined;
   if (named) return named;
@@ -50,7 +50,7 @@ export function unavailableReason(stanza: BinaryNode): UnreadableReason | undefi
 }
 
 /**
- * Whether Baileys asks the sender to send a message again in which nothing can be decrypted. It does not if there is no
+ * Whether Baileys asks the sender to send a message again of which a part can't be decrypted. It does not if there is no
  * ciphertext, or for `msmsg`, the encryption of messages from bots (7.0.0-rc14, `Socket/messages-recv.js`,
  * `handleMessage`).
  */

@@ -135,6 +135,27 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     expect(await file.text()).toBe("a picture");
   });
 
+  test("a status post that the phone supplies is told as one, and the envelope may name phone numbers", async () => {
+    const { owner } = instance();
+    const post = { conversation: "posted" };
+    const { id } = await bob.sendMessage("status@broadcast", post, {
+      audience: [owner.number],
+      withheld: "no_content",
+    });
+    const direct = await bob.sendText(owner.number, "by number", { addressing: "pn", withheld: "no_content" });
+    await told(instance(), name.received, direct.id);
+    const types = await until(async () => {
+      const rows = await gate.db.sql<{ type: string }[]>`
+        select type from events where instance_id = ${instance().client.instance} and data->>'messageId' = ${id} order by seq`;
+      return rows.length === 2 ? rows.map(({ type }) => type) : undefined;
+    }, 30_000);
+    expect(types).toEqual(["message.unreadable", "status.received"]);
+    if (dialect === "gateway") await told(instance(), "status.received", id);
+    // The Multi-Instance API has no webhooks for status posts.
+    expect(namesOf(instance(), id)).toEqual(dialect === "gateway" ? types : []);
+    expect(namesOf(instance(), direct.id)).toEqual([name.unreadable, name.received]);
+  });
+
   test("a message of the owner without content is told as unreadable and then as sent, and keeps its status", async () => {
     const { owner, client } = instance();
     owner.placeholders.mode = "hold";

@@ -22,7 +22,7 @@ const stanza = (children: BinaryNode[], attrs: Record<string, string> = {}): Bin
 const enc = (type: string, attrs: Record<string, string> = {}) =>
   element("enc", { v: "2", type, ...attrs }, Buffer.from("ciphertext"));
 
-describe("the reason why nothing in a stanza can be decrypted", () => {
+describe("the reason why a part of a stanza can't be decrypted", () => {
   test.each<[string, BinaryNode, string | undefined]>([
     ["a view-once message", stanza([element("unavailable", { type: "view_once" })]), "view_once"],
     ["a view-once fan-out", stanza([element("unavailable", { type: "view_once_unavailable_fanout" })]), "view_once"],
@@ -38,7 +38,8 @@ describe("the reason why nothing in a stanza can be decrypted", () => {
     ["the encryption of bots", stanza([enc("msmsg")]), "unsupported_encryption"],
     ["a ciphertext without bytes", stanza([element("enc", { type: "msg", v: "2" })]), "unsupported_encryption"],
     ["a ciphertext", stanza([enc("msg")]), undefined],
-    ["a key and an unknown encryption", stanza([enc("pkmsg"), enc("frskmsg")]), undefined],
+    ["a key and an unknown encryption", stanza([enc("pkmsg"), enc("frskmsg")]), "unsupported_encryption"],
+    ["a key and a ciphertext", stanza([enc("pkmsg"), enc("skmsg")]), undefined],
     ["a plaintext", stanza([element("plaintext", {}, Buffer.from("text"))]), undefined],
   ])("%s", (_what, received, reason) => expect(unavailableReason(received)).toBe(reason));
 
