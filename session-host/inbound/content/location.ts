@@ -18,12 +18,12 @@ function within(value: number | null | undefined, limit: number): number | null 
   return number !== null && Math.abs(number) <= limit ? number : null;
 }
 
-export const parseLocation: Parse<"locationMessage"> = (part) => {
+export const parseLocation: Parse<"locationMessage"> = (part, scope) => {
   if (part.isLive === true) {
     return {
       kind: "liveLocation",
       ...coordinatesOf(part),
-      caption: textOrNull(part.comment ?? part.name),
+      caption: textOrNull(scope, part.comment ?? part.name),
       ...movementOf(part),
       sequenceNumber: null,
       offsetSeconds: null,
@@ -32,19 +32,19 @@ export const parseLocation: Parse<"locationMessage"> = (part) => {
   return {
     kind: "location",
     ...coordinatesOf(part),
-    name: textOrNull(part.name),
-    address: textOrNull(part.address),
-    url: textOrNull(part.url, maxBytes.path),
-    comment: textOrNull(part.comment),
+    name: textOrNull(scope, part.name),
+    address: textOrNull(scope, part.address),
+    url: textOrNull(scope, part.url, maxBytes.path),
+    comment: textOrNull(scope, part.comment),
     accuracyMeters: countOrNull(part.accuracyInMeters),
     thumbnail: thumbnailOrNull(part.jpegThumbnail),
   };
 };
 
-export const parseLiveLocation: Parse<"liveLocationMessage"> = (part) => ({
+export const parseLiveLocation: Parse<"liveLocationMessage"> = (part, scope) => ({
   kind: "liveLocation",
   ...coordinatesOf(part),
-  caption: textOrNull(part.caption),
+  caption: textOrNull(scope, part.caption),
   ...movementOf(part),
   sequenceNumber: countOrNull(part.sequenceNumber),
   offsetSeconds: countOrNull(part.timeOffset),

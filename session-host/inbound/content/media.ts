@@ -17,8 +17,8 @@ interface FilePart {
   fileLength?: Parameters<typeof countOrNull>[0];
 }
 
-const fileOf = ({ mimetype, fileLength }: FilePart) => ({
-  mimetype: textOrNull(mimetype, maxBytes.mimetype),
+const fileOf = ({ mimetype, fileLength }: FilePart, scope: Scope) => ({
+  mimetype: textOrNull(scope, mimetype, maxBytes.mimetype),
   size: countOrNull(fileLength),
 });
 
@@ -30,33 +30,33 @@ interface VisualPart extends FilePart {
   contextInfo?: proto.IContextInfo | null;
 }
 
-const visualOf = (part: VisualPart, { info }: Scope) => {
-  const { associationType, parentMessageKey } = info.messageAssociation ?? {};
+const visualOf = (part: VisualPart, scope: Scope) => {
+  const { associationType, parentMessageKey } = scope.info.messageAssociation ?? {};
   const isHd = hdAssociations.includes(associationType);
   return {
-    ...fileOf(part),
+    ...fileOf(part, scope),
     width: positiveOrNull(part.width),
     height: positiveOrNull(part.height),
     isHd: isHd || hdTypes.includes(part.contextInfo?.pairedMediaType),
     hdOf: isHd ? parentMessageKey?.id || null : null,
     thumbnail: thumbnailOrNull(part.jpegThumbnail),
-    altText: textOrNull(part.accessibilityLabel),
+    altText: textOrNull(scope, part.accessibilityLabel),
   };
 };
 
 /** A caption keeps its full length, as `body` has it. */
-const captionOf = ({ caption }: { caption?: string | null }) => textOrNull(caption, maxBytes.text);
+const captionOf = ({ caption }: { caption?: string | null }, scope: Scope) => textOrNull(scope, caption, maxBytes.text);
 
 export const parseImage: Parse<"imageMessage"> = (part, scope) => ({
   kind: "image",
-  caption: captionOf(part),
+  caption: captionOf(part, scope),
   ...visualOf(part, scope),
   isAiGenerated: aiSources.includes(part.imageSourceType),
 });
 
 export const parseVideo: Parse<"videoMessage"> = (part, scope) => ({
   kind: "video",
-  caption: captionOf(part),
+  caption: captionOf(part, scope),
   ...visualOf(part, scope),
   seconds: countOrNull(part.seconds),
   isGif: part.gifPlayback === true,
@@ -69,35 +69,35 @@ export const parseRoundVideo: Parse<"ptvMessage"> = (part, scope) => {
   return video.kind === "video" ? { ...video, isRound: true } : video;
 };
 
-export const parseAudio: Parse<"audioMessage"> = (part) => ({
+export const parseAudio: Parse<"audioMessage"> = (part, scope) => ({
   kind: "audio",
-  ...fileOf(part),
+  ...fileOf(part, scope),
   seconds: countOrNull(part.seconds),
   isVoiceNote: part.ptt === true,
   waveform: [...(part.waveform?.subarray(0, maxWaveform) ?? [])],
-  altText: textOrNull(part.accessibilityLabel),
+  altText: textOrNull(scope, part.accessibilityLabel),
 });
 
-export const parseDocument: Parse<"documentMessage"> = (part) => ({
+export const parseDocument: Parse<"documentMessage"> = (part, scope) => ({
   kind: "document",
-  caption: captionOf(part),
-  fileName: textOrNull(part.fileName, maxBytes.name),
-  title: textOrNull(part.title, maxBytes.name),
-  ...fileOf(part),
+  caption: captionOf(part, scope),
+  fileName: textOrNull(scope, part.fileName, maxBytes.name),
+  title: textOrNull(scope, part.title, maxBytes.name),
+  ...fileOf(part, scope),
   pages: positiveOrNull(part.pageCount),
   thumbnail: thumbnailOrNull(part.jpegThumbnail),
-  altText: textOrNull(part.accessibilityLabel),
+  altText: textOrNull(scope, part.accessibilityLabel),
 });
 
-export const parseSticker: Parse<"stickerMessage"> = (part, { flags }) => ({
+export const parseSticker: Parse<"stickerMessage"> = (part, scope) => ({
   kind: "sticker",
-  ...fileOf(part),
+  ...fileOf(part, scope),
   width: positiveOrNull(part.width),
   height: positiveOrNull(part.height),
   isAnimated: part.isAnimated === true,
-  isLottie: part.isLottie === true || flags.has("lottie"),
+  isLottie: part.isLottie === true || scope.flags.has("lottie"),
   isAvatar: part.isAvatar === true,
   isAiGenerated: part.isAiSticker === true,
   thumbnail: base64OrNull(part.pngThumbnail, maxThumbnailBytes),
-  altText: textOrNull(part.accessibilityLabel),
+  altText: textOrNull(scope, part.accessibilityLabel),
 });

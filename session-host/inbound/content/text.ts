@@ -4,10 +4,10 @@ import { textOrNull, thumbnailOrNull } from "./values.ts";
 
 export const parseConversation: Parse<"conversation"> = (text) => ({ kind: "text", text, linkPreview: null });
 
-export const parseExtendedText: Parse<"extendedTextMessage"> = (part) => {
-  const url = textOrNull(part.matchedText, maxBytes.path);
-  const title = textOrNull(part.title);
-  const description = textOrNull(part.description);
+export const parseExtendedText: Parse<"extendedTextMessage"> = (part, scope) => {
+  const url = textOrNull(scope, part.matchedText, maxBytes.path);
+  const title = textOrNull(scope, part.title);
+  const description = textOrNull(scope, part.description);
   const thumbnail = thumbnailOrNull(part.jpegThumbnail);
   return {
     kind: "text",

@@ -1,13 +1,22 @@
 import { boundCount, boundText, maxBytes } from "../../../core/bound.ts";
 import { maxThumbnailBytes } from "../../../core/message/content/field.ts";
+import type { Scope } from "./parse.ts";
 
 type Bytes = Uint8Array | null | undefined;
 /** A number of a protobuf: `int64` fields are objects of the type Long. */
 type Numeric = number | { toString(): string } | null | undefined;
 
 /** Returns a text with at most `limit` bytes of JSON. Returns null for a missing or empty text. */
-export const textOrNull = (text: string | null | undefined, limit: number = maxBytes.detail): string | null =>
-  text ? boundText(text, limit) || null : null;
+export function textOrNull(
+  { noteCut }: Pick<Scope, "noteCut">,
+  text: string | null | undefined,
+  limit: number = maxBytes.detail,
+): string | null {
+  if (!text) return null;
+  const bounded = boundText(text, limit);
+  if (bounded.length < text.length) noteCut();
+  return bounded || null;
+}
 
 /** Returns a whole number from 0, or null. */
 export const countOrNull = (value: Numeric): number | null =>

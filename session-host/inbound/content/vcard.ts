@@ -13,14 +13,26 @@ interface Property {
   value: string;
 }
 
+/** A vCard, and the name that the sender's app shows for it. */
+export interface RawCard {
+  displayName: string;
+  card: string;
+  /** The longest text of the card that is kept, in bytes of JSON. */
+  limit: number;
+  /** Called if only the beginning of the card is kept. */
+  noteCut(): void;
+}
+
 /**
- * Reads a vCard (RFC 2426, RFC 6350, and the older form that Android writes). `limit` bounds the text of the card that
- * is kept. The photo is left out.
+ * Reads a vCard (RFC 2426, RFC 6350, and the older form that Android writes). The photo is left out.
  */
-export function readCard(displayName: string, card: string, limit: number): ContactCard {
+export function readCard({ displayName, card, limit, noteCut }: RawCard): ContactCard {
   const properties = propertiesOf(card);
   const valuesOf = (name: string) => properties.flatMap((property) => (property.name === name ? [property] : []));
   const first = (name: string) => valuesOf(name).map(plainValue).find(Boolean);
+  const text = withoutPhoto(card);
+  const vcard = boundText(text, Math.min(limit, maxCardBytes));
+  if (vcard.length < text.length) noteCut();
   return {
     name: boundText(displayName || first("FN") || nameFrom(first("N")) || "", maxBytes.name),
     numbers: valuesOf("TEL").slice(0, maxEntries).map(numberOf),
@@ -28,7 +40,7 @@ export function readCard(displayName: string, card: string, limit: number): Cont
       .slice(0, maxEntries)
       .map((property) => boundText(plainValue(property), maxBytes.name)),
     organization: boundText(first("ORG")?.replaceAll(";", " ").trim() ?? "", maxBytes.name) || null,
-    vcard: boundText(withoutPhoto(card), Math.min(limit, maxCardBytes)),
+    vcard,
   };
 }
 

@@ -85,3 +85,18 @@ test("a thumbnail that is too large for an event is left out", () => {
   const found = read(encode({ imageMessage: { jpegThumbnail: Buffer.alloc(25_000, 1) } }));
   expect(found?.content).toMatchObject({ kind: "image", thumbnail: null });
 });
+
+test.each<[string, proto.IMessage]>([
+  ["an address of 10,000 characters", { locationMessage: { address: "x".repeat(10_000) } }],
+  ["a vCard of 10,000 characters", { contactMessage: { displayName: "Ada", vcard: `NOTE:${"x".repeat(10_000)}` } }],
+  ["300 contacts", { contactsArrayMessage: { contacts: Array(300).fill({ displayName: "Ada" }) } }],
+])("content of which only the beginning is kept says so: %s", (_name, message) => {
+  expect(read(encode(message))?.truncated).toBe(true);
+});
+
+test("a vCard without its photo is not truncated", () => {
+  const vcard = `FN:Ada\nPHOTO:${"A".repeat(20_000)}\nTEL:1`;
+  const found = read(encode({ contactMessage: { displayName: "Ada", vcard } }));
+  expect(found?.truncated).toBeUndefined();
+  expect(found?.content).toMatchObject({ contacts: [{ vcard: "FN:Ada\nTEL:1" }] });
+});

@@ -1,12 +1,13 @@
 import { expect, test } from "vitest";
 import { readCard } from "../../../session-host/inbound/content/vcard.ts";
 
-const read = (card: string) => readCard("", card, 10_000);
+const read = (card: string, displayName = "") =>
+  readCard({ displayName, card, limit: 10_000, noteCut: () => undefined });
 
 test("a vCard without a name of its own is named by FN, and otherwise by N", () => {
   expect(read("FN:Ada\nN:Lovelace;A;;;").name).toBe("Ada");
   expect(read("N:Lovelace;Ada;;;").name).toBe("Ada Lovelace");
-  expect(readCard("Countess", "FN:Ada", 100).name).toBe("Countess");
+  expect(read("FN:Ada", "Countess").name).toBe("Countess");
 });
 
 test("a vCard of an old Android phone is read", () => {
