@@ -26,7 +26,7 @@ export const uploadPrefix = (instanceId: string) => `${uploadsPrefix}${instanceI
 export const uploadsPrefix = "upload/";
 
 /** How WhatsApp shows a file. */
-export const mediaKinds = ["image", "video", "audio", "document"] as const;
+export const mediaKinds = ["image", "video", "audio", "document", "sticker"] as const;
 export type MediaKind = (typeof mediaKinds)[number];
 
 /** Bytes. WhatsApp's limit for documents is 2 GB. This lower limit protects the disk of the host. */

@@ -2,13 +2,15 @@ import { AppError } from "../error.ts";
 import type { MediaKind } from "./index.ts";
 
 export const opusType = "audio/ogg; codecs=opus";
+export const gifType = "image/gif";
+export const webpType = "image/webp";
 
 /** What a file is according to its content. */
 export interface Recognized {
   mimetype: string;
   /** How WhatsApp shows the file as it is. */
   kind: MediaKind;
-  /** What the file can be converted to. */
+  /** What the file can be converted to. Videos and pictures can also become stickers. */
   convertible: "audio" | "video" | null;
   /**
    * The ffmpeg demuxer to read the file with, so that ffmpeg doesn't guess. Null for a file that ffmpeg doesn't get.
@@ -20,36 +22,72 @@ export interface Recognized {
   seconds?: number;
   width?: number;
   height?: number;
+  /** Whether the picture is an animated WebP. */
+  animated?: boolean;
 }
+
+/** How a caller wants a file to be sent. */
+export interface Wanted {
+  kind?: MediaKind | undefined;
+  voice?: boolean | undefined;
+  gif?: boolean | undefined;
+  round?: boolean | undefined;
+}
+
+/** What a file is converted to: Ogg/Opus, MP4, a square MP4 of at most `maxRoundSeconds`, or a WebP sticker. */
+export type Conversion = "opus" | "mp4" | "square" | "webp";
+
+/** The longest round video. The limit of WhatsApp's apps. */
+export const maxRoundSeconds = 60;
 
 /** How to send a file: unchanged or converted. */
 export interface Plan {
   kind: MediaKind;
   voice: boolean;
-  convert: "opus" | "mp4" | null;
+  /** Whether a video plays like a GIF: silently, and again and again. */
+  gif: boolean;
+  /** Whether a video is a round video message. */
+  round: boolean;
+  convert: Conversion | null;
   /** Whether the send fails if the conversion fails. If false, the file is then sent as a document. */
   required: boolean;
 }
 
 /** Decides how to send a file. Throws `media_not_usable` if the file can't be sent as requested. */
-export function planFor(
-  file: Recognized,
-  requested: { kind?: MediaKind | undefined; voice?: boolean | undefined },
-): Plan {
-  const asIs = { voice: false, convert: null, required: false };
+export function planFor(file: Recognized, requested: Wanted): Plan {
+  const isGif = file.mimetype === gifType;
+  const asIs = { voice: false, gif: isGif || requested.gif === true, round: false, convert: null, required: false };
   if (requested.voice) {
     if (file.mimetype === opusType) return { ...asIs, kind: "audio", voice: true };
-    if (file.convertible) return { kind: "audio", voice: true, convert: "opus", required: true };
+    if (file.convertible && !isGif) return { ...asIs, kind: "audio", voice: true, convert: "opus", required: true };
     throw new AppError("media_not_usable", `the file is ${file.mimetype}, which cannot be a voice note`);
   }
-  const { kind } = requested;
-  if (kind === "document" || kind === file.kind) return { ...asIs, kind };
+  const kind = requested.kind ?? (requested.gif || requested.round ? "video" : undefined);
+  if (kind === "sticker") return { ...asIs, kind, ...stickerPlan(file), gif: false };
+  if (requested.round && file.convertible === "video")
+    return { ...asIs, kind: "video", ...roundPlan(file), gif: false };
+  if (kind === "document" || kind === file.kind) return { ...asIs, kind, gif: asIs.gif && kind === "video" };
   if (kind === undefined) {
     if (file.kind !== "document" || file.convertible !== "video") return { ...asIs, kind: file.kind };
-    return { kind: "video", voice: false, convert: "mp4", required: false };
+    return { ...asIs, kind: "video", convert: "mp4", required: false };
   }
-  if (kind === file.convertible) {
-    return { kind, voice: false, convert: kind === "audio" ? "opus" : "mp4", required: true };
+  // WhatsApp shows a GIF only as a video that repeats.
+  if (kind === "image" && isGif) return { ...asIs, kind: "video", convert: "mp4", required: true };
+  if (kind === file.convertible && !(isGif && kind === "audio")) {
+    return { ...asIs, kind, convert: kind === "audio" ? "opus" : "mp4", required: true };
   }
   throw new AppError("media_not_usable", `the file is ${file.mimetype}, which WhatsApp does not show as ${kind}`);
+}
+
+/** WhatsApp shows a WebP file of any size as a sticker. Other pictures, GIFs and videos are converted. */
+function stickerPlan(file: Recognized): Pick<Plan, "convert" | "required"> {
+  if (file.mimetype === webpType) return { convert: null, required: false };
+  if (file.kind === "image" || file.convertible === "video") return { convert: "webp", required: true };
+  throw new AppError("media_not_usable", `the file is ${file.mimetype}, which cannot be a sticker`);
+}
+
+function roundPlan(file: Recognized): Pick<Plan, "round" | "convert" | "required"> {
+  const { kind, width, height, seconds = Number.POSITIVE_INFINITY } = file;
+  const isRound = kind === "video" && width !== undefined && width === height && seconds <= maxRoundSeconds;
+  return { round: true, convert: isRound ? null : "square", required: true };
 }

@@ -1,7 +1,8 @@
 import { fileTypeFromFile } from "file-type";
-import { opusType, type Recognized } from "./kind.ts";
+import { gifType, opusType, type Recognized, webpType } from "./kind.ts";
 import { readMp4 } from "./mp4.ts";
 import { readOggOpus } from "./ogg.ts";
+import { readWebP } from "./webp.ts";
 
 const images: Record<string, string> = {
   "image/jpeg": "jpeg_pipe",
@@ -40,7 +41,11 @@ export async function recognize(path: string, claimed: string): Promise<Recogniz
   const textual = /^(text\/|application\/(json|xml|rtf))/.test(claim) ? claim : "application/octet-stream";
   const mimetype = found ?? textual;
   const plain: Recognized = { mimetype, kind: "document", convertible: null, demuxer: null, h264: false };
-  if (images[mimetype]) return { ...plain, kind: "image", demuxer: images[mimetype] };
+  if (images[mimetype]) {
+    const webp = mimetype === webpType ? await readWebP(path) : undefined;
+    return { ...plain, kind: "image", demuxer: images[mimetype], ...webp };
+  }
+  if (mimetype === gifType) return { ...plain, convertible: "video", demuxer: "gif" };
   if (boxed.includes(mimetype)) return await recognizeBoxed(path, plain);
   if (playable[mimetype]) return { ...plain, kind: "audio", convertible: "audio", demuxer: playable[mimetype] };
   const opus = mimetype === "audio/ogg" ? await readOggOpus(path) : undefined;

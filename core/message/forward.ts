@@ -4,7 +4,7 @@ import { type FoundMessage, findMessage } from "./find.ts";
 import type { MessageMedia } from "./message.sql.ts";
 
 /** Kinds of messages that can be forwarded. Of other kinds of messages, only the text and the file are stored. */
-const forwardable = ["text", "image", "video", "audio", "document"] as const;
+const forwardable = ["text", "image", "video", "audio", "document", "sticker"] as const;
 
 /** The parts of the original message that a forward contains. */
 export type Forwarded = Pick<FoundMessage, "id" | "type" | "protoType" | "body" | "context"> & {

@@ -1,4 +1,4 @@
-import { generateWAMessage } from "@whiskeysockets/baileys";
+import { generateWAMessage, type proto } from "@whiskeysockets/baileys";
 import type { CommandInput } from "../../core/command/catalog/index.ts";
 import { isChannelJid } from "../../core/message/recipient.ts";
 import { defined } from "../../core/object.ts";
@@ -40,9 +40,9 @@ export async function sendFile(
     );
     return {
       jid,
-      message: message ?? {},
+      message: file.round ? asRound(message ?? {}) : (message ?? {}),
       type: file.kind,
-      protoType: `${file.kind}Message`,
+      protoType: file.round ? "ptvMessage" : `${file.kind}Message`,
       media: {
         mimetype: file.mimetype,
         filename,
@@ -60,6 +60,13 @@ export async function sendFile(
   }
 }
 
+/**
+ * Turns a video message into a round one. Baileys' option `ptv` (7.0.0-rc14, Utils/messages.ts) is not used, because it
+ * drops the length, the size and the thumbnail.
+ */
+const asRound = ({ videoMessage, ...rest }: proto.IMessage): proto.IMessage =>
+  videoMessage ? { ...rest, ptvMessage: videoMessage } : rest;
+
 /** The content from which Baileys makes a message. */
 type Content = Parameters<typeof generateWAMessage>[1];
 
@@ -71,7 +78,20 @@ function contentOf(file: StagedFile, fileName: string, caption: string | undefin
     case "image":
       return { image: upload, ...common, ...picture(file) };
     case "video":
-      return { video: upload, ...common, ...picture(file), ...defined({ seconds }) };
+      return {
+        video: upload,
+        ...common,
+        ...picture(file),
+        ...defined({ seconds }),
+        gifPlayback: file.gif === true,
+      };
+    case "sticker":
+      return {
+        sticker: upload,
+        mimetype,
+        isAnimated: file.animated === true,
+        ...(width && height ? { width, height } : {}),
+      };
     case "audio": {
       // Null and 0 prevent Baileys from parsing the file, which it would do without limits.
       const waveform = file.waveform ?? null;

@@ -1,5 +1,6 @@
 import { type AnyMessageContent, generateWAMessage, getContentType, proto } from "@whiskeysockets/baileys";
 import type { CommandInput, CommandOutput } from "../../core/command/catalog/index.ts";
+import type { MediaKind } from "../../core/media/index.ts";
 import { findForwardable } from "../../core/message/forward.ts";
 import { isGroupJid } from "../../core/message/recipient.ts";
 import { defined } from "../../core/object.ts";
@@ -95,13 +96,15 @@ export async function forward(context: SendContext, input: CommandInput<"message
       context: stored,
     };
   }
-  const type = source.type as "image" | "video" | "audio" | "document";
+  const type = source.type as MediaKind;
   const voice = type === "audio" && isVoice(original, source.media?.mimetype);
   const file = {
     storageKey: source.media?.storageKey,
     kind: type,
     ...defined({
       voice: voice || undefined,
+      gif: original?.videoMessage?.gifPlayback || undefined,
+      round: source.protoType === "ptvMessage" || undefined,
       caption: source.body || undefined,
       filename: source.media?.filename || undefined,
     }),

@@ -14,6 +14,14 @@ export const ffmpegMissing = (what: string) =>
     `${what} must be converted, but ffmpeg is not installed on the session host (apt-get install ffmpeg)`,
   );
 
+/** Returns the error for an ffmpeg that was built without an encoder. */
+const encoderMissing = (encoder: string, cause: Error) =>
+  new AppError(
+    "not_supported",
+    `the file must be converted, but the ffmpeg on the session host has no encoder ${encoder}: install a complete one (apt-get install ffmpeg)`,
+    { cause },
+  );
+
 /** Limits of a process: address space in units of 1024 bytes, and size of a file that it writes in units of 512 bytes. */
 const maxAddressSpace = 2 * 1024 * 1024;
 const maxFile = (2 * maxMediaBytes) / 512;
@@ -61,7 +69,9 @@ export async function ffmpeg(
   child.once("close", (code) => {
     if (code === 0) return resolve();
     const cause = new Error(`ffmpeg ended with ${code}: ${errorOutput}`);
-    if (notExecutable.includes(code ?? 0)) reject(new NoFfmpeg("ffmpeg is not installed", { cause }));
+    const [, encoder] = /Unknown encoder '([\w-]{1,64})'/.exec(errorOutput) ?? [];
+    if (encoder) reject(encoderMissing(encoder, cause));
+    else if (notExecutable.includes(code ?? 0)) reject(new NoFfmpeg("ffmpeg is not installed", { cause }));
     else reject(new AppError("media_not_usable", `the file could not be converted: ${reason}`, { cause }));
   });
   try {

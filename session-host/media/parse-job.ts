@@ -1,6 +1,7 @@
 import type { Recognized } from "../../core/media/kind.ts";
 import type { Mp4 } from "../../core/media/mp4.ts";
 import type { OggOpus } from "../../core/media/ogg.ts";
+import type { WebP } from "../../core/media/webp.ts";
 import type { PageInfo } from "../../core/message/link-page.ts";
 
 /** A file on the disk to parse in a worker process. */
@@ -8,6 +9,7 @@ export type ParseJob =
   | { name: "recognize"; path: string; claimed: string }
   | { name: "mp4"; path: string }
   | { name: "opus"; path: string }
+  | { name: "webp"; path: string }
   | { name: "duration"; path: string }
   | { name: "page"; path: string; url: string };
 
@@ -15,6 +17,7 @@ export interface ParseResults {
   recognize: Recognized;
   mp4: Mp4 | undefined;
   opus: OggOpus | undefined;
+  webp: WebP | undefined;
   /** Seconds of audio. */
   duration: number | undefined;
   page: PageInfo;

@@ -3,6 +3,7 @@ import { parseFile } from "music-metadata";
 import { readMp4 } from "../../core/media/mp4.ts";
 import { readOggOpus } from "../../core/media/ogg.ts";
 import { recognize } from "../../core/media/recognize.ts";
+import { readWebP } from "../../core/media/webp.ts";
 import { maxHead, readPage } from "../../core/message/link-page.ts";
 import { serveJobs } from "../concurrency/serve-jobs.ts";
 import type { ParseJob, ParseResults } from "./parse-job.ts";
@@ -16,6 +17,8 @@ async function parse(job: ParseJob): Promise<ParseResults[ParseJob["name"]]> {
       return await readMp4(job.path);
     case "opus":
       return await readOggOpus(job.path);
+    case "webp":
+      return await readWebP(job.path);
     case "duration":
       return (await parseFile(job.path, { duration: true, skipCovers: true })).format.duration;
     case "page":

@@ -1,11 +1,19 @@
 import { AppError } from "../../core/error.ts";
 import type { MediaKind } from "../../core/media/index.ts";
-import { opusType, type Plan, planFor, type Recognized } from "../../core/media/kind.ts";
+import {
+  type Conversion,
+  opusType,
+  type Plan,
+  planFor,
+  type Recognized,
+  type Wanted,
+  webpType,
+} from "../../core/media/kind.ts";
 import { type Digest, digestOf } from "../../core/media/spool.ts";
 import type { Owner } from "../concurrency/fair-turns.ts";
 import { ffmpegMissing, NoFfmpeg } from "./ffmpeg.ts";
 import { parse } from "./parser.ts";
-import { preview, toMp4, toOpus, waveform } from "./transcode.ts";
+import { preview, toMp4, toOpus, toSquareMp4, toSticker, waveform } from "./transcode.ts";
 
 /** A caller's file after it was fetched to the disk. */
 export interface FetchedFile extends Digest {
@@ -21,11 +29,15 @@ export interface PreparedFile extends Digest {
   filename: string;
   mimetype: string;
   kind: MediaKind;
-  /** Whether the file is a voice note. */
+  /** Whether the file is a voice note, a video that plays like a GIF, or a round video message. */
   voice: boolean;
+  gif?: boolean;
+  round?: boolean;
+  /** Whether a sticker is animated. */
+  animated?: boolean | undefined;
   /** Duration of audio and video. */
   seconds?: number | undefined;
-  /** Size of a video in pixels. */
+  /** Size of a video or sticker in pixels. */
   width?: number | undefined;
   height?: number | undefined;
   /** JPEG. */
@@ -38,21 +50,18 @@ export interface PreparedFile extends Digest {
  * Detects the type of a file. If WhatsApp's apps can't show the file as it is, converts it to a new file in the same
  * folder. Throws `AppError`: `media_not_usable`, `not_supported`.
  */
-export async function prepareFile(
-  owner: Owner,
-  file: FetchedFile,
-  wanted: { kind?: MediaKind | undefined; voice?: boolean | undefined },
-): Promise<PreparedFile> {
+export async function prepareFile(owner: Owner, file: FetchedFile, wanted: Wanted): Promise<PreparedFile> {
   const recognized = await parse(owner, { name: "recognize", path: file.path, claimed: file.claimed });
   const plan = planFor(recognized, wanted);
-  const asIs = { ...file, mimetype: recognized.mimetype, voice: plan.voice };
+  const { voice, gif, round } = plan;
+  const asIs = { ...file, mimetype: recognized.mimetype, voice, gif, round };
   if (!plan.convert) return await addPreview(owner, asIs, recognized, plan);
   try {
     const { shape, ...converted } = await convert(owner, file, recognized, plan.voice, plan.convert);
-    return await addPreview(owner, { ...converted, voice: plan.voice }, shape, plan);
+    return await addPreview(owner, { ...converted, voice, gif, round }, shape, plan);
   } catch (error) {
     if (!plan.required && (error instanceof NoFfmpeg || error instanceof AppError))
-      return { ...asIs, kind: "document" };
+      return { ...asIs, gif: false, kind: "document" };
     if (error instanceof NoFfmpeg) throw ffmpegMissing(`the file of type ${recognized.mimetype}`);
     throw error;
   }
@@ -84,11 +93,12 @@ export async function convertFile(
   }
 }
 
-const renamed = (filename: string, into: "opus" | "mp4") =>
-  `${filename.replace(/\.[^.]*$/, "") || "file"}.${into === "opus" ? "ogg" : "mp4"}`;
+const extensions: Readonly<Record<Conversion, string>> = { opus: "ogg", mp4: "mp4", square: "mp4", webp: "webp" };
+const renamed = (filename: string, into: Conversion) =>
+  `${filename.replace(/\.[^.]*$/, "") || "file"}.${extensions[into]}`;
 
 /** Converts a file to a new file. `shape` is what `recognize` would return for the new file. */
-async function convert(owner: Owner, file: FetchedFile, recognized: Recognized, voice: boolean, into: "opus" | "mp4") {
+async function convert(owner: Owner, file: FetchedFile, recognized: Recognized, voice: boolean, into: Conversion) {
   const path = `${file.path}.${into}`;
   const filename = renamed(file.filename, into);
   if (into === "opus") {
@@ -97,7 +107,13 @@ async function convert(owner: Owner, file: FetchedFile, recognized: Recognized, 
     const shape: Recognized = { ...recognized, demuxer: "ogg", mimetype: opusType, seconds };
     return { path, ...(await digestOf(path)), filename, mimetype: opusType, shape };
   }
-  await toMp4(owner, file.path, recognized, path);
+  if (into === "webp") {
+    await toSticker(owner, file.path, recognized, path);
+    const found = await parse(owner, { name: "webp", path });
+    const shape: Recognized = { ...recognized, kind: "image", mimetype: webpType, demuxer: "webp_pipe", ...found };
+    return { path, ...(await digestOf(path)), filename, mimetype: webpType, shape };
+  }
+  await (into === "square" ? toSquareMp4 : toMp4)(owner, file.path, recognized, path);
   const { seconds, width, height } = (await parse(owner, { name: "mp4", path })) ?? {
     seconds: 0,
     width: 0,
@@ -117,7 +133,8 @@ async function addPreview(
   recognized: Recognized,
   { kind, voice }: Plan,
 ): Promise<PreparedFile> {
-  const { width, height } = recognized;
+  const { width, height, animated } = recognized;
+  if (kind === "sticker") return { ...file, kind, width, height, animated };
   const seconds =
     kind === "audio" && recognized.seconds === undefined
       ? await parse(owner, { name: "duration", path: file.path }).catch(() => undefined)

@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import { AppError } from "../../core/error.ts";
 import { maxMediaBytes } from "../../core/media/index.ts";
-import type { Recognized } from "../../core/media/kind.ts";
+import { maxRoundSeconds, type Recognized } from "../../core/media/kind.ts";
 import { FairTurns, type Owner } from "../concurrency/fair-turns.ts";
 import { ffmpeg } from "./ffmpeg.ts";
 
@@ -71,6 +71,37 @@ export async function toMp4(owner: Owner, input: string, file: Recognized, outpu
   const sound = ["-c:a", "aac", "-b:a", "128k", "-ac", "2"];
   const maps = ["-map", "0:v:0", "-map", "0:a:0?"];
   await convert(owner, input, file, output, [...maps, ...picture, ...sound, "-movflags", "+faststart", "-f", "mp4"]);
+}
+
+/** Length of the sides of a round video, and of a sticker. Pixels. */
+const roundSide = 640;
+const stickerSide = 512;
+/** The longest animated sticker in seconds, and its frames per second. */
+const maxStickerSeconds = 10;
+const stickerRate = 15;
+
+/** Makes a square MP4 file for a round video message: the middle of the picture. Throws like `toOpus`. */
+export async function toSquareMp4(owner: Owner, input: string, file: Recognized, output: string): Promise<void> {
+  const side = "trunc(min(iw,ih)/2)*2";
+  const crop = `scale=trunc(iw*sar):ih,setsar=1,crop=w='${side}':h='${side}'`;
+  await convert(owner, input, file, output, [
+    ...["-map", "0:v:0", "-map", "0:a:0?", "-t", String(maxRoundSeconds)],
+    ...["-vf", `${crop},scale=w='min(${roundSide},iw)':h='min(${roundSide},ih)'`],
+    ...["-c:v", "libx264", "-preset", "veryfast", "-crf", "26", "-pix_fmt", "yuv420p"],
+    ...["-c:a", "aac", "-b:a", "96k", "-ac", "1", "-movflags", "+faststart", "-f", "mp4"],
+  ]);
+}
+
+/** Makes a WebP sticker with a transparent margin, animated if the file is a GIF or a video. Throws like `toOpus`. */
+export async function toSticker(owner: Owner, input: string, file: Recognized, output: string): Promise<void> {
+  const moves = file.convertible === "video";
+  const fit = `scale=w=${stickerSide}:h=${stickerSide}:force_original_aspect_ratio=decrease,setsar=1`;
+  const margin = `format=rgba,pad=${stickerSide}:${stickerSide}:(ow-iw)/2:(oh-ih)/2:color=0x00000000`;
+  const encoder = moves
+    ? ["-t", String(maxStickerSeconds), "-c:v", "libwebp_anim", "-loop", "0", "-quality", "50"]
+    : ["-frames:v", "1", "-c:v", "libwebp", "-quality", "80"];
+  const filter = [...(moves ? [`fps=${stickerRate}`] : []), fit, margin].join(",");
+  await convert(owner, input, file, output, ["-map", "0:v:0", "-an", "-vf", filter, ...encoder, "-f", "webp"]);
 }
 
 async function convert(

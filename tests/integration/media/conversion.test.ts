@@ -5,6 +5,7 @@ import { type Answer, startTestGateway, type TestGateway } from "../../support/g
 import { mp4 } from "../../support/media/mp4.ts";
 import { oggOpus } from "../../support/media/ogg-opus.ts";
 import { png } from "../../support/media/png.ts";
+import { gif, webp } from "../../support/media/webp.ts";
 import { until } from "../../support/until.ts";
 
 let gate: TestGateway;
@@ -213,4 +214,65 @@ test("a request without a file, with two files, or with a file that is not audio
     }
   }
   expect(refused(await convert("video", { base64: base64(voice) }))).toEqual([400, false, "media_not_usable"]);
+});
+
+describe("without ffmpeg, a GIF or sticker", () => {
+  const sent = async (path: string, body: object): Promise<string> => {
+    const answer = await gate.api("POST", path, { body });
+    expect(answer.status).toBe(200);
+    return answer.body.id ?? answer.body.data.messageId;
+  };
+  const send = {
+    "multi-instance": (bytes: Buffer, option: object) =>
+      upload(bytes).then((uploadId) =>
+        sent(`/api/whatsapp/${instance}/send-media`, { phone: bob.number, uploadId, ...option }),
+      ),
+    gateway: (bytes: Buffer, option: object) =>
+      upload(bytes).then((image) =>
+        sent("/api/message/send/image", { instanceId: instance, to: bob.number, image, ...option }),
+      ),
+  };
+
+  test.each([
+    ["multi-instance", gif, { type: "image" }],
+    ["gateway", gif, {}],
+    ["multi-instance", png(8), { type: "sticker" }],
+    ["gateway", png(8), { asSticker: true }],
+  ] as const)("that must be converted fails in the %s dialect with what to install", async (dialect, bytes, option) => {
+    const id = await send[dialect](bytes, option);
+    const { body } = await gate.receiver.waitFor(
+      ({ body: { event, data } }) => event === "message.failed" && data.messageId === id,
+    );
+    expect(body.data.error).toEqual({ code: "not_supported", details: expect.stringContaining("install ffmpeg") });
+  });
+
+  test.each([
+    ["multi-instance", { type: "sticker" }],
+    ["gateway", { asSticker: true }],
+  ] as const)("in WebP is sent unchanged in the %s dialect", async (dialect, option) => {
+    for (const animated of [false, true]) {
+      const bytes = webp(512, { animated });
+      const id = await send[dialect](bytes, option);
+      const { message, ...arrived } = await bob.waitFor((one) => one.id === id);
+      const expected = { mimetype: "image/webp", width: 512, height: 512, isAnimated: animated };
+      expect(message.stickerMessage).toMatchObject(expected);
+      expect(bob.download({ message, ...arrived }).equals(bytes)).toBe(true);
+    }
+  });
+
+  test("is refused with options that exclude each other", async () => {
+    const media = { phone: bob.number, url: "https://example.com/a.mp4" };
+    const file = { instanceId: instance, to: bob.number, image: "https://example.com/a.png" };
+    const film = { instanceId: instance, to: bob.number, video: "https://example.com/a.mp4" };
+    for (const [path, body] of [
+      [`/api/whatsapp/${instance}/send-media`, { ...media, asGif: true, asRound: true }],
+      [`/api/whatsapp/${instance}/send-media`, { ...media, asGif: true, type: "image" }],
+      [`/api/whatsapp/${instance}/send-media`, { ...media, caption: "x", type: "sticker" }],
+      ["/api/message/send/image", { ...file, caption: "x", asSticker: true }],
+      ["/api/message/send/video", { ...film, asSticker: true, asGif: true }],
+    ] as const) {
+      const { status, body: answer } = await gate.api("POST", path, { body });
+      expect({ body, status, code: answer.code }).toMatchObject({ status: 400, code: "invalid_request" });
+    }
+  });
 });

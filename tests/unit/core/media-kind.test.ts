@@ -7,9 +7,11 @@ import { planFor, type Recognized } from "../../../core/media/kind.ts";
 import { readMp4 } from "../../../core/media/mp4.ts";
 import { readOggOpus } from "../../../core/media/ogg.ts";
 import { recognize } from "../../../core/media/recognize.ts";
+import { readWebP } from "../../../core/media/webp.ts";
 import { mp4 } from "../../support/media/mp4.ts";
 import { oggOpus } from "../../support/media/ogg-opus.ts";
 import { png } from "../../support/media/png.ts";
+import { gif, webp } from "../../support/media/webp.ts";
 
 let folder: string;
 let count = 0;
@@ -93,7 +95,7 @@ test("a file is converted if it can become the requested kind, and rejected othe
   const mp3: Recognized = { ...base, mimetype: "audio/mpeg", kind: "audio", convertible: "audio" };
   const webm: Recognized = { ...base, mimetype: "video/webm", kind: "document", convertible: "video" };
   const pdf: Recognized = { ...base, mimetype: "application/pdf", kind: "document", convertible: null };
-  expect(planFor(opus, { voice: true })).toEqual({ kind: "audio", voice: true, convert: null, required: false });
+  expect(planFor(opus, { voice: true })).toMatchObject({ kind: "audio", voice: true, convert: null, required: false });
   expect(planFor(mp3, { voice: true })).toMatchObject({ kind: "audio", convert: "opus", required: true });
   expect(planFor(mp3, {})).toMatchObject({ kind: "audio", voice: false, convert: null });
   expect(planFor(webm, {})).toMatchObject({ kind: "video", convert: "mp4", required: false });
@@ -103,6 +105,43 @@ test("a file is converted if it can become the requested kind, and rejected othe
     expect(() => planFor(pdf, wanted)).toThrow(expect.objectContaining({ code: "media_not_usable" }));
   }
   expect(() => planFor(opus, { kind: "image" })).toThrow(expect.objectContaining({ code: "media_not_usable" }));
+});
+
+test("a GIF becomes a video that plays like a GIF, and pictures, GIFs and videos become stickers", async () => {
+  const animation = await recognized(gif);
+  const picture = await recognized(png(8));
+  const sticker = await recognized(webp(512, { animated: true }));
+  const film = await recognized(mp4({ video: "avc1", audio: "mp4a" }, { seconds: 7 }));
+  expect(planFor(animation, {})).toMatchObject({ kind: "video", gif: true, convert: "mp4", required: false });
+  for (const kind of ["image", "video"] as const)
+    expect(planFor(animation, { kind })).toMatchObject({ kind: "video", gif: true, convert: "mp4", required: true });
+  expect(planFor(animation, { kind: "document" })).toMatchObject({ kind: "document", gif: false, convert: null });
+  expect(planFor(film, { gif: true })).toMatchObject({ kind: "video", gif: true, round: false, convert: null });
+  expect(planFor(film, { round: true })).toMatchObject({ kind: "video", gif: false, round: true, convert: "square" });
+  const square = { ...film, width: 480, height: 480 };
+  expect(planFor(square, { round: true })).toMatchObject({ round: true, convert: null });
+  expect(planFor({ ...square, seconds: 61 }, { round: true })).toMatchObject({ round: true, convert: "square" });
+  for (const file of [animation, picture, film])
+    expect(planFor(file, { kind: "sticker" })).toMatchObject({ kind: "sticker", convert: "webp", required: true });
+  expect(sticker).toMatchObject({ kind: "image", width: 512, height: 512, animated: true });
+  expect(planFor(sticker, { kind: "sticker" })).toMatchObject({ kind: "sticker", convert: null });
+  const refused = expect.objectContaining({ code: "media_not_usable" });
+  for (const wanted of [{ voice: true }, { kind: "audio" as const }])
+    expect(() => planFor(animation, wanted)).toThrow(refused);
+  for (const wanted of [{ round: true }, { gif: true }]) expect(() => planFor(picture, wanted)).toThrow(refused);
+});
+
+test("the size of a WebP picture is read from each kind of header, and a damaged header has none", async () => {
+  const size = { width: 300, height: 200, animated: false };
+  const lossy = Buffer.concat([Buffer.from("RIFF\0\0\0\0WEBPVP8 "), Buffer.alloc(14)]);
+  lossy.writeUInt16LE(300, 26);
+  lossy.writeUInt16LE(200, 28);
+  expect(await readWebP(await save(lossy))).toEqual(size);
+  const lossless = Buffer.concat([Buffer.from("RIFF\0\0\0\0WEBPVP8L\0\0\0\0\x2f"), Buffer.alloc(9)]);
+  lossless.writeUInt32LE(299 | (199 << 14), 21);
+  expect(await readWebP(await save(lossless))).toEqual(size);
+  for (const bytes of [webp(8).subarray(0, 20), Buffer.alloc(40), Buffer.from("RIFF\0\0\0\0WEBPxxxx".padEnd(40, " "))])
+    expect(await readWebP(await save(bytes))).toBeUndefined();
 });
 
 test.each([

@@ -33,17 +33,30 @@ export const sendMedia = defineCommand({
       kind: z.enum(mediaKinds).optional(),
       /** Whether to send a voice note. Audio other than Ogg/Opus is converted. */
       voice: z.boolean().optional(),
+      /** Whether a video plays like a GIF: silently, and again and again. GIF files always do. */
+      gif: z.boolean().optional(),
+      /** Whether to send a round video message. The video becomes square and has at most 60 seconds. */
+      round: z.boolean().optional(),
       caption: z.string().max(4096).optional(),
       filename: fileName.optional(),
       ...contextFields,
     })
     .refine((input) => (input.url === undefined) !== (input.upload === undefined), "give either a URL or an upload")
-    .refine((input) => !input.voice || (input.kind ?? "audio") === "audio", "only audio can be a voice note"),
+    .refine((input) => !input.voice || (input.kind ?? "audio") === "audio", "only audio can be a voice note")
+    .refine(
+      (input) => !(input.gif || input.round) || (input.kind ?? "video") === "video",
+      "only a video can be a GIF or round",
+    )
+    .refine(
+      (input) => [input.voice, input.gif, input.round].filter(Boolean).length < 2,
+      "a file can be a voice note, a GIF or round, not several of these",
+    )
+    .refine((input) => input.kind !== "sticker" || input.caption === undefined, "a sticker cannot have a caption"),
   output: sent,
   errors: ["recipient_not_on_whatsapp", "whatsapp_error", "url_not_allowed", "media_not_usable", "not_supported"],
   precheck: checkQuoted,
-  preview: ({ to, kind, voice, caption = "" }) => {
-    const type = kind ?? (voice ? "audio" : "document");
-    return { to, type, protoType: `${type}Message`, body: caption };
+  preview: ({ to, kind, voice, gif, round, caption = "" }) => {
+    const type = kind ?? (voice ? "audio" : gif || round ? "video" : "document");
+    return { to, type, protoType: round ? "ptvMessage" : `${type}Message`, body: caption };
   },
 });

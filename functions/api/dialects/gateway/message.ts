@@ -16,6 +16,13 @@ const { question, options, selectableCount } = commandCatalog["message.sendPoll"
 const link = commandCatalog["message.sendLink"].input.shape;
 const { messageId, chat } = commandCatalog["message.forward"].input.shape;
 
+const asSticker = z.boolean().optional().meta({ description: "Send as a sticker. GIFs and videos become animated" });
+const asGif = z
+  .boolean()
+  .optional()
+  .meta({ description: "Let the video play like a GIF: silently, and again and again" });
+const asRound = z.boolean().optional().meta({ description: "Send a round video message: square, at most 60 seconds" });
+
 /** Body fields of every send. */
 const common = { instanceId, to, quotedMessageId: quoted, mentions };
 
@@ -61,12 +68,15 @@ export const messageEndpoints = [
     ...sendDeclaration("message.sendMedia"),
     path: "/api/message/send/image",
     summary: "Send an image",
-    body: z.object({ ...common, image: mediaPlace, caption }),
+    description: "A GIF is sent as a video that plays like a GIF. Other pictures than WebP are converted to a sticker.",
+    body: z
+      .object({ ...common, image: mediaPlace, caption, asSticker })
+      .refine((body) => !body.asSticker || body.caption === undefined, "caption: a sticker cannot have a caption"),
     check: (context, _input, { body }) => storeOrCheckFile(context, body.image),
     toInput: ({ body }) => ({
       ...commonInput(body),
       ...mediaSource(body.image),
-      kind: "image" as const,
+      kind: body.asSticker ? ("sticker" as const) : ("image" as const),
       caption: body.caption,
     }),
     toResponse: toSentResponse,
@@ -100,14 +110,22 @@ export const messageEndpoints = [
     ...sendDeclaration("message.sendMedia"),
     path: "/api/message/send/video",
     summary: "Send a video",
-    description: "Formats that WhatsApp can't play are converted.",
-    body: z.object({ ...common, video: mediaPlace, caption }),
+    description: "Formats that WhatsApp can't play are converted. GIF files always play like a GIF.",
+    body: z
+      .object({ ...common, video: mediaPlace, caption, asGif, asRound, asSticker })
+      .refine(
+        (body) => [body.asGif, body.asRound, body.asSticker].filter(Boolean).length < 2,
+        "asGif, asRound, asSticker: give at most one",
+      )
+      .refine((body) => !body.asSticker || body.caption === undefined, "caption: a sticker cannot have a caption"),
     check: (context, _input, { body }) => storeOrCheckFile(context, body.video),
     toInput: ({ body }) => ({
       ...commonInput(body),
       ...mediaSource(body.video),
-      kind: "video" as const,
+      kind: body.asSticker ? ("sticker" as const) : ("video" as const),
       caption: body.caption,
+      gif: body.asGif,
+      round: body.asRound,
     }),
     toResponse: toSentResponse,
   }),

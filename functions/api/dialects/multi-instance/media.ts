@@ -13,6 +13,14 @@ const asVoice = z
   .boolean()
   .optional()
   .meta({ description: "Send as a voice note; audio other than Ogg/Opus is converted" });
+const asGif = z
+  .boolean()
+  .optional()
+  .meta({ description: "Let a video play like a GIF: silently, and again and again; GIF files always do" });
+const asRound = z
+  .boolean()
+  .optional()
+  .meta({ description: "Send a round video message; the video becomes square and has at most 60 seconds" });
 const type = z
   .enum(mediaKinds)
   .optional()
@@ -21,6 +29,9 @@ const type = z
 /** Treats an empty string as absent, because forms send empty strings for fields that are not filled in. */
 const orEmpty = <Field extends z.ZodType>(field: Field) =>
   z.preprocess((value) => (value === "" ? undefined : value), field);
+
+/** A boolean in a form. */
+const flag = orEmpty(z.enum(["true", "false"]).optional());
 
 const formBody = z
   .object({
@@ -34,7 +45,9 @@ const formBody = z
       (value) => (typeof value === "string" ? value.split(",").filter((jid) => jid.trim() !== "") : value),
       mentions,
     ),
-    asVoice: orEmpty(z.enum(["true", "false"]).optional()),
+    asVoice: flag,
+    asGif: flag,
+    asRound: flag,
     type: orEmpty(type),
     sendAt: orEmpty(sendAt),
   })
@@ -62,6 +75,8 @@ export const mediaEndpoints = [
         quotedMessageId: quoted,
         mentions,
         asVoice,
+        asGif,
+        asRound,
         type,
         sendAt,
       })
@@ -69,7 +84,19 @@ export const mediaEndpoints = [
         (body) => (body.url === undefined) !== (body.uploadId === undefined),
         "give either url or uploadId, not both",
       )
-      .refine((body) => !body.asVoice || (body.type ?? "audio") === "audio", "asVoice: only audio can be a voice note"),
+      .refine((body) => !body.asVoice || (body.type ?? "audio") === "audio", "asVoice: only audio can be a voice note")
+      .refine(
+        (body) => !(body.asGif || body.asRound) || (body.type ?? "video") === "video",
+        "asGif, asRound: only a video can be a GIF or round",
+      )
+      .refine(
+        (body) => [body.asVoice, body.asGif, body.asRound].filter(Boolean).length < 2,
+        "asVoice, asGif, asRound: give at most one",
+      )
+      .refine(
+        (body) => body.type !== "sticker" || body.caption === undefined,
+        "caption: a sticker cannot have a caption",
+      ),
     ...schedulable,
     check: media.checkUpload,
     toInput: ({ body }) => ({
@@ -81,6 +108,8 @@ export const mediaEndpoints = [
       quoted: body.quotedMessageId,
       mentions: body.mentions,
       voice: body.asVoice,
+      gif: body.asGif,
+      round: body.asRound,
       kind: body.type,
     }),
   }),
@@ -108,6 +137,8 @@ export const mediaEndpoints = [
       quoted: body.quotedMessageId,
       mentions: body.mentions,
       voice: body.asVoice === "true" ? true : undefined,
+      gif: body.asGif === "true" ? true : undefined,
+      round: body.asRound === "true" ? true : undefined,
       kind: body.type,
       sendAt: body.sendAt,
     }),
