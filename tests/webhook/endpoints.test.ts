@@ -179,6 +179,17 @@ test("each endpoint has its own time limit, retry count and retry interval", asy
   );
 });
 
+test("an endpoint with a long time limit is served from its backlog, by a run that has time for a whole attempt", async () => {
+  const receiver = await receiverOfTest();
+  const instance = await world.instance({ url: null });
+  await world.addEndpoint(instance, { url: receiver.url, timeoutMs: 60_000 });
+  await world.handle(world.texts(instance, 2));
+  expect(receiver.received).toEqual([]);
+  expect(await world.wake({ budgetMs: 50_000 })).toEqual({ tried: 0 });
+  expect(await world.wake({ budgetMs: 80_000 })).toEqual({ tried: 2 });
+  expect(bodies(receiver.received)).toEqual(["1", "2"]);
+});
+
 test("an endpoint gets only the events that its list and its filters let through", async () => {
   const { one, two, instance, second } = await twoEndpoints();
   await world.db.sql`
