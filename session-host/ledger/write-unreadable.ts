@@ -50,15 +50,20 @@ export const readable = {
       senders.map((sender) => ({ instanceId, waId, sender })),
     );
     if (rows.length === 0) return;
+    const instances = unique(rows.map((row) => row.instanceId));
+    const waIds = unique(rows.map((row) => row.waId));
     const deleted = await batch.sql<Progress[]>`
       with known as (
         delete from unreadable_messages as u
         using unnest(${rows.map((row) => row.instanceId)}::uuid[], ${rows.map((row) => row.waId)}::text[],
           ${rows.map((row) => row.sender)}::text[]) as t(instance_id, wa_id, sender)
         where u.instance_id = t.instance_id and u.wa_id = t.wa_id and t.sender in (u.sender, u.sender_alt)
+          and u.instance_id = any(${instances}::uuid[]) and u.wa_id = any(${waIds}::text[])
         returning u.message_id
       )
-      delete from messages using known where messages.id = known.message_id and type = 'unreadable' and deleted_at is null
+      delete from messages using known
+      where messages.id = known.message_id and type = 'unreadable' and deleted_at is null
+        and messages.instance_id = any(${instances}::uuid[]) and messages.wa_id = any(${waIds}::text[])
       returning messages.instance_id, wa_id, chat_id, sender_id, status, delivered_at, read_at`;
     const progress = deleted.filter((row) => row.delivered_at ?? row.read_at);
     // Runs after the writer of `messages`, whose statement was sent before the result arrived.

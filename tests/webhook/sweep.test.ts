@@ -222,6 +222,9 @@ test("old rows are deleted, and rows that are recent, open or not emitted are ke
   const events = [await event(old, true), await event(young, true), await event(old, false)];
   for (const age of [old, young]) {
     await sql`insert into session_inbox values (${instance}, 'm', ${Buffer.from(String(age))}, '\\x00', ${past(age)})`;
+    await sql`
+      insert into unreadable_messages (instance_id, wa_id, sender, attrs, reason, created_at)
+      values (${instance}, ${String(age)}, 'a@lid', '{}', 'no_content', ${past(age)})`;
     const id = uuidv7(world.clock.now().getTime() - age);
     await sql`
       insert into deliveries (id, instance_id, event_id, event_seq, event_type, url, body, status, next_at, created_at)
@@ -233,6 +236,7 @@ test("old rows are deleted, and rows that are recent, open or not emitted are ke
   expect(await prune(deps, 10_000)).toEqual({
     idempotency_keys: 1,
     session_inbox: 1,
+    unreadable_messages: 1,
     commands: 1,
     deliveries: 1,
     events: 1,

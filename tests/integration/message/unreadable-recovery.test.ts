@@ -105,6 +105,20 @@ test("a deleted message stays deleted when the phone supplies it", async () => {
   expect(await bodyOf(sent.id)).toEqual([""]);
 });
 
+test("many unreadable messages are announced at once, and the phone is asked for them slowly", async () => {
+  await open();
+  owner.placeholders.mode = "hold";
+  const sent = await Promise.all(
+    Array.from({ length: 60 }, (_, index) => bob.sendText(owner.number, `ad ${index}`, { withheld: "no_content" })),
+  );
+  for (const { id } of sent) await told("message.unreadable", id);
+  // The first ten requests are sent within two seconds, and the others need 100 more.
+  expect(sent.filter(({ id }) => requestsFor(id) > 0).length).toBeLessThan(60);
+  await owner.placeholders.release();
+  await told("message.received", sent[0]?.id ?? "");
+  await gate.db.sql`delete from unreadable_messages where wa_id = any(${sent.map(({ id }) => id)}::text[])`;
+});
+
 test("after a restart, the phone is asked again for what it has not supplied, and what waited for a copy is told, unless apps hide it", async () => {
   await open();
   const greeting = await bob.sendText(owner.number, "hello");
