@@ -227,6 +227,28 @@ const quotas = {
   ),
 };
 
+const days = z.coerce.number().int().min(1).max(36_500);
+
+const retention = {
+  RETENTION_MESSAGES_DAYS: days.optional().meta({
+    description:
+      "Days after which messages are deleted, with their files and everything about them. Users and instances can have a shorter time.",
+    unset: "messages are kept",
+  }),
+  RETENTION_FILES_DAYS: days.optional().meta({
+    description:
+      "Days after which the files of messages are deleted. The messages stay. Users and instances can have a shorter time.",
+    unset: "as long as their messages",
+  }),
+  RETENTION_EVENTS_DAYS: days.default(30).meta({
+    description: "Days for which the event log is kept. Users and instances can have a shorter time.",
+  }),
+  RETENTION_DELIVERIES_DAYS: days.default(30).meta({
+    description:
+      "Days for which webhook deliveries can be read and replayed. Users and instances can have a shorter time.",
+  }),
+};
+
 const whatsapp = {
   WHATSAPP_VERSION: clientVersionText.optional().meta({
     description: "Version of WhatsApp Web that session hosts report, such as `2.3000.1043857760`.",
@@ -298,6 +320,7 @@ export const settings: Readonly<Record<string, z.ZodRawShape>> = {
   "Commands and events over SQS": queues,
   "Fairness between users": fairness,
   "Quotas of each user": quotas,
+  Retention: retention,
   WhatsApp: whatsapp,
   Operation: operation,
 };
@@ -314,6 +337,7 @@ const schema = z.object({
   ...queues,
   ...fairness,
   ...quotas,
+  ...retention,
   ...whatsapp,
   ...operation,
 });

@@ -10,6 +10,7 @@ import { systemIds } from "../core/id.ts";
 import { createLogger } from "../core/log.ts";
 import { openForeignQueues } from "../core/queue/foreign.ts";
 import { openQueues, type Queues } from "../core/queue/index.ts";
+import { defaultRetention, type Retention } from "../core/retention/index.ts";
 import { openStorage, type Storage } from "../core/storage/index.ts";
 import type { WebhookDeps } from "../core/webhook/delivery/batch.ts";
 
@@ -17,6 +18,7 @@ import type { WebhookDeps } from "../core/webhook/delivery/batch.ts";
 export interface Dependencies extends WebhookDeps, SinkDeps {
   storage: Storage;
   queues: Queues;
+  retention: Retention;
   close(): Promise<void>;
 }
 
@@ -54,7 +56,7 @@ export async function openDependencies(name: string, env = process.env): Promise
     const log = createLogger(name);
     const claims = new Claims({ db, log, place: config.PROCESS_PLACE });
     const limits = { slowMs: config.WEBHOOK_SLOW_MS, perUser: config.WEBHOOK_USER_CONCURRENCY };
-    const system = { clock: systemClock, ids: systemIds };
+    const system = { clock: systemClock, ids: systemIds, retention: defaultRetention(config) };
     const publicUrl = config.PUBLIC_URL;
     return { db, vault, egress, storage, publicUrl, queues, foreignQueues, claims, limits, ...system, log, close };
   } catch (error) {

@@ -7,10 +7,16 @@ import type { Database } from "./index.ts";
 const hours = 60 * 60 * 1000;
 const days = 24 * hours;
 
+/** The days for which the event log and deliveries are kept. Default: 30. `core/retention` deletes what has a shorter time. */
+export interface Kept {
+  events: number;
+  deliveries: number;
+}
+
 interface Retention {
   table: string;
-  /** How long rows are kept. */
-  ms: number;
+  /** How long rows are kept: milliseconds, or the setting that has the days. */
+  ms: number | keyof Kept;
   /** The column that identifies a row. */
   key: string;
   /** Selects the keys of up to `limit` rows that have expired, the oldest first. */
@@ -144,19 +150,18 @@ const retentions: readonly Retention[] = [
       order by id limit ${limit}`,
   },
   {
-    // Callers can read and replay deliveries for a month. The attempts are deleted with the deliveries.
+    // Callers can read and replay deliveries. The attempts are deleted with the deliveries.
     table: "deliveries",
-    ms: 30 * days,
+    ms: "deliveries",
     key: "id",
     expired: (sql, before, limit) => sql`
       select id from deliveries where id < ${firstIdAt(before)} and created_at < ${before}::timestamptz
       order by id limit ${limit}`,
   },
   {
-    // Callers can catch up from the event log for a month. Events that were not yet sent to the event queue are not
-    // deleted.
+    // Callers can catch up from the event log. Events that were not yet sent to the event queue are not deleted.
     table: "events",
-    ms: 30 * days,
+    ms: "events",
     key: "id",
     expired: (sql, before, limit) => sql`
       select id from events
@@ -169,13 +174,14 @@ const batchSize = 1_000;
 
 /** Deletes expired rows in small batches, for at most `budgetMs`. Returns the number of rows per table. */
 export async function prune(
-  deps: { db: Database; clock: Clock; log: Logger },
+  deps: { db: Database; clock: Clock; log: Logger; retention?: Kept },
   budgetMs: number,
 ): Promise<Record<string, number>> {
   const end = performance.now() + budgetMs;
   const deleted: Record<string, number> = {};
   for (const retention of retentions) {
-    const before = new Date(deps.clock.now().getTime() - retention.ms).toISOString();
+    const ms = typeof retention.ms === "number" ? retention.ms : (deps.retention?.[retention.ms] ?? 30) * days;
+    const before = new Date(deps.clock.now().getTime() - ms).toISOString();
     let total = 0;
     for (let count = batchSize; count === batchSize && performance.now() < end; total += count) {
       count = await deleteExpired(deps.db, retention, before);

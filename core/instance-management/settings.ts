@@ -13,6 +13,7 @@ import type { Instance } from "../instance/index.ts";
 import { type InstanceHistory, instanceHistories, instances, type WebhookFilters } from "../instance/instance.sql.ts";
 import { defined } from "../object.ts";
 import { singleLine } from "../text.ts";
+import type { OwnRetention } from "../user/user.sql.ts";
 import { checkHeaders } from "../webhook/delivery/attempt.ts";
 import { resetBreakers } from "../webhook/delivery/circuit-breaker.ts";
 import { sealHeaders } from "../webhook/delivery/stored-headers.ts";
@@ -96,6 +97,8 @@ export interface InstanceSettings extends z.infer<typeof webhookSettings> {
   /** Queue for the events, already checked by `assertEventQueue`. Null means the user's queue. */
   eventQueue?: string | null | undefined;
   history?: InstanceHistory | undefined;
+  /** Days by kind. Null means no own limits. */
+  retention?: OwnRetention | null | undefined;
 }
 
 type Columns = Partial<typeof instances.$inferInsert>;

@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
 import { bigint, boolean, index, integer, jsonb, pgTable, text, uuid } from "drizzle-orm/pg-core";
 import { bytea, instant } from "../db/columns.ts";
-import { users } from "../user/user.sql.ts";
+import { type OwnRetention, users } from "../user/user.sql.ts";
 
 /**
  * `disconnected`: no session runs. `connecting`: a session is starting. `qr`: waiting for a phone to scan. `connected`:
@@ -104,6 +104,9 @@ export const instances = pgTable(
     history: text({ enum: instanceHistories }).notNull().default("none"),
     /** When `history.completed` was announced. Null while parts of the history are expected or imported. */
     historyCompletedAt: instant("history_completed_at"),
+
+    /** Applies where it is shorter than the retention of the user and the settings. */
+    retention: jsonb().$type<OwnRetention>(),
 
     /** Queue for the events. Null means the user's queue, if any. */
     eventQueue: text("event_queue"),

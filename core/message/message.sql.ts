@@ -107,6 +107,8 @@ export const messages = pgTable(
     // message and hide that message.
     uniqueIndex("messages_identity").on(table.instanceId, table.waId, table.chatId, table.senderId),
     index("messages_chat").on(table.instanceId, table.chatId, table.sentAt, table.id),
+    index("messages_age").on(table.instanceId, table.sentAt),
+    index("messages_files").on(table.instanceId, table.sentAt).where(sql`media->>'state' = 'stored'`),
     index("messages_media_pending").on(table.instanceId).where(sql`media->>'state' = 'pending'`),
   ],
 );

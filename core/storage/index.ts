@@ -53,6 +53,8 @@ export interface Storage {
   /** Lists all objects whose keys begin with the prefix. */
   list(prefix: string): AsyncIterable<{ key: string; storedAt: Date }>;
   remove(key: string): Promise<void>;
+  /** Removes at most 1,000 objects. Keys without an object are ignored. */
+  removeMany(keys: readonly string[]): Promise<void>;
   /** Removes all objects whose keys begin with the prefix. */
   removeAll(prefix: string): Promise<void>;
   /**
@@ -134,6 +136,13 @@ class S3Storage implements Storage {
 
   async remove(key: string): Promise<void> {
     await this.client.send(new DeleteObjectCommand(this.#at(key)));
+  }
+
+  async removeMany(keys: readonly string[]): Promise<void> {
+    if (keys.length === 0) return;
+    const Delete = { Objects: keys.map((Key) => ({ Key })), Quiet: true };
+    const { Errors } = await this.client.send(new DeleteObjectsCommand({ Bucket: this.#bucket, Delete }));
+    if (Errors?.length) throw new Error(`${Errors.length} objects could not be removed: ${Errors[0]?.Code}`);
   }
 
   async removeAll(prefix: string): Promise<void> {

@@ -49,6 +49,8 @@ export interface OwnChanges {
    * none.
    */
   eventQueue?: string | null | undefined;
+  /** Days by kind; null means no own limits. */
+  retention?: User["retention"] | undefined;
   /** Allows ranges that exclude the caller. */
   force?: boolean | undefined;
 }
@@ -64,13 +66,14 @@ export interface UserChanges extends OwnChanges {
 
 /** Changes the caller's own properties. Throws `invalid_request` if new IP ranges exclude the caller's address. */
 export function updateMe(deps: KeyDeps, requester: Requester, changes: OwnChanges): Promise<User> {
-  const { firstName, lastName, timeZone, ipRanges, eventQueue, force } = changes;
+  const { firstName, lastName, timeZone, ipRanges, eventQueue, retention, force } = changes;
   return updateUser(deps, requester, requester.caller.userId, {
     firstName,
     lastName,
     timeZone,
     ipRanges,
     eventQueue,
+    retention,
     force,
   });
 }

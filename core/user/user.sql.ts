@@ -13,6 +13,13 @@ export const quotaNames = [
 ] as const;
 export type QuotaName = (typeof quotaNames)[number];
 
+/** What is kept for a limited time, see `core/retention`. */
+export const retentionKinds = ["messages", "files", "events", "deliveries"] as const;
+export type RetentionKind = (typeof retentionKinds)[number];
+
+/** For how many days things are kept, by kind. A missing kind is not limited here. */
+export type OwnRetention = Partial<Record<RetentionKind, number | undefined>>;
+
 export const users = pgTable(
   "users",
   {
@@ -34,6 +41,8 @@ export const users = pgTable(
     eventQueue: text("event_queue"),
     /** Limits of quotas that differ from the settings, by name. 0 means no limit. */
     quotas: jsonb().$type<Partial<Record<QuotaName, number>>>(),
+    /** Applies to the user's instances where it is shorter than the settings. */
+    retention: jsonb().$type<OwnRetention>(),
     /** When the password was last changed. A token is valid only if it contains this value. */
     tokensFrom: instant("tokens_from"),
     createdAt: instant("created_at").notNull().defaultNow(),

@@ -7,6 +7,7 @@ import { pruneUploads } from "../../core/media/prune.ts";
 import { readFleetGauges } from "../../core/metric/fleet.ts";
 import { measure } from "../../core/metric/index.ts";
 import type { Queues } from "../../core/queue/index.ts";
+import { deleteExpired, type RetentionDeps } from "../../core/retention/index.ts";
 import type { Storage } from "../../core/storage/index.ts";
 import type { WebhookDeps } from "../../core/webhook/delivery/batch.ts";
 import { retryDeliveries } from "../../core/webhook/delivery/retry-worker.ts";
@@ -17,11 +18,13 @@ const pruneMs = 10_000;
 /** Limit of events per instance, so that other instances are served too. */
 const maxSinkEvents = 2_000;
 
+type CronDeps = WebhookDeps & SinkDeps & Pick<RetentionDeps, "retention"> & { queues: Queues; storage: Storage };
+
 /**
  * Creates a handler that runs all scheduled jobs. If a job fails, the others still finish. The run then fails, so that
  * Lambda counts an error. Deliveries are retried until the run ends. Overlapping runs share the work.
  */
-export function createCronHandler(open: () => Promise<WebhookDeps & SinkDeps & { queues: Queues; storage: Storage }>) {
+export function createCronHandler(open: () => Promise<CronDeps>) {
   return async (_event: unknown, context: Pick<Context, "getRemainingTimeInMillis">): Promise<void> => {
     const deps = await open();
     const budgetMs = context.getRemainingTimeInMillis() - marginMs;
@@ -31,6 +34,7 @@ export function createCronHandler(open: () => Promise<WebhookDeps & SinkDeps & {
       requeueCommands(deps),
       expireCommands(deps),
       prune(deps, Math.min(pruneMs, budgetMs)),
+      deleteExpired(deps, Math.min(pruneMs, budgetMs)),
       pruneUploads(deps),
       sendStrayReplies(deps, budgetMs),
       readFleetGauges(deps.db).then(measure),

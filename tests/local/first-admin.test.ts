@@ -15,7 +15,15 @@ const firstAdmin: FirstAdmin = {
   apiKey: { id: "1", key, name: "default", permissions: ["read", "write", "account", "admin"], createdAt: now },
   user: {
     ...{ id: "1", email: "admin@switchboard.local", firstName: "", lastName: "", passwordHash: "", role: "admin" },
-    ...{ disabledAt: null, ipRanges: null, timeZone: null, eventQueue: null, quotas: null, tokensFrom: null },
+    ...{
+      disabledAt: null,
+      ipRanges: null,
+      timeZone: null,
+      eventQueue: null,
+      quotas: null,
+      retention: null,
+      tokensFrom: null,
+    },
     ...{ createdAt: now, updatedAt: now },
   },
 };

@@ -9,6 +9,7 @@ import { uploadKey, uploadPrefix } from "../../core/media/index.ts";
 import { pruneUploads } from "../../core/media/prune.ts";
 import { takeEmf } from "../../core/metric/index.ts";
 import { commandQueue, createQueues, openQueues, type Queues } from "../../core/queue/index.ts";
+import { defaultRetention } from "../../core/retention/index.ts";
 import { openStorage, type Storage } from "../../core/storage/index.ts";
 import { createCronHandler } from "../../functions/cron/handler.ts";
 import { handler } from "../../functions/cron/index.ts";
@@ -52,6 +53,8 @@ afterAll(async () => {
   await sqs.stop();
   await world.stop();
 });
+
+const retention = defaultRetention(readConfig({}));
 
 const past = (ms: number) => new Date(world.clock.now().getTime() - ms).toISOString();
 
@@ -286,7 +289,10 @@ test("each cron run emits the fleet metrics", async () => {
   const { sql } = world.db;
   const fleetMetrics = async () => {
     takeEmf("before", world.clock.now());
-    await createCronHandler(async () => ({ ...world.deps, queues, storage }))({}, lambdaContext("cron", 60_000));
+    await createCronHandler(async () => ({ ...world.deps, queues, storage, retention }))(
+      {},
+      lambdaContext("cron", 60_000),
+    );
     return JSON.parse(takeEmf("fleet", world.clock.now()) ?? "{}");
   };
   await sql`update instances set status = 'disconnected', desired = 'stopped'`;
@@ -339,7 +345,10 @@ test("the cron function runs all jobs, and a failing job is counted and does not
   const waiting = await command(instance, { age: 40 * seconds });
   const broken = { ...queues, sendBatch: () => Promise.reject(new Error("the queue is unavailable")) };
   const run = (used: Queues) =>
-    createCronHandler(async () => ({ ...world.deps, queues: used, storage }))({}, lambdaContext("cron", 60_000));
+    createCronHandler(async () => ({ ...world.deps, queues: used, storage, retention }))(
+      {},
+      lambdaContext("cron", 60_000),
+    );
   await expect(run(broken)).rejects.toThrow("1 scheduled jobs failed");
   expect(receiver.received).toHaveLength(2);
   expect(await statusOf(id)).toMatchObject({ status: "failed" });

@@ -9,6 +9,7 @@ import { callerEndpoint, commandEndpoint, instanceEndpoint } from "../../engine/
 import * as instances from "../../operations/instance.ts";
 import { isoDate } from "../../shape/common.ts";
 import { historySetting, instanceEventQueue, instanceStatus, phoneNumber } from "../../shape/instance.ts";
+import { retentionSetting } from "../../shape/retention.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 const created = z.object({
@@ -18,6 +19,7 @@ const created = z.object({
   eventQueue: z.string().nullable(),
   /** Which messages from before the link are imported. */
   history: instanceHistory,
+  retention: retentionSetting,
   status: instanceStatus,
   createdAt: isoDate,
 });
@@ -39,6 +41,7 @@ const toCreated = (
   webhookUrl: instance.webhookUrl,
   eventQueue: instance.eventQueue,
   history: instance.history,
+  retention: instance.retention,
   status: instance.status,
   createdAt: instance.createdAt.toISOString(),
 });
@@ -73,6 +76,7 @@ export const instanceEndpoints = [
       webhookSecret: webhookSecret.optional(),
       eventQueue: instanceEventQueue,
       history: historySetting,
+      retention: retentionSetting.optional(),
     }),
     response: envelope(created),
     status: 201,
@@ -114,7 +118,7 @@ export const instanceEndpoints = [
     summary: "Update the settings of an instance",
     description: "Changes only the given settings.",
     access: "write",
-    body: z.object({ name: instanceName.optional(), history: historySetting }),
+    body: z.object({ name: instanceName.optional(), history: historySetting, retention: retentionSetting.optional() }),
     response: envelope(detailed),
     toInput: ({ body }) => body,
     operation: instances.changeInstance,

@@ -14,6 +14,7 @@ import {
 import { defined } from "../../../../core/object.ts";
 import { isoDate } from "../../shape/common.ts";
 import { connectionStatusShape, historySetting, instanceEventQueue, instanceStatus } from "../../shape/instance.ts";
+import { retentionSetting } from "../../shape/retention.ts";
 
 /** Makes a field optional, and accepts null or an empty string for "none". Forms send an empty string. */
 const clearable = <Schema extends z.ZodType>(schema: Schema) => z.union([schema, z.literal(""), z.null()]).optional();
@@ -28,6 +29,7 @@ const settings = webhookSettings.extend({
   webhookHeaders: webhookHeaders.optional(),
   eventQueue: instanceEventQueue,
   history: historySetting,
+  retention: retentionSetting.optional(),
   webhookSettings: webhookSettings
     .extend({ secret: clearable(webhookSecret), headers: webhookHeaders.optional() })
     .optional(),
@@ -67,6 +69,7 @@ const instanceShape = z.object({
   eventQueue: z.string().nullable(),
   /** Which messages from before the link are imported. */
   history: instanceHistory,
+  retention: retentionSetting,
   /** Whether the session of the instance is meant to run. The endpoints `enable` and `disable` change this value. */
   enabled: z.boolean(),
   createdAt: isoDate,
@@ -82,6 +85,7 @@ export const toInstance = (instance: Instance): z.input<typeof instanceShape> =>
   webhookEnabled: instance.webhookEnabled,
   eventQueue: instance.eventQueue,
   history: instance.history,
+  retention: instance.retention,
   enabled: instance.desired === "running",
   createdAt: instance.createdAt.toISOString(),
   updatedAt: instance.updatedAt.toISOString(),

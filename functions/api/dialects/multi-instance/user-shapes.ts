@@ -4,6 +4,7 @@ import type { OwnChanges, User } from "../../../../core/user/index.ts";
 import { isoDate } from "../../shape/common.ts";
 import { eventQueueSetting } from "../../shape/instance.ts";
 import { ownQuotas } from "../../shape/quota.ts";
+import { retentionSetting } from "../../shape/retention.ts";
 
 export const role = z.enum(["admin", "user"]);
 
@@ -17,6 +18,7 @@ export const ownSettings = z.object({
     description:
       "SQS FIFO queue that gets the events of all instances without their own eventQueue: its name, which starts with QUEUE_PREFIX-events-, or a URL from the setting EVENT_QUEUES. Empty or null: none",
   }),
+  retention: retentionSetting.optional(),
 });
 
 export const force = z
@@ -39,6 +41,7 @@ export const meShape = userName.extend({
   /** IP addresses and ranges in canonical form. Empty allows any address. */
   allowedIps: z.array(z.string()),
   eventQueue: z.string().nullable(),
+  retention: retentionSetting,
 });
 
 export const toMe = (user: User): z.input<typeof meShape> => ({
@@ -50,6 +53,7 @@ export const toMe = (user: User): z.input<typeof meShape> => ({
   timeZone: user.timeZone,
   allowedIps: user.ipRanges ?? [],
   eventQueue: user.eventQueue,
+  retention: user.retention,
 });
 
 export const userShape = meShape.extend({
