@@ -11,6 +11,22 @@ const maxItems: Partial<Record<string, number>> = { mentionedJid: maxMentions, o
 const isJidField = (field: string) => /^(?:participant|jid)$|Jid$/.test(field);
 const isIdField = (field: string) => /^id$|Id$|ID$/.test(field);
 
+/**
+ * Ids that a business chooses for its rows, buttons and products. They may have spaces and any other characters, up to
+ * 256 of them, and the business gets them back in the choice of a person. They are texts, because a hash would be of no
+ * use for the business. Source: WhatsApp Cloud API, "Interactive Reply Buttons Messages" and "Interactive List Messages".
+ */
+const ownIds: ReadonlySet<string> = new Set([
+  "rowId",
+  "selectedRowId",
+  "buttonId",
+  "selectedButtonId",
+  "selectedId",
+  "retailerId",
+  "quickReplyButton.id",
+]);
+const isOwnId = (field: string, parent: string) => ownIds.has(field) || ownIds.has(`${parent}.${field}`);
+
 /** The limits of strings in a message, by the name of their field in the protobuf. All other strings are texts. */
 const fieldBytes: Partial<Record<string, number>> = {
   mimetype: maxBytes.mimetype,
@@ -29,7 +45,7 @@ const fieldBytes: Partial<Record<string, number>> = {
  */
 export function boundMessage(message: proto.IMessage): Cuts {
   const cuts = { truncated: false, contextTruncated: false };
-  boundFields(message as Record<string, unknown>, { cuts, inContext: false }, 0);
+  boundFields(message as Record<string, unknown>, { cuts, inContext: false }, { parent: "", depth: 0 });
   return cuts;
 }
 
@@ -51,16 +67,28 @@ function noteCut({ cuts, inContext }: State): void {
   cuts[inContext ? "contextTruncated" : "truncated"] = true;
 }
 
-function boundFields(part: Record<string, unknown>, state: State, depth: number): void {
+/** Where a value is: its field, and the field of the part that contains it. */
+interface Place {
+  field: string;
+  parent: string;
+  state: State;
+  depth: number;
+}
+
+function boundFields(
+  part: Record<string, unknown>,
+  state: State,
+  { parent, depth }: Pick<Place, "parent" | "depth">,
+): void {
   for (const [field, value] of Object.entries(part)) {
     const inner = field === "contextInfo" ? { ...state, inContext: true } : state;
-    const bounded = boundValue(value, { field, state: inner, depth });
+    const bounded = boundValue(value, { field, parent, state: inner, depth });
     if (bounded === undefined) delete part[field];
     else if (bounded !== value) part[field] = bounded;
   }
 }
 
-function boundValue(value: unknown, at: { field: string; state: State; depth: number }): unknown {
+function boundValue(value: unknown, at: Place): unknown {
   if (typeof value === "string") return boundString(value, at);
   if (typeof value !== "object" || value === null || value instanceof Uint8Array) return value;
   if (at.depth >= maxDepth) {
@@ -68,7 +96,7 @@ function boundValue(value: unknown, at: { field: string; state: State; depth: nu
     return undefined;
   }
   if (!Array.isArray(value)) {
-    boundFields(value as Record<string, unknown>, at.state, at.depth + 1);
+    boundFields(value as Record<string, unknown>, at.state, { parent: at.field, depth: at.depth + 1 });
     return value;
   }
   const most = maxItems[at.field] ?? maxList;
@@ -79,14 +107,15 @@ function boundValue(value: unknown, at: { field: string; state: State; depth: nu
     .filter((item) => item !== undefined);
 }
 
-function boundString(text: string, { field, state }: { field: string; state: State }): string | undefined {
+function boundString(text: string, { field, parent, state }: Place): string | undefined {
   if (isJidField(field)) {
     if (text === "" || isJid(text)) return text;
     if (state.inContext) noteCut(state);
     return undefined;
   }
-  if (isIdField(field)) return boundId(text);
-  const limit = fieldBytes[field];
+  const ownId = isOwnId(field, parent);
+  if (isIdField(field) && !ownId) return boundId(text);
+  const limit = ownId ? maxBytes.name : fieldBytes[field];
   const bounded = boundText(text, limit ?? maxBytes.text);
   if (limit === undefined && bounded.length < text.length) noteCut(state);
   return bounded;

@@ -254,6 +254,12 @@ export const businessCases: Record<string, ContentCase> = {
     body: "Express",
     protobuf: { title: "Express", singleSelectReply: { selectedRowId: "ship_express" } },
   },
+  "a choice whose id has other characters": {
+    message: { listResponseMessage: { title: "Envío rápido", singleSelectReply: { selectedRowId: "envío rápido ✓" } } },
+    content: { kind: "choice", from: "list", id: "envío rápido ✓", label: "Envío rápido" },
+    body: "Envío rápido",
+    protobuf: { singleSelectReply: { selectedRowId: "envío rápido ✓" } },
+  },
   "a choice of a button": {
     message: { buttonsResponseMessage: { selectedButtonId: "yes", selectedDisplayText: "Yes", type: 1 } },
     content: { kind: "choice", from: "buttons", id: "yes", label: "Yes" },

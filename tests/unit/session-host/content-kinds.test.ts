@@ -62,6 +62,24 @@ describe("a part without any field has content and a body that is not empty:", (
   });
 });
 
+describe("an id that a business chooses is unchanged, with 256 characters of any kind, in", () => {
+  const id = "opción número 1 ✓ ".repeat(15).slice(0, 256);
+  test.each<[string, proto.IMessage]>([
+    ["a list", { listMessage: { sections: [{ rows: [{ rowId: id }] }] } }],
+    ["buttons", { buttonsMessage: { buttons: [{ buttonId: id }] } }],
+    [
+      "a template",
+      { templateMessage: { hydratedTemplate: { hydratedButtons: [{ quickReplyButton: { displayText: "1", id } }] } } },
+    ],
+    ["the choice of a row", { listResponseMessage: { singleSelectReply: { selectedRowId: id } } }],
+    ["the choice of a button", { buttonsResponseMessage: { selectedButtonId: id } }],
+    ["the choice in a template", { templateButtonReplyMessage: { selectedId: id } }],
+    ["a product", { productMessage: { product: { retailerId: id } } }],
+  ])("%s", (_name, message) => {
+    expect(JSON.stringify(read(message).found?.content)).toContain(JSON.stringify(id));
+  });
+});
+
 test.each([
   ["a deletion", { type: 0 }],
   ["a type that is newer than this version", { type: 99 }],
