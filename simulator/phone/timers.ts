@@ -11,7 +11,7 @@ const WITHOUT_TIMER = ["protocolMessage", "reactionMessage", "pollUpdateMessage"
 
 /**
  * The timers of a phone's chats with one person. Either person sets the timer with a message, and each message of both
- * carries it. Sources: `SetDisappearingTimer` in whatsmeow, Baileys#2709.
+ * carries it. Sources: `SetDisappearingTimer` in whatsmeow's send.go, Baileys#2709.
  */
 export class Timers {
   readonly #byChat: Map<string, ChatTimer>;

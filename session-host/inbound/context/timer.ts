@@ -29,7 +29,7 @@ export function reportedTimer(message: proto.IMessage, chatId: string, seconds: 
 
 /**
  * Returns the timer that a person sets in the chat, or undefined if the message does not set one. Source:
- * `EPHEMERAL_SETTING` in Baileys' Utils/process-message.js, `SetDisappearingTimer` in whatsmeow's group.go and send.go.
+ * `EPHEMERAL_SETTING` in Baileys' Utils/process-message.js, `SetDisappearingTimer` in whatsmeow's send.go.
  */
 export function setTimer(
   protocol: proto.Message.IProtocolMessage,

@@ -12,7 +12,7 @@ import { verifiedName } from "./verified-name.ts";
  */
 export function routeListMessage(world: World, sender: Endpoint, stanza: BinaryNode): Rejection | undefined {
   const { to: list = "", participant } = stanza.attrs;
-  // Only phones have broadcast lists: https://faq.whatsapp.com/1317564962315842.
+  // Linked devices can't use broadcast lists: whatsmeow's README.md ("not supported on WhatsApp web either").
   if (sender.id !== 0) return { code: 405, reason: "a linked device cannot send to a broadcast list" };
   const attrs = participantEnvelope(world, sender, stanza, list);
   const copies = participant

@@ -56,6 +56,31 @@ test("the simulator shows the quoted message and the mentions of a client's mess
   });
 });
 
+test("both phones of a chat send the timer that one of them sets, and a client gets it", async () => {
+  const shown = (phone: Phone, id: string) => phone.waitFor((message) => message.id === id);
+  const setting = await call("POST", `/phones/${bob.number}/timer`, { to: carol.number, seconds: 86_400 });
+  await shown(carol, setting.id);
+  const [fromBob, fromCarol] = [await bob.sendText(carol.number, "a"), await carol.sendText(bob.number, "b")];
+  expect(await shown(carol, fromBob.id)).toMatchObject({ text: "a", expiration: 86_400 });
+  expect(await shown(bob, fromCarol.id)).toMatchObject({ text: "b", expiration: 86_400 });
+  await bob.setTimer(alice.number, 604_800);
+  await bob.sendText(alice.number, "to a client");
+  const { message } = await client.waitForText("to a client");
+  expect(message?.extendedTextMessage?.contextInfo).toMatchObject({ expiration: 604_800 });
+  for (const to of [carol, alice]) await bob.setTimer(to.number, 0);
+  const plain = await bob.sendText(carol.number, "stays");
+  expect(await shown(carol, plain.id)).toMatchObject({ expiration: 0 });
+});
+
+test("a message to a broadcast list reaches each person in the chat with its sender", async () => {
+  const body = { to: "1700000001@broadcast", text: "to the list", audience: [alice.number, carol.number] };
+  const { id } = await call("POST", `/phones/${bob.number}/text`, body);
+  expect(await carol.waitFor((message) => message.id === id)).toMatchObject({ chat: bob.jid, text: "to the list" });
+  const { key } = await client.waitForText("to the list");
+  expect(key).toMatchObject({ remoteJid: body.to, participant: bob.lidJid, fromMe: false });
+  await expect.poll(() => bob.sent.get(id)?.receipts.length ?? 0).toBeGreaterThan(1);
+});
+
 test("the simulator lets only a group admin delete another member's message, and lets nobody edit another member's message", async () => {
   const group = carol.createGroup("Crew", [alice.number, bob.number]);
   const sent = await bob.sendText(group.jid, "bob's");
