@@ -12,7 +12,10 @@ import { lidsOf } from "../baileys/jids.ts";
 import type { Owner } from "../concurrency/fair-turns.ts";
 import type { ContactSource } from "../inbound/contacts.ts";
 import type { DisappearingTimers } from "../inbound/disappearing.ts";
+import { changeOfWaiting } from "../inbound/message/notes.ts";
+import type { WaitingNotes } from "../inbound/message/waiting.ts";
 import type { Change } from "../ledger/change.ts";
+import { merged } from "../ledger/merge.ts";
 import { DamagedFile } from "../media/download.ts";
 import type { MediaConnection } from "../media/downloads.ts";
 import { inTempFolder } from "../media/temp-folder.ts";
@@ -29,6 +32,9 @@ export interface HistoryConnection extends MediaConnection {
   readonly creds: AuthenticationCreds;
   readonly contacts: Pick<ContactSource, "ofHistory">;
   readonly disappearing: Pick<DisappearingTimers, "ofHistory">;
+  readonly waiting: Pick<WaitingNotes, "notesFor">;
+  /** Runs work while no message is decrypted and recorded. */
+  exclusively<Result>(work: () => Promise<Result>): Promise<Result>;
 }
 
 export interface HistoryImportsDeps {
@@ -161,12 +167,13 @@ export class HistoryImports {
   }
 
   async #importMessages(connection: HistoryConnection, part: WaitingPart, path: string): Promise<void> {
-    const { decoder, owner, record } = this.#deps;
+    const { decoder, owner, record, log } = this.#deps;
     const { sock, creds } = connection;
     const me = { id: creds.me?.id ?? "", lid: creds.me?.lid ?? "" };
     const knownLids = (phones: readonly string[]) => lidsOf(sock.authState.keys, phones);
     const account = { instanceId: owner.instanceId, me, lidsOf: knownLids };
     const phoneOf = (lid: string) => sock.signalRepository.lidMapping.getPNForLID(lid);
+    const scope = { waiting: connection.waiting, lidMapping: sock.signalRepository.lidMapping, phoneOf, log };
     for (let from: HistoryCursor | null = part.cursor ?? start; from !== null; ) {
       const startedAt = performance.now();
       this.#assertOpen(connection);
@@ -178,7 +185,14 @@ export class HistoryImports {
       }
       const step = { waId: part.waId, messages: read.length, ...(slice.next ? { cursor: slice.next } : {}) };
       const reactions = read.flatMap((one) => one.reactions);
-      await record({ messages: read.map(({ message }) => message), reactions, historySteps: [step] });
+      const messages = read.map(({ message }) => message);
+      // A note about one of these messages arrives either before this, and waits, or after it, and finds the message.
+      const recorded = await connection.exclusively(async () => {
+        const waited: Change[] = [];
+        for (const message of messages) waited.push(await changeOfWaiting(message, account, scope));
+        return { durable: record(merged([{ messages, reactions, historySteps: [step] }, ...waited])) };
+      });
+      await recorded.durable;
       from = slice.next;
       // Half of the time belongs to the messages that arrive meanwhile.
       await new Promise((resolve) => setTimeout(resolve, performance.now() - startedAt));

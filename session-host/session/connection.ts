@@ -103,6 +103,9 @@ export class Connection implements OpenConnection, MediaConnection {
   readonly presences = new PresenceBook();
   readonly disappearing: DisappearingTimers;
   readonly labels: LabelBook;
+  readonly waiting: WaitingNotes;
+  /** Runs work while no message is decrypted and recorded. */
+  readonly exclusively: <Result>(work: () => Promise<Result>) => Promise<Result>;
   readonly recipients = new Recipients(() => this.sock);
   /** Options for `fetch` that reach this connection's media host. */
   readonly downloads: RequestInit;
@@ -175,6 +178,9 @@ export class Connection implements OpenConnection, MediaConnection {
     this.contacts = new ContactSource({ instanceId, log, me: this.#me, record });
     this.#channels = new ChannelSource({ db, instanceId, log, me: this.#me, record });
     this.downloads = endpoint.downloads(() => this.sock.getMediaHost());
+    // An empty change is durable after all earlier ones.
+    this.exclusively = (work) => parts.store.keys.transaction(work, instanceId);
+    this.waiting = new WaitingNotes({ db, instanceId, settled: () => record({}), fail: recorder.fail });
     const signal = this.#journalingSignal(parts.store);
     this.sock = openSocket({
       instanceId,
@@ -236,9 +242,6 @@ export class Connection implements OpenConnection, MediaConnection {
     const { db, vault, log } = this.#deps;
     const instanceId = this.#instanceId;
     const admins = new GroupAdmins((group) => this.sock.groupMetadata(group), log);
-    // An empty change is durable after all earlier ones.
-    const settled = () => this.#recorder.record({});
-    const waiting = new WaitingNotes({ db, instanceId, settled, fail: this.#recorder.fail });
     const knownLids = (phones: readonly string[]) => lidsOf(store.keys, phones);
     const find = (waId: string) => this.#findUnreadable(waId);
     return new JournalingSignal({
@@ -252,7 +255,7 @@ export class Connection implements OpenConnection, MediaConnection {
         const known = {
           isAdmin: admins.has,
           lidsOf: knownLids,
-          waiting,
+          waiting: this.waiting,
           findUnreadable: find,
           history: () => this.#readHistorySetting(),
           log: log.child({ instanceId }),

@@ -67,7 +67,7 @@ export class PhoneAbout {
    * Edits a message with a sealed edit, as WhatsApp's apps do since May 2026 (Baileys#2541, #2547). A text replaces a
    * text; a whole message replaces any message, for example a poll or calendar event.
    */
-  sealedEdit(sent: SentMessage, edited: string | proto.IMessage, options: SealedOptions = {}): Promise<SentMessage> {
+  sealedEdit(sent: Target, edited: string | proto.IMessage, options: SealedOptions = {}): Promise<SentMessage> {
     const editedMessage = typeof edited === "string" ? { conversation: edited } : edited;
     sent.text = typeof edited === "string" ? edited : sent.text;
     sent.edited = true;

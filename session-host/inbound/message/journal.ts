@@ -136,7 +136,7 @@ async function changeOf(
   const row = await toRow(origin, comment ? { ...decoded, ...comment } : decoded, phoneOf);
   if (!row) return {};
   const reported = await timers.learn(reportedTimer(decoded.message, row.chat_id, origin.seconds));
-  return merged([{ messages: [row] }, reported, await changeOfWaiting(row, origin, { scope, waiting })]);
+  return merged([{ messages: [row] }, reported, await changeOfWaiting(row, origin, { ...scope, waiting })]);
 }
 
 /**

@@ -24,18 +24,22 @@ export const changeAbout = async (note: Note, scope: NoteScope): Promise<Change 
   (await sealedReaction(note, scope)) ??
   (await response(note, scope));
 
-/** Returns the change of the notes that waited for this message. */
+/**
+ * Returns the change of the notes that waited for this message. A note waits only if its sender had the right to it when
+ * it arrived.
+ */
 export async function changeOfWaiting(
   row: NewMessage,
-  origin: MessageOrigin,
-  { scope, waiting }: { scope: NoteScope; waiting: WaitingNotes },
+  account: Account,
+  { waiting, ...scope }: Omit<NoteScope, "isAdmin" | "findTargets"> & { waiting: Pick<WaitingNotes, "notesFor"> },
 ): Promise<Change> {
   const target = targetOf(row);
+  const isAdmin = async () => true;
   const findTargets: NoteScope["findTargets"] = async (waId, chatIds) =>
     waId === target.waId && chatIds.includes(target.chatId) ? [target] : [];
   const changes: Change[] = [];
   for (const stored of await waiting.notesFor(row)) {
-    const change = await changeAbout(noteOf(stored, origin), { ...scope, findTargets });
+    const change = await changeAbout(noteOf(stored, account), { ...scope, isAdmin, findTargets });
     // A note that waits again is about a message with the same id in another chat.
     if (!change || change.waiting) continue;
     const { noteId, senderId } = stored;
@@ -44,7 +48,9 @@ export async function changeOfWaiting(
   return merged(changes);
 }
 
-function noteOf({ envelope, payload }: StoredNote, { instanceId, me, lidsOf }: MessageOrigin): Note {
+type Account = Pick<MessageOrigin, "instanceId" | "me" | "lidsOf">;
+
+function noteOf({ envelope, payload }: StoredNote, { instanceId, me, lidsOf }: Account): Note {
   const message = proto.Message.decode(payload);
   const { truncated } = boundMessage(message);
   const { key, pushName, seconds } = envelope;

@@ -43,6 +43,19 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     return restClient(gate, dialect, instance);
   };
 
+  test("applies an edit that arrives before the import of its message", async () => {
+    const id = `HISTEDIT${dialect.length}`;
+    const messages = [{ text: "before", id, timestamp: dayAgo(1) }];
+    const owner = await newPhone([{ with: bob.number, messages }]);
+    const { instance } = await linked(owner, "recent");
+    const key = { remoteJid: owner.lidJid, id, fromMe: true };
+    const protocolMessage = { key, type: 14, editedMessage: { conversation: "after" }, timestampMs: Date.now() };
+    await bob.sendMessage(owner.number, { protocolMessage }, { edit: "1" });
+    await completed(instance);
+    await until(async () => (await stored(instance)).find((row) => row.wa_id === id && row.body === "after"));
+    expect(await gate.db.sql`select 1 from waiting_notes where instance_id = ${instance}`).toHaveLength(0);
+  });
+
   test("imports what the setting asks for, without a webhook for each message", async () => {
     const history = { chats: 4, messages: 1_200, days: 181 };
     const [none, recent, full] = await Promise.all([

@@ -307,6 +307,15 @@ test.each(eachDialect)("%s: an edited calendar event has its new time", async (d
   expect(await side.webhook("event.answered", event.id)).toMatchObject({ name: "Big party", answer: "going" });
 });
 
+test.each(eachDialect)("%s: a message of the API can be edited and reacted to, sealed", async (dialect) => {
+  const { group, owner, ...side } = world.sides[dialect];
+  const id = await side.sendText(group.jid, "by the API");
+  await bob.about.sealedReaction(await messageAt(bob, id), "💯");
+  expect(await side.webhook("message.reaction", id)).toMatchObject({ emoji: "💯", author: person(owner, true) });
+  await owner.about.sealedEdit(await messageAt(owner, id), "by hand");
+  expect(await side.webhook("message.edited", id)).toMatchObject({ ...person(owner, true), body: "by hand" });
+});
+
 test.each(eachDialect)("%s: a sealed comment is a message with its text", async (dialect) => {
   const { group, ...side } = world.sides[dialect];
   const sent = await bob.sendText(group.jid, "an announcement");
