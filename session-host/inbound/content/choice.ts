@@ -42,6 +42,8 @@ export const parseTemplateReply: Parse<"templateButtonReplyMessage"> = (part, sc
 };
 
 const maxFields = 100;
+/** A form may have several long texts. */
+const maxResponseBytes = 65_536;
 
 /** The response of a native flow is JSON. A quick reply or list has an `id`, a form has a field for each input. */
 export const parseInteractiveResponse: Parse<"interactiveResponseMessage"> = (
@@ -49,7 +51,7 @@ export const parseInteractiveResponse: Parse<"interactiveResponseMessage"> = (
   scope,
 ) => {
   const read = new Reader(scope);
-  const { json, fields } = read.json(flow?.paramsJson);
+  const { json, fields } = read.json(flow?.paramsJson, maxResponseBytes);
   return {
     ...{ kind: "choice", from: "interactive", ...noFlow },
     label: read.name(body?.text || textField(fields, "display_text", "title")),
@@ -61,7 +63,7 @@ export const parseInteractiveResponse: Parse<"interactiveResponseMessage"> = (
         .list(Object.entries(fields), maxFields)
         .map(([name, value]) => [
           read.name(name),
-          read.name(typeof value === "string" ? value : (JSON.stringify(value) ?? "")),
+          read.detail(typeof value === "string" ? value : (JSON.stringify(value) ?? "")),
         ]),
     ),
     paramsJson: json,

@@ -72,13 +72,13 @@ export class Reader {
   }
 
   /** Returns the JSON text of an object and its fields. A text that is too long is left out whole. */
-  json(json: Text): { json: string | null; fields: Record<string, unknown> } {
+  json(json: Text, limit: number = maxBytes.detail): { json: string | null; fields: Record<string, unknown> } {
     if (!json) return { json: null, fields: {} };
     const { value, error } = readJson(json, "parameters");
     const fields = !error && value && typeof value === "object" && !Array.isArray(value) ? value : {};
-    const fits = jsonBytes(json) <= Math.min(maxBytes.detail, this.#left);
+    const fits = jsonBytes(json) <= Math.min(limit, this.#left);
     if (!fits) this.#scope.noteCut();
-    return { json: fits ? this.detail(json) : null, fields: fields as Record<string, unknown> };
+    return { json: fits ? this.#take(json, limit) : null, fields: fields as Record<string, unknown> };
   }
 
   #take(text: Text, limit: number): string {

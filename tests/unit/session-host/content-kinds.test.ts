@@ -62,6 +62,16 @@ describe("a part without any field has content and a body that is not empty:", (
   });
 });
 
+test("a form with long texts is complete", () => {
+  const text = "A long answer. ".repeat(300);
+  const paramsJson = JSON.stringify({ flow_token: "t", a: text, b: text, c: text });
+  const { found } = read({
+    interactiveResponseMessage: { nativeFlowResponseMessage: { name: "flow", paramsJson } },
+  });
+  expect(found?.content).toMatchObject({ fields: { flow_token: "t", a: text, b: text, c: text }, paramsJson });
+  expect(found?.truncated).toBeUndefined();
+});
+
 describe("an id that a business chooses is unchanged, with 256 characters of any kind, in", () => {
   const id = "opción número 1 ✓ ".repeat(15).slice(0, 256);
   test.each<[string, proto.IMessage]>([
