@@ -212,7 +212,8 @@ async function insert(
   const rows = prepared.map((one) => toRow(deps, one));
   // Passed as an array, so that the planner uses the index: it can't estimate the number of rows in JSON.
   const endpoints = endpointsOf(prepared).map(({ id }) => id);
-  // The lock keeps a backlog from ending between this read and the insert.
+  // The lock keeps a backlog from ending between this read and the insert. The order keeps two workers that insert the same
+  // deliveries from a deadlock.
   const stored = await sql<{ id: string; attempt: boolean }[]>`
     with backlog as materialized (
       select endpoint_id from endpoint_breakers
@@ -229,6 +230,7 @@ async function insert(
       event_id uuid, event_seq bigint, event_type text, correlation_id text, url text, endpoint_url text, body text,
       broken boolean)
     join instances i on i.id = d.instance_id left join backlog on backlog.endpoint_id = ${endpointOf(sql)}
+    order by d.event_id, d.endpoint_id
     on conflict do nothing
     returning id, claimed_by is not null as attempt`;
   return new Set(stored.flatMap((row) => (row.attempt ? [row.id] : [])));
