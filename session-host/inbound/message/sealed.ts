@@ -26,6 +26,9 @@ import { jidPairs, openSealed, type Sealed, type SecretUse, secretOf } from "./s
  */
 const editUses: Partial<Record<number, SecretUse>> = { 1: "Event Edit", 2: "Message Edit", 4: "Poll Edit" };
 
+/** `POLL_ADD_OPTION` of `SecretEncType`. Everybody in the chat may add an option, if the author of the poll allows it. */
+const addsPollOption: number = 5;
+
 /** A sealed note: what is sealed, the key of its target, and who sends it. */
 interface SealedNote {
   sealed: Sealed;
@@ -66,8 +69,8 @@ async function open(
 }
 
 /**
- * Returns the change of a sealed edit. Only the author may edit. An edit that another person sends is forged and causes
- * no event.
+ * Returns the change of a sealed edit. Only the author may edit: an edit of another person is forged and causes no event,
+ * except a new option of a poll.
  */
 export async function sealedEdit(note: Note, scope: NoteScope): Promise<Change | undefined> {
   const part = note.opened.content.secretEncryptedMessage;
@@ -81,7 +84,8 @@ export async function sealedEdit(note: Note, scope: NoteScope): Promise<Change |
     const data = { ...eventFieldsOf(about, { known: false, readable: false }), ...unreadable };
     return untilArrival(note, address, sealed.waId, { type: "message.edited", data });
   }
-  const target = targets.find((candidate) => wroteIt(candidate, address));
+  const own = targets.find((candidate) => wroteIt(candidate, address));
+  const target = own ?? (part.secretEncType === addsPollOption ? targets[0] : undefined);
   if (!target) {
     scope.log.warn({ waId: sealed.waId }, "an edit was dropped: its sender did not write the message");
     return {};

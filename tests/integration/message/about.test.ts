@@ -292,6 +292,19 @@ test.each(eachDialect)("%s: an edited poll counts votes for its new option", asy
   expect((await world.gate.api("GET", path)).body.data.options).toMatchObject([{}, {}, { name: "Wed", voters: [{}] }]);
 });
 
+test.each(eachDialect)("%s: a new option that another person adds to a poll is told as unreadable", async (dialect) => {
+  const { group, ...side } = world.sides[dialect];
+  const poll = await bob.surveys.poll(group.jid, { question: "Where?", options: ["Here", "There"] });
+  await side.webhook("message.received", poll.id);
+  const targetMessageKey = { remoteJid: group.jid, id: poll.id, fromMe: false, participant: bob.lidJid };
+  const sealed = { encPayload: Buffer.alloc(64, 1), encIv: Buffer.alloc(12, 1), secretEncType: 5 };
+  await carol.sendMessage(group.jid, { secretEncryptedMessage: { targetMessageKey, ...sealed } }, { edit: "1" });
+  expect(await side.webhook("message.edited", poll.id)).toMatchObject({
+    ...{ ...person(carol), author: person(bob), body: "", content: null, known: true, readable: false },
+  });
+  expect(await side.inHistory(group.jid, poll.id)).toMatchObject({ editedAt: null });
+});
+
 test.each(eachDialect)("%s: an edited calendar event has its new time", async (dialect) => {
   const { owner, ...side } = world.sides[dialect];
   const event = await bob.surveys.event(owner.number, { name: "Party", startTime: 1_900_000_000 });
@@ -414,7 +427,9 @@ test.each(eachDialect)("%s: an edit or deletion of a message from before the lin
   const unknown = (name: string) => `3EB0OLD${name}${dialect.length}`;
   const key = (id: string) => ({ remoteJid: group.jid, id, fromMe: true });
   const edited = { key: key(unknown("E")), type: 14, editedMessage: { conversation: "new" }, timestampMs: Date.now() };
-  await bob.sendMessage(group.jid, { editedMessage: { message: { protocolMessage: edited } } }, { edit: "1" });
+  const message = { editedMessage: { message: { protocolMessage: edited } } };
+  const edit = await bob.sendMessage(group.jid, message, { edit: "1" });
+  await bob.sender.resend(edit, world.gate.wa.device(owner.number), 1, "lid");
   expect(await side.webhook("message.edited", unknown("E"))).toMatchObject({
     ...{ chatId: group.jid, isGroup: true, ...person(bob), author: person(bob), body: "new", known: false },
   });
@@ -430,6 +445,7 @@ test.each(eachDialect)("%s: an edit or deletion of a message from before the lin
   await carol.sendMessage(group.jid, { protocolMessage: { key: forged, type: 0 } }, { edit: "8" });
   await side.webhook("message.received", (await carol.sendText(group.jid, "done")).id);
   expect(side.webhooks(unknown("F"))).toEqual([]);
+  expect(side.webhooks(unknown("E"))).toHaveLength(1);
 });
 
 test.each(eachDialect)(
