@@ -48,6 +48,7 @@ describe("an admin", () => {
       disabled: false,
       timeZone: "Asia/Seoul",
       eventQueue: null,
+      retention: null,
       quotas: null,
       allowedIps: ["127.0.0.1/32", "2001:db8::/32", "10.0.0.0/8"],
       createdAt: expect.any(String),
@@ -291,6 +292,7 @@ describe("a user", () => {
       role: "user",
       timeZone: "America/New_York",
       eventQueue: null,
+      retention: null,
       allowedIps: [],
     });
     expect((await me({ token: await tokenOf(user) })).body).toEqual(body);

@@ -71,6 +71,8 @@ describe("creating", () => {
       webhookUrl: "https://example.com/webhook",
       webhookEnabled: true,
       eventQueue: null,
+      history: "none",
+      retention: null,
       enabled: true,
       createdAt,
       updatedAt,
@@ -122,7 +124,7 @@ describe("creating", () => {
     const { id, createdAt } = body.data;
     expect(body).toEqual({
       success: true,
-      data: { id, ...input, eventQueue: null, status: "disconnected", createdAt },
+      data: { id, ...input, eventQueue: null, history: "none", retention: null, status: "disconnected", createdAt },
       message: "Instance created successfully. Please scan the QR code.",
     });
     expect(await row(id)).toMatchObject({ dialect: "gateway", webhook_enabled: true });
@@ -189,6 +191,8 @@ describe("updating", () => {
       webhookUrl: "https://new-example.com/webhook",
       webhookEnabled: true,
       eventQueue: null,
+      history: "none",
+      retention: null,
       enabled: true,
       updatedAt: answer.body.updatedAt,
     });

@@ -36,6 +36,7 @@ export const bodies: Record<string, object> = {
   "/api/whatsapp/{instanceId}/check": { phones: ["79001234567"] },
   "/api/whatsapp/{instanceId}/bulk": { recipients: [{ phone: "79001234567" }], message: "x" },
   "/api/instance/create": { name: "x" },
+  "/api/instance/{instanceId}": { name: "x" },
   "/api/instance/{instanceId}/pairing-code": { phoneNumber: "79001234567" },
   "/api/contacts/{instanceId}/block": { phoneNumber: "79001234567" },
   "/api/contacts/{instanceId}/unblock": { phoneNumber: "79001234567" },
