@@ -104,6 +104,18 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     expect(bob.download(message).equals(files["wide.mp4"] ?? Buffer.alloc(0))).toBe(true);
   });
 
+  test.each([
+    ["a GIF", "a.gif", "image", { videoMessage: { gifPlayback: true } }],
+    ["a sticker", "a.gif", "asSticker", { stickerMessage: { isAnimated: true, width: 512 } }],
+    ["a round video", "square.mp4", "asRound", { ptvMessage: { width: 240 } }],
+  ] as const)("%s that is forwarded stays the same", async (_name, file, how, expected) => {
+    const { client } = sides[dialect];
+    const { id: messageId } = await send(file, how);
+    const body = { instanceId: client.instance, to: bob.number, messageId };
+    const answer = await gate.api("POST", "/api/message/forward", { body });
+    expect((await arrived(answer.body.data?.messageId)).message).toMatchObject(expected);
+  });
+
   test("a round video is square, and a square video is not converted", async () => {
     const message = await send("wide.mp4", "asRound");
     expect(message).toMatchObject({ kind: "ptv", message: { ptvMessage: { seconds: 3, width: 240, height: 240 } } });

@@ -187,3 +187,52 @@ describe("a change of a stanza that the database refuses", () => {
     expect((await rows()).map(({ bytes }) => bytes > 20_000_000)).toEqual([true]);
   }, 60_000);
 });
+
+test("each of 1,000 members of a group is a receipt and an event, and the last reader makes the message read", async () => {
+  const ledger = await openLedger();
+  const group = "120363000000000001@g.us";
+  const members = Array.from({ length: 1_000 }, (_, index) => {
+    const digits = String(index).padStart(5, "0");
+    return { jid: `49155500${digits}@s.whatsapp.net`, lid: `90000000${digits}@lid` };
+  });
+  const sent = {
+    ...message("A"),
+    chat_id: group,
+    from_me: true,
+    sender_id: "",
+    status: "pending" as const,
+    event: null,
+  };
+  await ledger.append(instanceId, { messages: [sent] });
+  const list = {
+    jids: members.flatMap(({ jid, lid }) => [jid, lid, lid.replace("@", ":1@")]),
+    people: members.map(({ jid, lid }) => `${jid} ${lid}`),
+  };
+  await ledger.append(instanceId, { recipients: [{ waId: "A", ...list }], acks: [{ waId: "A" }] });
+  const read = (some: typeof members): Change => ({
+    progress: some.map(({ lid: by }) => {
+      return { waIds: ["A"], status: "read", by, timestamp: 1_700_000_000, chats: [group], people: [by] };
+    }),
+  });
+  const state = async () => {
+    const [row] = await database.db.sql`
+      select status, (select count(*)::int from message_receipts where message_id = messages.id) as receipts,
+        (select count(*)::int from events where instance_id = ${instanceId} and type = 'message.read') as events
+      from messages where instance_id = ${instanceId} and wa_id = 'A'`;
+    return row;
+  };
+  await ledger.append(instanceId, read(members.slice(1)));
+  expect(await state()).toEqual({ status: "sent", receipts: 999, events: 999 });
+  // A repetition changes nothing. A stranger does not count.
+  const stranger = { jid: "", lid: "90000009999999@lid" };
+  await Promise.all([
+    ledger.append(instanceId, read(members.slice(1))),
+    ledger.append(instanceId, read([stranger])),
+    ledger.append(instanceId, read(members.slice(0, 1))),
+  ]);
+  expect(await state()).toEqual({ status: "read", receipts: 1_000, events: 1_000 });
+  const [last] = await database.db.sql`
+    select data from events where instance_id = ${instanceId} and type = 'message.read' order by seq desc limit 1`;
+  const { jid: by, lid: byLid } = members[0] ?? {};
+  expect(last?.data).toMatchObject({ by, byLid, messageStatus: "read" });
+});
