@@ -6,9 +6,9 @@ import { contextInfoOf } from "./gateway-context.ts";
 
 /**
  * A text message has the field `conversation`, whether WhatsApp sends it as `conversation` or as `extendedTextMessage`.
- * A text with the preview of a link, or with a context such as a quote, has `extendedTextMessage` too. Any other message has one field, named as in
- * WhatsApp's protobuf: `imageMessage`, `locationMessage`, … Besides the fields here, it has the fields that a client of
- * Baileys looks for, such as `degreesLatitude`.
+ * A text with the preview of a link, or with a context such as a quote, has `extendedTextMessage` too. Any other message
+ * has one field, named as in WhatsApp's protobuf: `imageMessage`, `locationMessage`, … Besides the fields here, it has
+ * the fields that a client of Baileys looks for, such as `degreesLatitude`.
  */
 export const gatewayMessage = z.union([
   z.looseObject({ conversation: z.string() }),
