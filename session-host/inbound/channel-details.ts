@@ -27,7 +27,11 @@ const metadataSchema = z.object({
   viewer_metadata: z.object({ mute: z.string().nullish(), role: z.string().nullish() }).nullish(),
 });
 
-const roles: Record<string, ChannelDetails["role"]> = { OWNER: "owner", ADMIN: "admin", SUBSCRIBER: "subscriber" };
+const roles: ReadonlyMap<string, ChannelDetails["role"]> = new Map([
+  ["OWNER", "owner"],
+  ["ADMIN", "admin"],
+  ["SUBSCRIBER", "subscriber"],
+]);
 
 /**
  * Parses WhatsApp's metadata of a channel. Returns undefined for a deleted channel and for anything that is not
@@ -41,7 +45,7 @@ export function detailsOf(answer: unknown): ChannelDetails | undefined {
     id: data.id,
     name: boundText(thread?.name?.text ?? "", maxBytes.name) || null,
     description: boundText(thread?.description?.text ?? "", maxBytes.detail) || null,
-    role: roles[viewer?.role ?? ""] ?? "guest",
+    role: roles.get(viewer?.role ?? "") ?? "guest",
     muted: viewer?.mute === "ON",
     verified: thread?.verification === "VERIFIED",
     subscribers: thread?.subscribers_count ?? null,

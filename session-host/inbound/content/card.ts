@@ -71,20 +71,20 @@ export const plainButtons = (buttons: proto.Message.ButtonsMessage.IButton[], re
   });
 
 /** The types of native-flow buttons by WhatsApp's names, of which Baileys and whatsmeow have no list. */
-const nativeTypes: Partial<Record<string, Button["type"]>> = {
-  quick_reply: "reply",
-  cta_url: "url",
-  cta_call: "call",
-  cta_copy: "copy",
-  single_select: "list",
-  menu_options: "list",
-  send_location: "location",
-  address_message: "flow",
-  galaxy_message: "flow",
-  review_and_pay: "payment",
-  review_order: "payment",
-  payment_info: "payment",
-};
+const nativeTypes: ReadonlyMap<string, Button["type"]> = new Map([
+  ["quick_reply", "reply"],
+  ["cta_url", "url"],
+  ["cta_call", "call"],
+  ["cta_copy", "copy"],
+  ["single_select", "list"],
+  ["menu_options", "list"],
+  ["send_location", "location"],
+  ["address_message", "flow"],
+  ["galaxy_message", "flow"],
+  ["review_and_pay", "payment"],
+  ["review_order", "payment"],
+  ["payment_info", "payment"],
+]);
 
 /**
  * Returns a native-flow button. Its parameters are JSON: `display_text`, `id`, `url`, `phone_number`, `copy_code`, and
@@ -97,7 +97,7 @@ export function nativeButton(
 ): Button {
   const { json, fields } = read.json(paramsJson);
   return {
-    type: nativeTypes[name ?? ""] ?? "other",
+    type: nativeTypes.get(name ?? "") ?? "other",
     label: read.name(textField(fields, "display_text", "title", "flow_cta", "button_text")),
     id: read.ownId(textField(fields, "id")),
     url: read.url(textField(fields, "url", "merchant_url")),

@@ -100,3 +100,8 @@ test("a vCard without its photo is not truncated", () => {
   expect(found?.truncated).toBeUndefined();
   expect(found?.content).toMatchObject({ contacts: [{ vcard: "FN:Ada\nTEL:1" }] });
 });
+
+test.each(["constructor", "toString", "__proto__"])("a button that is named %s has the type other", (name) => {
+  const found = read(encode({ interactiveMessage: { nativeFlowMessage: { buttons: [{ name }] } } }));
+  expect(messageContent.parse(found?.content)).toMatchObject({ buttons: [{ type: "other", name }] });
+});
