@@ -96,6 +96,7 @@ describe("login", () => {
       timeZone: null,
       allowedIps: [],
       eventQueue: null,
+      retention: null,
     };
     expect((await api.request("GET", "/api/auth/me", { token: body.token })).body).toEqual(me);
     expect((await api.request("GET", "/api/auth/me", { key })).body).toEqual(me);
