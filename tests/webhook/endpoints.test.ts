@@ -1,5 +1,5 @@
 import { createHmac } from "node:crypto";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { sealedPlace } from "../../core/crypto/sealed-place.ts";
 import { receiverOfTest } from "../support/network/receiver-of-test.ts";
 import type { ReceivedRequest } from "../support/network/webhook-receiver.ts";
@@ -202,4 +202,68 @@ test("an endpoint gets only the events that its list and its filters let through
   ]);
   expect(one.received).toHaveLength(3);
   expect(bodies(two.received)).toEqual(["direct"]);
+});
+
+describe("a filter for a person matches by phone number and by LID", () => {
+  const number = "79001234567@s.whatsapp.net";
+  const lid = "123456@lid";
+  const other = "79007654321@s.whatsapp.net";
+  const seal = (instance: string, key: string, value: string) =>
+    world.vault.seal(Buffer.from(JSON.stringify(value)), sealedPlace.sessionKey(instance, "lid-mapping", key));
+
+  /** What links the number and the LID of the person in the database. */
+  const links: Record<string, (instance: string) => PromiseLike<unknown>> = {
+    contact: (instance) =>
+      world.db.sql`insert into contacts (instance_id, jid, lid) values (${instance}, ${number}, ${lid})`,
+    session: (instance) => world.db.sql`
+      insert into session_keys (instance_id, type, key_id, value) values
+        (${instance}, 'lid-mapping', '79001234567', ${seal(instance, "79001234567", "123456")}),
+        (${instance}, 'lid-mapping', '123456_reverse', ${seal(instance, "123456_reverse", "79001234567")})`,
+    account: (instance) =>
+      world.db.sql`update instances set phone_number = '79001234567', lid = ${lid} where id = ${instance}`,
+  };
+
+  const message = { ...text("message"), source: "api" as const };
+  const about = {
+    ...{ messageId: "3EB0", isGroup: false, by: "1@s.whatsapp.net", byLid: null, pushName: null, fromMe: true },
+    ...{ timestamp: 1, known: true, readable: true, author: { id: "1@s.whatsapp.net", lid: null, fromMe: true } },
+  };
+  const records = (instance: string, chatId: string) => [
+    world.record(instance, "message.sent", { ...message, chatId }),
+    world.record(instance, "message.reaction", { ...about, chatId, emoji: "1", removed: false, reactionId: "3EB1" }),
+    world.record(instance, "message.edited", { ...about, chatId, body: "new", content: null }),
+    world.record(instance, "media.stored", {
+      ...{ messageId: "3EB0", chatId, fromMe: false },
+      media: { mimetype: "image/png", filename: null, size: 1, sha256: "ab", storageKey: "media/x/y" },
+    }),
+  ];
+
+  test.each(
+    Object.keys(links).flatMap((link) =>
+      [number, lid].flatMap((spelling) => (["allow", "deny"] as const).map((list) => ({ link, list, spelling }))),
+    ),
+  )("$list $spelling, known from the $link", async ({ link, list, spelling }) => {
+    const receiver = await receiverOfTest();
+    const instance = await world.instance({ url: null });
+    await world.addEndpoint(instance, { url: receiver.url, filters: { chats: { [list]: [spelling] } } });
+    await links[link]?.(instance);
+    const theirs = [...records(instance, number), ...records(instance, lid)];
+    const others = records(instance, other);
+    expect(await world.handle([...theirs, ...others])).toEqual([]);
+    expect(receiver.received).toHaveLength(list === "allow" ? theirs.length : others.length);
+    expect(receiver.received.filter(({ body }) => body.includes(other))).toHaveLength(
+      list === "allow" ? 0 : others.length,
+    );
+  });
+
+  test("a mapping that can't be decrypted doesn't stop the webhooks", async () => {
+    const receiver = await receiverOfTest();
+    const instance = await world.instance({ url: null });
+    await world.addEndpoint(instance, { url: receiver.url, filters: { chats: { deny: [lid] } } });
+    await world.db.sql`
+      insert into session_keys (instance_id, type, key_id, value)
+      values (${instance}, 'lid-mapping', '123456_reverse', '\\x00')`;
+    await world.handle(world.texts(instance, 1));
+    expect(receiver.received).toHaveLength(1);
+  });
 });

@@ -4,6 +4,7 @@ import type { Database } from "../../db/index.ts";
 import type { Dialect, StoredHeaders, WebhookFilters } from "../../instance/instance.sql.ts";
 import type { BodyContext } from "../body/context.ts";
 import type { Selection } from "../body/selection.ts";
+import { bothSpellings } from "./spellings.ts";
 import { hasClearValue, openHeaders, sealStored } from "./stored-headers.ts";
 
 /** How the deliveries to an endpoint are signed, and the caller's headers that are sent with them. */
@@ -137,8 +138,9 @@ export async function loadEndpoints(
   for (const { id, instance_id: instanceId, headers } of rows) {
     if (id === instanceId && hasClearValue(headers)) await sealStored(db, vault, id, headers);
   }
+  const spelled = await bothSpellings(db, vault, rows);
   return Map.groupBy(
-    rows.map((row) => endpointOf(row, vault)),
+    spelled.map((row) => endpointOf(row, vault)),
     ({ instanceId }) => instanceId,
   );
 }
