@@ -85,7 +85,8 @@ export async function sealedEdit(note: Note, scope: NoteScope): Promise<Change |
     return untilArrival(note, address, sealed.waId, { type: "message.edited", data });
   }
   const own = targets.find((candidate) => wroteIt(candidate, address));
-  const target = own ?? (part.secretEncType === addsPollOption ? targets[0] : undefined);
+  const poll = targets.find(({ type }) => type === "poll");
+  const target = own ?? (part.secretEncType === addsPollOption ? poll : undefined);
   if (!target) {
     scope.log.warn({ waId: sealed.waId }, "an edit was dropped: its sender did not write the message");
     return {};

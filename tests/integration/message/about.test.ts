@@ -234,6 +234,13 @@ test.each(eachDialect)("%s: a sealed edit of a caption or on the owner's phone i
   expect(await side.webhook("message.edited", mine.id)).toMatchObject({ ...person(owner, true), body: "by foot" });
 });
 
+/** Sends a new option of a poll, sealed with a key that nobody has. */
+function addOption(phone: Phone, group: string, poll: { id: string; author: Phone }) {
+  const targetMessageKey = { remoteJid: group, id: poll.id, fromMe: false, participant: poll.author.lidJid };
+  const sealed = { encPayload: Buffer.alloc(64, 1), encIv: Buffer.alloc(12, 1), secretEncType: 5 };
+  return phone.sendMessage(group, { secretEncryptedMessage: { targetMessageKey, ...sealed } }, { edit: "1" });
+}
+
 test.each(eachDialect)("%s: a sealed edit by another person is told to nobody", async (dialect) => {
   const { group, owner, ...side } = world.sides[dialect];
   const theirs = await carol.sendText(group.jid, "carol's");
@@ -243,6 +250,8 @@ test.each(eachDialect)("%s: a sealed edit by another person is told to nobody", 
     const seen = await messageAt(bob, id);
     const forged = { ...seen, message: { messageContextInfo: { messageSecret: Buffer.alloc(32) }, ...seen.message } };
     await bob.about.sealedEdit(forged as never, "forged");
+    // Only a poll can get a new option.
+    await addOption(bob, group.jid, { id, author: id === ours ? owner : carol });
   }
   const next = await bob.sendText(group.jid, "done");
   await side.webhook("message.received", next.id);
@@ -293,16 +302,20 @@ test.each(eachDialect)("%s: an edited poll counts votes for its new option", asy
 });
 
 test.each(eachDialect)("%s: a new option that another person adds to a poll is told as unreadable", async (dialect) => {
-  const { group, ...side } = world.sides[dialect];
-  const poll = await bob.surveys.poll(group.jid, { question: "Where?", options: ["Here", "There"] });
-  await side.webhook("message.received", poll.id);
-  const targetMessageKey = { remoteJid: group.jid, id: poll.id, fromMe: false, participant: bob.lidJid };
-  const sealed = { encPayload: Buffer.alloc(64, 1), encIv: Buffer.alloc(12, 1), secretEncType: 5 };
-  await carol.sendMessage(group.jid, { secretEncryptedMessage: { targetMessageKey, ...sealed } }, { edit: "1" });
-  expect(await side.webhook("message.edited", poll.id)).toMatchObject({
-    ...{ ...person(carol), author: person(bob), body: "", content: null, known: true, readable: false },
-  });
-  expect(await side.inHistory(group.jid, poll.id)).toMatchObject({ editedAt: null });
+  const { group, owner, ...side } = world.sides[dialect];
+  for (const [author, event] of [
+    [bob, "message.received"],
+    [owner, "message.sent"],
+  ] as const) {
+    const poll = await author.surveys.poll(group.jid, { question: "Where?", options: ["Here", "There"] });
+    await side.webhook(event, poll.id);
+    await addOption(carol, group.jid, { id: poll.id, author });
+    expect(await side.webhook("message.edited", poll.id)).toMatchObject({
+      ...{ ...person(carol), author: person(author, author === owner), body: "", content: null },
+      ...{ known: true, readable: false },
+    });
+    expect(await side.inHistory(group.jid, poll.id)).toMatchObject({ editedAt: null });
+  }
 });
 
 test.each(eachDialect)("%s: an edited calendar event has its new time", async (dialect) => {
