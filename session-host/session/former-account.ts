@@ -21,8 +21,8 @@ export interface FormerAccountDeps {
 const sliceSize = 5_000;
 
 /**
- * Removes the former account's messages, files, events and finished deliveries if another account is linked now. Call
- * it before the new account connects. `instances` names the former account until then, so after a crash, the next call
+ * Removes the former account's messages, files, broadcast lists, events, and finished bulks and deliveries if another
+ * account is linked now. Call it before the new account connects. `instances` names the former account until then, so after a crash, the next call
  * removes the rest. A number that is linked again keeps everything, and so does an account that changes its number but
  * keeps its LID.
  */
@@ -38,7 +38,9 @@ export async function removeFormerAccount(
   if (!former?.phone_number || former.phone_number === now.phone_number) return;
   if (former.lid && former.lid === now.lid) return;
   const messages = await removeSlices(deps, (sql) => deleteMessages(sql, instanceId));
-  for (const table of aboutMessages) await removeSlices(deps, (sql) => deleteAll(sql, table, instanceId));
+  for (const table of wholeTables) await removeSlices(deps, (sql) => deleteAll(sql, table, instanceId));
+  await removeSlices(deps, (sql) => deleteBulkCommands(sql, instanceId));
+  await removeSlices(deps, (sql) => deleteBulks(sql, instanceId));
   const events = await removeSlices(deps, (sql) => deleteEvents(sql, instanceId, former.event_seq));
   await removeSlices(deps, (sql) => deleteDeliveries(sql, instanceId));
   await deps.storage.removeAll(mediaPrefix(instanceId));
@@ -65,12 +67,26 @@ const deleteMessages = (sql: postgres.TransactionSql, instanceId: string) => sql
   delete from messages where id = any(array(
     select id from messages where instance_id = ${instanceId} and status <> 'pending' limit ${sliceSize}))`;
 
-/** The tables with what people did to messages. */
-const aboutMessages = ["responses", "reactions", "message_marks", "waiting_notes", "unreadable_messages"];
+/** The tables that have nothing else than data of the former account. */
+const wholeTables = [
+  ...["responses", "reactions", "message_marks", "waiting_notes", "unreadable_messages"],
+  ...["recipient_lists", "refused_stanzas", "broadcasts"],
+];
 
 const deleteAll = (sql: postgres.TransactionSql, table: string, instanceId: string) => sql`
   delete from ${sql(table)} where ctid = any(array(
     select ctid from ${sql(table)} where instance_id = ${instanceId} limit ${sliceSize}))`;
+
+/** The commands of a running bulk stay, and so does a canceled bulk while one of its commands is not finished. */
+const deleteBulkCommands = (sql: postgres.TransactionSql, instanceId: string) => sql`
+  delete from commands where id = any(array(
+    select c.id from bulks b join commands c on c.bulk_id = b.id
+    where b.instance_id = ${instanceId} and b.status <> 'running' and c.finished_at is not null limit ${sliceSize}))`;
+
+const deleteBulks = (sql: postgres.TransactionSql, instanceId: string) => sql`
+  delete from bulks where id = any(array(
+    select id from bulks b where instance_id = ${instanceId} and status <> 'running'
+      and not exists (select 1 from commands where bulk_id = b.id) limit ${sliceSize}))`;
 
 /** Deletes the events up to `head` that are on the event queue and in the caller's queue, without leaving a gap. */
 const deleteEvents = (sql: postgres.TransactionSql, instanceId: string, head: string) => sql`

@@ -19,6 +19,89 @@ afterAll(() => gate?.stop());
 
 const newPhone = phoneSeries(() => gate.wa, "49155502010");
 
+/**
+ * What happens to each table of an instance when another number is linked. A new table needs an entry: `removed`, or why
+ * its rows stay.
+ */
+const fates: Record<string, string> = {
+  activities: "the log of the instance, for its user",
+  broadcasts: "removed",
+  bulks: "removed if finished; the rest is sent from the new account",
+  channels: "removed",
+  chat_timers: "removed",
+  commands: "removed with finished bulks; others answer repeated requests and are not listed",
+  contacts: "removed",
+  deliveries: "removed if finished; pending ones are still sent",
+  event_sinks: "a setting",
+  events: "removed if sent; the others are still sent",
+  history_parts: "removed",
+  label_targets: "removed",
+  labels: "removed",
+  media_sizes: "follows the messages by triggers",
+  message_days: "follows the messages by triggers",
+  message_marks: "removed",
+  messages: "removed unless pending",
+  reactions: "removed",
+  recipient_lists: "removed",
+  refused_stanzas: "removed",
+  responses: "removed",
+  session_inbox: "removed",
+  session_keys: "removed",
+  unknown_numbers: "removed",
+  unreadable_messages: "removed",
+  usage: "numbers for the quota of the user",
+  waiting_notes: "removed",
+  webhooks: "a setting",
+};
+
+const isRemoved = (table: string) => fates[table]?.startsWith("removed") && table !== "commands";
+const secret = "a secret of the owner";
+
+/** Returns the tables with a column `instance_id`. */
+async function tablesOfInstances(): Promise<string[]> {
+  const rows = await gate.db.sql<{ name: string }[]>`
+    select table_name as name from information_schema.columns join information_schema.tables using (table_schema, table_name)
+    where table_schema = 'public' and table_type = 'BASE TABLE' and column_name = 'instance_id'`;
+  return rows.map(({ name }) => name).sort();
+}
+
+/** Values for required columns, by type. */
+const fillers: Record<string, unknown> = {
+  ...{ text: secret, ARRAY: [secret], jsonb: [secret], bytea: secret, integer: 0, bigint: 0, boolean: false },
+  ...{ date: "2026-01-01", "timestamp with time zone": "2026-01-01" },
+};
+
+/** Adds a row with the secret to a table. */
+async function addSecret(instance: string, table: string) {
+  const columns = await gate.db.sql<{ name: string; type: string }[]>`
+    select column_name as name, data_type as type from information_schema.columns
+    where table_schema = 'public' and table_name = ${table} and is_nullable = 'NO' and column_default is null
+      and is_identity = 'NO'`;
+  const [owner] = await gate.db.sql`select user_id from instances where id = ${instance}`;
+  const own: Record<string, unknown> = { instance_id: instance, user_id: owner?.user_id, id: crypto.randomUUID() };
+  const row: Record<string, unknown> = {
+    ...Object.fromEntries(columns.map(({ name, type }) => [name, own[name] ?? fillers[type]])),
+    ...(table === "bulks" && { status: "done", rejected: [secret] }),
+    ...(table === "history_parts" && { state: "imported" }),
+  };
+  const names = gate.db.sql(Object.keys(row));
+  await gate.db.sql`
+    insert into ${gate.db.sql(table)} (${names})
+    select ${names} from jsonb_populate_record(null::${gate.db.sql(table)}, ${JSON.stringify(row)}::text::jsonb)`;
+}
+
+/** Returns the tables with a row of the instance that has the secret. */
+async function tablesWithSecret(instance: string, tables: readonly string[]): Promise<string[]> {
+  const found = await Promise.all(
+    tables.map(async (table) => {
+      const rows = await gate.db.sql`
+        select 1 from ${gate.db.sql(table)} t where instance_id = ${instance} and t::text like ${`%${secret}%`} limit 1`;
+      return rows.length > 0 ? [table] : [];
+    }),
+  );
+  return found.flat();
+}
+
 /** Links a phone to an instance whose last phone was unlinked. */
 async function relink(instance: string, former: Phone, next: Phone) {
   former.unlink(gate.wa.device(former.number));
@@ -92,6 +175,33 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     await relink(client.instance, owner, owner);
     expect(await shown(client.instance, id, fileUrl)).toEqual(everything);
   });
+});
+
+test("removes or knowingly keeps the rows of every table of an instance", async () => {
+  const tables = await tablesOfInstances();
+  expect(tables).toEqual(Object.keys(fates).sort());
+  const removed = tables.filter(isRemoved);
+  const owner = await newPhone();
+  const { instance } = restClient(gate, "gateway", await gate.linked(owner, "gateway"));
+  await bob.sendText(owner.number, secret);
+  const real = ["messages", "events", "deliveries"];
+  await until(async () => (await tablesWithSecret(instance, real)).length === real.length || undefined);
+  for (const table of removed) if (!real.includes(table)) await addSecret(instance, table);
+  expect(await tablesWithSecret(instance, tables)).toEqual(removed);
+  const listed = async () => {
+    const [broadcasts, bulks] = await Promise.all([
+      gate.api("GET", `/api/broadcasts/${instance}`),
+      gate.api("GET", `/api/whatsapp/${instance}/bulk`),
+    ]);
+    return [broadcasts.body.data.length, bulks.body.bulks.length];
+  };
+  expect(await listed()).toEqual([1, 1]);
+  await relink(instance, owner, await newPhone());
+  expect(await tablesWithSecret(instance, tables)).toEqual([]);
+  expect(await listed()).toEqual([0, 0]);
+  const [days] = await gate.db
+    .sql`select coalesce(sum(messages), 0)::int as n from message_days where instance_id = ${instance}`;
+  expect(days?.n).toBe(0);
 });
 
 test("WhatsApp and the phones report no error", () => {
