@@ -1,4 +1,5 @@
-import { boundText, queueBytes } from "../bound.ts";
+import { boundText } from "../bound.ts";
+import { fits, shorterCopies } from "../cut.ts";
 import { storableJson } from "../db/index.ts";
 
 /**
@@ -7,35 +8,36 @@ import { storableJson } from "../db/index.ts";
  */
 const maxDataBytes = 900_000;
 
-/** The limits of strings (bytes of JSON) and lists (items) that are tried one after the other. */
-const cuts = [
-  { text: 65_536, items: 1_000 },
-  { text: 4_096, items: 500 },
-  { text: 512, items: 100 },
-] as const;
+/** The longest name, and the most names, of fields in the last resort. The events of the catalog have fewer. */
+const maxName = 256;
+const maxFields = 200;
+/** The longest string in the last resort, in bytes of JSON. Ids are shorter. */
+const maxText = 1_024;
 
 /**
  * Returns the data of an event as JSON that Postgres can store, in a size that the queue accepts. What strangers write is bounded where it arrives, so
  * this only catches an event that escaped those limits: it cuts all strings and lists of the event, and sets
- * `truncated`.
+ * `truncated`. If that is not enough, it leaves out `content`, and at last everything that is nested.
  */
 export function fittedJson(data: object): string {
   const json = storableJson(data);
-  if (fits(json)) return json;
-  for (const cut of cuts) {
-    const shorter = storableJson({ ...(cutParts(data, cut) as object), truncated: true });
-    if (fits(shorter)) return shorter;
-  }
-  // No event of the catalog is as large. The relay parks an event that the queue refuses.
-  return json;
+  if (fits(json, maxDataBytes)) return json;
+  const noContent = "content" in data ? { content: null } : {};
+  for (const dropped of [{}, noContent])
+    for (const copy of shorterCopies({ ...data, ...dropped })) {
+      const shorter = storableJson({ ...copy, truncated: true });
+      if (fits(shorter, maxDataBytes)) return shorter;
+    }
+  return storableJson({ ...withoutParts(data), truncated: true });
 }
 
-// A character has at most six bytes, so a short text fits without being measured.
-const fits = (json: string) => json.length * 6 <= maxDataBytes || queueBytes(json) <= maxDataBytes;
+function withoutParts(data: object): object {
+  const fields = Object.entries(data).filter(([name]) => name.length <= maxName);
+  return Object.fromEntries(fields.slice(0, maxFields).map(([name, value]) => [name, withoutPart(value)]));
+}
 
-function cutParts(part: unknown, cut: (typeof cuts)[number]): unknown {
-  if (typeof part === "string") return boundText(part, cut.text);
-  if (Array.isArray(part)) return part.slice(0, cut.items).map((item) => cutParts(item, cut));
-  if (typeof part !== "object" || part === null) return part;
-  return Object.fromEntries(Object.entries(part).map(([field, value]) => [field, cutParts(value, cut)]));
+function withoutPart(value: unknown): unknown {
+  if (typeof value === "string") return boundText(value, maxText);
+  if (Array.isArray(value)) return [];
+  return typeof value === "object" ? null : value;
 }

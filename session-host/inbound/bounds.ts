@@ -1,9 +1,12 @@
 import type { BinaryNode, proto } from "@whiskeysockets/baileys";
 import { boundId, boundJid, boundText, isJid, maxBytes } from "../../core/bound.ts";
 import { maxMentions, maxOptions } from "../../core/message/context.ts";
+import { maxWrappers } from "./content/unwrap.ts";
 
-/** Elements and parts of messages that are nested deeper are dropped. WhatsApp's apps nest about ten levels. */
+/** Elements and parts of a content that are nested deeper are dropped. WhatsApp's apps nest about ten levels. */
 const maxDepth = 40;
+/** The same for a message, whose content may be in wrappers: each adds itself and its message. */
+const maxMessageDepth = 2 * maxWrappers + maxDepth;
 /** The longest list in a message, unless `maxItems` has its field. */
 const maxList = 1_000;
 const maxItems: Partial<Record<string, number>> = { mentionedJid: maxMentions, options: maxOptions };
@@ -91,7 +94,7 @@ function boundFields(
 function boundValue(value: unknown, at: Place): unknown {
   if (typeof value === "string") return boundString(value, at);
   if (typeof value !== "object" || value === null || value instanceof Uint8Array) return value;
-  if (at.depth >= maxDepth) {
+  if (at.depth >= maxMessageDepth) {
     noteCut(at.state);
     return undefined;
   }

@@ -1,4 +1,5 @@
 import { getContentType } from "@whiskeysockets/baileys";
+import { fits, shorterCopies } from "../../../core/cut.ts";
 import type { Content } from "../../../core/message/content/index.ts";
 import { maxUnknownBytes } from "../../../core/message/content/unknown.ts";
 import { parseCalendarEvent } from "./calendar-event.ts";
@@ -66,12 +67,26 @@ export function readContent(opened: Opened): ReadContent | undefined {
     const parse = registry[field];
     if (typeof parse !== "function") continue;
     const content = (parse as ParseSome<Field>)(opened.content[field] as never, { ...opened, noteCut });
-    if (content) return { protoType: field, content, ...cut };
+    if (content) return { protoType: field, content: boundContent(content, opened, noteCut), ...cut };
   }
   const isUnread = (field: Field) => !registry[field] && !wrapperFields.includes(field);
   const protoType = present.find((field) => isUnread(field) && getContentType({ [field]: opened.content[field] }));
   if (protoType) return { protoType, content: null };
   return opened.unknownFields.length > 0 ? { protoType: unknownType, content: unknownContent(opened) } : undefined;
+}
+
+/**
+ * The largest content of a message in an event and in its row, in bytes of JSON. The parsers keep their texts below it,
+ * so this only catches what escaped their limits.
+ */
+const maxContentBytes = 327_680;
+
+/** Returns content of at most `maxContentBytes`: the content itself, a shorter copy, or at last its protobuf. */
+function boundContent(content: Content, opened: Opened, noteCut: () => void): Content {
+  if (fits(JSON.stringify(content), maxContentBytes)) return content;
+  noteCut();
+  for (const shorter of shorterCopies(content)) if (fits(JSON.stringify(shorter), maxContentBytes)) return shorter;
+  return unknownContent(opened);
 }
 
 const hasValue = (part: unknown) => part !== null && part !== undefined;

@@ -63,12 +63,15 @@ export interface Opened {
   info: proto.IMessageContextInfo;
   /** The encoded innermost message, if the encoded message is known. */
   encoded: Uint8Array | undefined;
-  /** Numbers of the fields of the innermost message that the protobuf definition does not have. */
+  /**
+   * Numbers of the fields of the innermost message that this version cannot read: fields that the protobuf definition
+   * does not have, a protocol message of a type that it does not have, or a wrapper that is nested too deep.
+   */
   unknownFields: number[];
 }
 
-/** WhatsApp's apps nest three wrappers. */
-const maxWrappers = 20;
+/** WhatsApp's apps nest three wrappers. A message may have each wrapper of the protobuf definition, and more. */
+export const maxWrappers = 64;
 
 /** Opens all wrappers of a message. `encoded` is the encoded message, which shows fields that are not known. */
 export function unwrap(message: proto.IMessage, encoded?: Uint8Array): Opened {
@@ -76,17 +79,31 @@ export function unwrap(message: proto.IMessage, encoded?: Uint8Array): Opened {
   let content = message;
   let bytes = encoded;
   let info: proto.IMessageContextInfo = { ...message.messageContextInfo };
-  for (let depth = 0; depth < maxWrappers; depth++) {
-    const field = wrapperFields.find((name) => (content[name] as Wrapped | null | undefined)?.message);
-    const inner = field && (content[field] as Wrapped).message;
-    if (!inner) break;
+  let field = wrapperIn(content);
+  for (let depth = 0; field && depth < maxWrappers; depth++) {
     if (field in flagOf) flags.add(flagOf[field as keyof typeof flagOf]);
-    content = inner;
-    info = { ...info, ...inner.messageContextInfo };
+    content = (content[field] as Wrapped).message ?? {};
+    info = { ...info, ...content.messageContextInfo };
     bytes = bytes && innerBytes(bytes, field);
+    field = wrapperIn(content);
   }
-  return { content, flags, info, encoded: bytes, unknownFields: bytes ? unknownIn(bytes) : [] };
+  const unread = [field, hasNewerType(content) ? ("protocolMessage" as const) : undefined];
+  const unreadNumbers = unread.flatMap((name) => (name && numbers.get(name)) ?? []);
+  return {
+    content,
+    flags,
+    info,
+    encoded: bytes,
+    unknownFields: [...unreadNumbers, ...(bytes ? unknownIn(bytes) : [])],
+  };
 }
+
+const wrapperIn = (message: proto.IMessage): Field | undefined =>
+  wrapperFields.find((name) => (message[name] as Wrapped | null | undefined)?.message);
+
+/** Whether the message is a protocol message of a type that the protobuf definition does not have. */
+const hasNewerType = ({ protocolMessage }: proto.IMessage): boolean =>
+  proto.Message.ProtocolMessage.Type[protocolMessage?.type ?? 0] === undefined;
 
 /** Field number of the message in a wrapper: 1 in `FutureProofMessage`, 2 in `DeviceSentMessage`. */
 const innerNumber = (field: Field) => (field === "deviceSentMessage" ? 2 : 1);

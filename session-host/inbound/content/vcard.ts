@@ -1,10 +1,12 @@
-import { boundText, maxBytes } from "../../../core/bound.ts";
+import { boundText, jsonBytes, maxBytes } from "../../../core/bound.ts";
 import type { ContactCard } from "../../../core/message/content/contacts.ts";
 
 /** The longest vCard that is kept, in bytes of JSON. WhatsApp's apps write about 300 bytes, and up to 30 kB with a photo. */
 const maxCardBytes = 8_192;
 /** The most numbers, and the most e-mail addresses, of a card. */
 const maxEntries = 20;
+/** The names of the fields of a number in JSON, which count like its text. */
+const entryBytes = 64;
 
 /** A property of a vCard: `item1.TEL;type=CELL;waid=4915550000001:+49 1555 0000001`. */
 interface Property {
@@ -17,9 +19,9 @@ interface Property {
 export interface RawCard {
   displayName: string;
   card: string;
-  /** The longest text of the card that is kept, in bytes of JSON. */
+  /** The longest text of the card that is kept, and the most that is kept of its fields, each in bytes of JSON. */
   limit: number;
-  /** Called if only the beginning of the card is kept. */
+  /** Called if only the beginning of the card, or of one of its fields or lists, is kept. */
   noteCut(): void;
 }
 
@@ -33,25 +35,56 @@ export function readCard({ displayName, card, limit, noteCut }: RawCard): Contac
   const text = withoutPhoto(card);
   const vcard = boundText(text, Math.min(limit, maxCardBytes));
   if (vcard.length < text.length) noteCut();
+  const budget = new Budget(limit, noteCut);
   return {
-    name: boundText(displayName || first("FN") || nameFrom(first("N")) || "", maxBytes.name),
-    numbers: valuesOf("TEL").slice(0, maxEntries).map(numberOf),
-    emails: valuesOf("EMAIL")
-      .slice(0, maxEntries)
-      .map((property) => boundText(plainValue(property), maxBytes.name)),
-    organization: boundText(first("ORG")?.replaceAll(";", " ").trim() ?? "", maxBytes.name) || null,
+    name: budget.text(displayName || first("FN") || nameFrom(first("N")) || ""),
+    organization: budget.text(first("ORG")?.replaceAll(";", " ").trim() ?? "") || null,
+    numbers: budget.entries(valuesOf("TEL"), (property) => numberOf(property, budget)),
+    emails: budget.entries(valuesOf("EMAIL"), (property) => budget.text(plainValue(property))),
     vcard,
   };
 }
 
-function numberOf(property: Property) {
-  const { parameters, value } = property;
+/** What is left of the limit of the fields of a card. */
+class Budget {
+  #left: number;
+  readonly #noteCut: () => void;
+
+  constructor(limit: number, noteCut: () => void) {
+    this.#left = limit;
+    this.#noteCut = noteCut;
+  }
+
+  text(text: string, limit: number = maxBytes.name): string {
+    const bounded = boundText(text, Math.max(0, Math.min(limit, this.#left)));
+    if (bounded.length < text.length) this.#noteCut();
+    this.#left -= jsonBytes(bounded);
+    return bounded;
+  }
+
+  /** Returns the first entries that the limit allows. */
+  entries<Entry>(properties: readonly Property[], read: (property: Property) => Entry): Entry[] {
+    const entries: Entry[] = [];
+    for (const property of properties) {
+      this.#left -= entryBytes;
+      if (entries.length === maxEntries || this.#left <= 0) {
+        this.#noteCut();
+        break;
+      }
+      entries.push(read(property));
+    }
+    return entries;
+  }
+}
+
+function numberOf({ parameters, value }: Property, budget: Budget) {
   const waid = parameterOf(parameters, "WAID");
   const type = parameterOf(parameters, "TYPE") ?? parameters.find((parameter) => /^[A-Za-z]{1,20}$/.test(parameter));
+  const whatsappNumber = waid && /^[0-9]{1,20}$/.test(waid) ? budget.text(waid) : "";
   return {
-    number: boundText(value.replace(/^tel:/i, "").trim(), maxBytes.name),
-    type: type ? boundText(type.toUpperCase(), maxBytes.mimetype) : null,
-    whatsappNumber: waid && /^[0-9]{1,20}$/.test(waid) ? waid : null,
+    number: budget.text(value.replace(/^tel:/i, "").trim()),
+    type: type ? budget.text(type.toUpperCase(), maxBytes.mimetype) || null : null,
+    whatsappNumber: whatsappNumber === waid ? waid : null,
   };
 }
 
@@ -61,16 +94,28 @@ const parameterOf = (parameters: readonly string[], name: string): string | unde
     ?.slice(name.length + 1)
     .replaceAll('"', "");
 
-/** Lines that begin with a space or a tab continue the line before. */
 const linesOf = (card: string) => card.replaceAll("\r", "").split("\n");
 
+/**
+ * A line continues the line before if it begins with a space or a tab, or if that one ends with the soft line break "="
+ * of quoted-printable text (RFC 2045, which vCard 2.1 uses).
+ */
 function propertiesOf(card: string): Property[] {
-  const lines: string[] = [];
+  // Each line with the lines that continue it.
+  const lines: string[][] = [];
+  let isQuoted = false;
+  let isSoft = false;
   for (const line of linesOf(card)) {
-    if (/^[ \t]/.test(line) && lines.length > 0) lines.push(`${lines.pop()}${line.slice(1)}`);
-    else lines.push(line);
+    const folded = !isSoft && /^[ \t]/.test(line);
+    const last = isSoft || folded ? lines.at(-1) : undefined;
+    if (!last) isQuoted = /QUOTED-PRINTABLE/i.test(line.slice(0, Math.max(0, line.indexOf(":"))));
+    isSoft = isQuoted && line.endsWith("=");
+    const text = line.slice(last && folded ? 1 : 0, isSoft ? -1 : undefined);
+    if (last) last.push(text);
+    else lines.push([text]);
   }
-  return lines.flatMap((line) => {
+  return lines.flatMap((parts) => {
+    const line = parts.join("");
     const colon = line.indexOf(":");
     if (colon < 0) return [];
     const [head = "", ...parameters] = line.slice(0, colon).split(";");

@@ -1,4 +1,7 @@
-/** A field of an encoded protobuf message. `bytes` is the value of a string, of bytes, or of a message. */
+/**
+ * A field of an encoded protobuf message. `bytes` is the value of a string, of bytes, or of a message. A group, the old
+ * form of a message, has none.
+ */
 export interface WireField {
   number: number;
   bytes: Uint8Array | undefined;
@@ -29,8 +32,25 @@ function valueAt(encoded: Uint8Array, at: number, wireType: number): { end: numb
     const end = length && length.end + length.value;
     return end === undefined || end > encoded.length ? undefined : { end, bytes: encoded.subarray(length?.end, end) };
   }
+  if (wireType === 3) return endOfGroup(encoded, at);
   const end = wireType === 0 ? varint(encoded, at)?.end : wireType === 1 ? at + 8 : wireType === 5 ? at + 4 : undefined;
   return end === undefined || end > encoded.length ? undefined : { end };
+}
+
+/** Skips a group with the groups in it. A loop, because a stranger chooses how deep they are nested. */
+function endOfGroup(encoded: Uint8Array, from: number): { end: number } | undefined {
+  let at = from;
+  for (let open = 1; open > 0; ) {
+    const tag = varint(encoded, at);
+    if (!tag) return undefined;
+    const wireType = tag.value % 8;
+    const isEdge = wireType === 3 || wireType === 4;
+    const end = isEdge ? tag.end : valueAt(encoded, tag.end, wireType)?.end;
+    if (end === undefined) return undefined;
+    if (isEdge) open += wireType === 3 ? 1 : -1;
+    at = end;
+  }
+  return { end: at };
 }
 
 function varint(encoded: Uint8Array, from: number): { value: number; end: number } | undefined {

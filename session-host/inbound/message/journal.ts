@@ -20,7 +20,7 @@ import { plainJid, secondsOf } from "../../baileys/jids.ts";
 import type { Change, NewMessage } from "../../ledger/change.ts";
 import { merged } from "../../ledger/merge.ts";
 import { boundMessage, boundStanza, type Cuts } from "../bounds.ts";
-import { readContent } from "../content/index.ts";
+import { readContent, unknownType } from "../content/index.ts";
 import { type Opened, unwrap } from "../content/unwrap.ts";
 import { contextOf, stanzaContext } from "../context/index.ts";
 import { parentOf } from "../context/parent.ts";
@@ -134,10 +134,13 @@ async function changeOf(
   if (timer) return await timers.learn(timer);
   const comment = await openComment(note, scope);
   const row = await toRow(origin, comment ? { ...decoded, ...comment } : decoded, phoneOf);
-  if (!row) return {};
+  if (!row || (row.proto_type === unknownType && isBetweenOwnDevices(stanza))) return {};
   const reported = await timers.learn(reportedTimer(decoded.message, row.chat_id, origin.seconds));
   return merged([{ messages: [row] }, reported, await changeOfWaiting(row, origin, { ...scope, waiting })]);
 }
+
+/** Keys, settings and requests, which no person writes. Source: `SendPeerMessage` in whatsmeow's send.go. */
+const isBetweenOwnDevices = ({ attrs }: BinaryNode): boolean => attrs.category === "peer";
 
 /**
  * Returns undefined if the bytes are not a message. Baileys itself detects this error and asks the sender for a retry.

@@ -56,6 +56,19 @@ const announced: Record<string, () => proto.IMessage> = {
   "a text that is 1 MB in JSON": () => ({ conversation: wide(180_000) }),
   "a text of characters that SQS counts double": () => ({ conversation: "\uFFFF".repeat(180_000) }),
   "a quoted text of 1 MB": () => text({ stanzaId: "A", quotedMessage: { conversation: wide(180_000) } }),
+  "257 contacts with 20 numbers and addresses of 300 characters": () => ({
+    contactsArrayMessage: {
+      contacts: Array(257).fill({
+        displayName: "Ada",
+        vcard: `FN:Ada\n${`TEL:${"1".repeat(300)}\nEMAIL:${"1".repeat(300)}\n`.repeat(20)}`,
+      }),
+    },
+  }),
+  "a picture in 70 wrappers": () => {
+    let message: proto.IMessage = { imageMessage: { caption: "deep" } };
+    for (let depth = 0; depth < 70; depth++) message = { ephemeralMessage: { message } };
+    return message;
+  },
   "a poll with 40 options of 20,000 characters": () => ({
     pollCreationMessageV3: { name: wide(60_000), options: Array(40).fill({ optionName: wide(20_000) }) },
     messageContextInfo: { messageSecret: bytes(32) },

@@ -17,6 +17,16 @@ test("a vCard of an old Android phone is read", () => {
   });
 });
 
+test.each([
+  ["a soft line break", "FN;ENCODING=QUOTED-PRINTABLE:=D0=9F=D1=80=\n=D0=B8\nTEL:1", "При"],
+  ["several of them", "FN;encoding=quoted-printable:=D0=9F=\r\n=D1=80=\r\n=D0=B8\r\nTEL:1", "При"],
+  ["a space after it", "FN;ENCODING=QUOTED-PRINTABLE:Ada=\n Lovelace\nTEL:1", "Ada Lovelace"],
+  ["one in the last line", "TEL:1\nFN;ENCODING=QUOTED-PRINTABLE:Ada=", "Ada"],
+  ["an equals sign in text without an encoding", "FN:Ada=\nTEL:1", "Ada="],
+])("a quoted-printable name is read with %s", (_name, card, name) => {
+  expect(read(card)).toMatchObject({ name, numbers: [{ number: "1" }] });
+});
+
 test("a vCard with folded lines, groups and escapes is read", () => {
   expect(
     read("FN:Ada\\, Countess\r\n  of Lovelace\r\nitem1.TEL;TYPE=WORK;waid=491:+49\r\n  1\r\nORG:A;B"),
