@@ -85,6 +85,30 @@ export class KeyStore {
     this.#current()?.writes.clear();
   }
 
+  /**
+   * Returns those of the ids that have a value. Reads no values and leaves the cache alone, so that it can be used with
+   * thousands of ids.
+   */
+  async existing(type: keyof SignalDataTypeMap, ids: readonly string[]): Promise<Set<string>> {
+    const transaction = this.#current();
+    const written = (id: string) => {
+      const name = `${type} ${boundKey(id)}`;
+      return transaction?.writes.get(name) ?? this.#dirty.get(name);
+    };
+    const stored = await this.#readable(
+      () => this.#db.sql<{ key_id: string }[]>`
+        select key_id from session_keys
+        where instance_id = ${this.#instanceId} and type = ${type} and key_id = any(${ids.map(boundKey)}::text[])`,
+    );
+    const rows = new Set(stored.map((row) => row.key_id));
+    return new Set(
+      ids.filter((id) => {
+        const write = written(id);
+        return write ? write.value !== null && write.value !== undefined : rows.has(boundKey(id));
+      }),
+    );
+  }
+
   /** Notes that these writes are durable. From then on, they may be evicted and read from the database again. */
   noteDurable(keys: readonly KeyWrite[]): void {
     for (const key of keys) {
@@ -139,6 +163,16 @@ export class KeyStore {
     } catch (error) {
       // Baileys would treat this error as a message that can't be decrypted, and reject the message permanently. The
       // connection must therefore end.
+      this.#fail(error);
+      throw error;
+    }
+  }
+
+  /** Returns what a query reads. If the database can't be read, the connection must end (see `#load`). */
+  async #readable<Result>(read: () => Promise<Result>): Promise<Result> {
+    try {
+      return await read();
+    } catch (error) {
       this.#fail(error);
       throw error;
     }

@@ -8,6 +8,7 @@ import type { Logger } from "../../core/log.ts";
 import { count } from "../../core/metric/index.ts";
 import type { Lease } from "../concurrency/lease.ts";
 import type { Change, StanzaSource } from "./change.ts";
+import { inAnnouncedOrder } from "./event-order.ts";
 import { countRefusal, isRefusal, maxRefusals, quarantineOf, reasonOf } from "./refusal.ts";
 import type { Batch, ChangeEvent, RecordedChange } from "./writer.ts";
 import { writers } from "./writers.ts";
@@ -196,7 +197,7 @@ export class Ledger {
         const slots = written.flatMap(({ writer, result }) => writer.events?.(entry, result) ?? []);
         return this.#toRows(entry, slots);
       });
-      await appendEvents(sql, events);
+      await appendEvents(sql, inAnnouncedOrder(events));
       return written.some(({ writer, result }) => writer.hasReplies?.(result) ?? false);
     });
   }

@@ -15,6 +15,7 @@ import { readHistorySetting } from "../../core/history/index.ts";
 import type { InstanceHistory } from "../../core/instance/instance.sql.ts";
 import type { Logger } from "../../core/log.ts";
 import { noteWork } from "../../core/work.ts";
+import { keepGroupLids } from "../baileys/group-lids.ts";
 import { type JidResolver, knownJids, lidsOf, phonesOf } from "../baileys/jids.ts";
 import { KeyStore } from "../baileys/key-store.ts";
 import { failOpenQueriesAtEnd } from "../baileys/open-queries.ts";
@@ -202,6 +203,7 @@ export class Connection implements OpenConnection, MediaConnection {
     parts.unreadable.on("stored", () => this.#phoneRequests.wake());
     this.#answerRetries();
     this.#journalStanzas(signal);
+    keepGroupLids(this.sock, parts.store);
     putAsideRefused(this.sock, parts.refused, recorder.recordInBackground);
     this.#listen();
     if (!creds.me) this.#recordCredentials();

@@ -4,6 +4,8 @@ import { createVault, sha256 } from "../../core/crypto/index.ts";
 import { type Database, openDatabase } from "../../core/db/index.ts";
 import { systemIds } from "../../core/id.ts";
 import { createLogger } from "../../core/log.ts";
+import { contextForEvent } from "../../core/message/context.ts";
+import { EarlyReceipts } from "../../session-host/inbound/receipts.ts";
 import type { Change, NewMessage, StanzaSource } from "../../session-host/ledger/change.ts";
 import { LeaseLost, Ledger } from "../../session-host/ledger/ledger.ts";
 import { startLossyProxy } from "../support/network/lossy-proxy.ts";
@@ -235,4 +237,50 @@ test("each of 1,000 members of a group is a receipt and an event, and the last r
     select data from events where instance_id = ${instanceId} and type = 'message.read' order by seq desc limit 1`;
   const { jid: by, lid: byLid } = members[0] ?? {};
   expect(last?.data).toMatchObject({ by, byLid, messageStatus: "read" });
+});
+
+describe("the receipts of a message that the owner wrote on the phone", () => {
+  const byHand: NewMessage = {
+    ...message("A"),
+    ...{ from_me: true, sender_id: "", status: "sent" },
+    event: {
+      type: "message.sent",
+      data: {
+        ...{ messageId: "A", chatId: chat, type: "text", protoType: "conversation", body: "A", timestamp: 1 },
+        ...{ media: null, content: null, source: "phone", ...contextForEvent(null) },
+      },
+    },
+  };
+  const receipt = (status: "delivered" | "read"): Change => ({
+    acks: [{ waId: "A", receipt: { chats: [chat], people: [chat] } }],
+    progress: [{ waIds: ["A"], status, by: chat, timestamp: 1, chats: [chat], people: [chat] }],
+  });
+  const [delivered, read] = [receipt("delivered"), receipt("read")];
+  const early = new EarlyReceipts();
+  early.keep(delivered);
+  early.keep(read);
+  const alone: Change = { messages: [byHand] };
+  const joined = early.join(alone);
+
+  test.each<[string, Change[]]>([
+    ["before the message", [delivered, read, alone]],
+    ["before the message, which has them too", [delivered, read, joined]],
+    ["around the message", [delivered, joined, read]],
+    ["after the message", [alone, delivered, read]],
+    ["after the message, which has them too", [joined, delivered, read]],
+    ["with the message only", [joined]],
+  ])("are announced after the message and once, if their batch has them %s", async (_where, changes) => {
+    const ledger = await openLedger();
+    const others = { messages: [message("B")] };
+    // The message gets a new id, because all cases share the table.
+    const id = systemIds.uuid();
+    const own = changes.map((change) => (change.messages ? { ...change, messages: [{ ...byHand, id }] } : change));
+    await Promise.all([...own, others].map((change) => ledger.append(instanceId, change)));
+    const events = await database.db.sql<{ type: string; what: string }[]>`
+      select type, data->>'messageId' as what from events where instance_id = ${instanceId} order by seq`;
+    expect(events.map(({ type, what }) => `${what} ${type}`)).toEqual([
+      ...["A message.sent", "A message.delivered", "A message.read"],
+      "B message.deleted",
+    ]);
+  });
 });

@@ -253,3 +253,55 @@ test("a message through the API has the context that its recipient sees", async 
     many: false,
   });
 });
+
+describe("a group member who never wrote and is named by LID", () => {
+  /** The ways in which the session learns the member's number. */
+  const ways: [string, (member: Phone, dialect: Dialect) => Promise<Group>][] = [
+    ["a new group", async (member, dialect) => bob.createGroup("New", [linked[dialect].owner.number, member.number])],
+    [
+      "a notification about new members",
+      async (member, dialect) => {
+        const grown = bob.createGroup("Grown", [linked[dialect].owner.number]);
+        member.followInvite(grown.inviteCode);
+        return grown;
+      },
+    ],
+    [
+      "a query of the group",
+      async (member, dialect) => {
+        const queried = bob.createGroup("Queried", [linked[dialect].owner.number]);
+        // Without a notification.
+        queried.members.set(member.account, "member");
+        const { instance } = linked[dialect].client;
+        const answer = await gate.api("GET", `/api/groups/${instance}/${queried.jid}`);
+        expect(answer.status, JSON.stringify(answer.body)).toBe(200);
+        return queried;
+      },
+    ],
+  ];
+
+  test.each(dialects.flatMap((dialect) => ways.map(([way, join], index) => [dialect, way, join, index] as const)))(
+    "%s: has a number in mentions, quotes and reactions after %s",
+    async (dialect, _way, join, index) => {
+      const { client } = linked[dialect];
+      const number = `49155500007${index}${dialects.indexOf(dialect)}`;
+      const silent = await gate.wa.addPhone({ number, pushName: "Silent" });
+      const { jid: chat } = await join(silent, dialect);
+      const named = { stanzaId: "3EB0QUOTED", participant: silent.lidJid, mentionedJid: [silent.lidJid] };
+      const { id } = await bob.sendMessage(chat, text({ ...named, quotedMessage: { conversation: "earlier" } }));
+      const { quotedMessage, context } = (await client.reported("received", id)).body.data;
+      expect(quotedMessage).toMatchObject({ participant: silent.jid, lid: silent.lidJid });
+      expect(context.mentioned).toMatchObject([{ jid: silent.jid, lid: silent.lidJid, phoneNumber: number }]);
+      const key = { remoteJid: chat, id: `3EB0EARLIER${number}`, participant: silent.lidJid, fromMe: false };
+      await bob.sendMessage(chat, { reactionMessage: { key, text: "+1" } }, { type: "reaction" });
+      const { body } = await gate.receiver.waitFor(({ body: { data } }) => data.messageId === key.id);
+      expect(body.data.author).toMatchObject({ participant: silent.jid, phoneNumber: number, lid: silent.lidJid });
+      const reverse = `${silent.lidJid.split("@")[0]}_reverse`;
+      await until(async () => {
+        const stored = await gate.db.sql`
+          select from session_keys where instance_id = ${client.instance} and type = 'lid-mapping' and key_id = ${reverse}`;
+        return stored.length > 0 || undefined;
+      });
+    },
+  );
+});
