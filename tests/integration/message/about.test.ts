@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { Phone } from "../../../simulator/index.ts";
 import { type AboutGateway, eachDialect, type Side, startAboutGateway } from "../../support/gateway/about.ts";
 import { expectNoComplaints } from "../../support/gateway/complaints.ts";
 import { messageAt } from "../../support/gateway/linked-gateway.ts";
+import { receiverOfTest } from "../../support/network/receiver-of-test.ts";
 
 let world: AboutGateway;
 let bob: Phone;
@@ -480,6 +481,31 @@ test.each(eachDialect)(
     expect(await side.inHistory(bob.jid, id)).toMatchObject({ reactions: [{ emoji: "🤞" }] });
   },
 );
+
+test.each(eachDialect)("%s: an endpoint that denies a LID gets nothing of its chat, nor files", async (dialect) => {
+  const { owner, instance, ...side } = world.sides[dialect];
+  const multi = dialect === "multi-instance";
+  const dave = await world.gate.wa.addPhone({ number: `491555000004${multi ? 0 : 1}`, pushName: "Dave" });
+  const endpoint = await receiverOfTest();
+  const path = multi ? `/api/instances/${instance}/webhooks` : `/api/instance/${instance}/webhooks`;
+  const body = { url: endpoint.url, filters: { chats: { deny: [dave.lidJid] } } };
+  const created = await world.gate.api("POST", path, { body });
+  expect(created.status).toBe(201);
+  // Dave has never written, so he is no contact.
+  const ours = [await side.sendText(dave.number, "from the API")];
+  const byHand = await owner.sendText(dave.number, "by hand");
+  await owner.react(byHand, "👍");
+  await owner.edit(byHand, "by foot");
+  await side.webhook("message.edited", byHand.id);
+  const file = await dave.sendMedia(owner.number, "image", Buffer.from("a picture"), {});
+  await side.webhook("media.stored", file.id);
+  const last = await side.sendText(bob.number, "the last one");
+  await vi.waitFor(() => expect(endpoint.received.some(({ body }) => body.includes(last))).toBe(true), 20_000);
+  const about = [...ours, byHand.id, file.id];
+  expect(endpoint.received.filter(({ body }) => about.some((id) => body.includes(id)))).toEqual([]);
+  const { id } = multi ? created.body : created.body.data;
+  expect((await world.gate.api("DELETE", `${path}/${id}`)).status).toBe(200);
+});
 
 test("WhatsApp and the phones report no error", () => {
   expectNoComplaints(world.gate.wa);
