@@ -116,6 +116,15 @@ export function quotedIn(context: MessageContext | null): Quoted | null {
   return { ...quote, ...unknownQuote, ...details };
 }
 
+/**
+ * Returns the context of a message after an edit with the context `edited`. The edit states all mentions. It may leave
+ * out the quote and the rest.
+ */
+export function contextAfterEdit(original: MessageContext | null, edited: MessageContext): MessageContext {
+  const { mentions, mentioned, mentionsAll, groupMentions, ...rest } = original ?? {};
+  return { ...rest, ...edited };
+}
+
 /** Returns the options of a poll in the form that events contain. */
 export function announcedOptions(options: readonly string[]): string[] {
   return options.slice(0, maxOptions).map((option) => boundText(option, maxBytes.option));

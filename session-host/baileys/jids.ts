@@ -87,3 +87,14 @@ export function writtenAt(clientMs: number, whatsappSeconds: number): Date {
   const isPlausible = Math.abs(clientMs - whatsappSeconds * 1000) < clockToleranceMs;
   return new Date(isPlausible ? clientMs : whatsappSeconds * 1000);
 }
+
+/**
+ * Returns the time at which a client wrote an edit, as `writtenAt` does. A time after WhatsApp received the edit is
+ * wrong, and would hide later edits from a client whose clock is right. `byArrival`: the client's clock is not used, so
+ * the time has no order within its second.
+ */
+export function editedAt(clientMs: number, whatsappSeconds: number): { at: Date; byArrival: boolean } {
+  const receivedMs = whatsappSeconds * 1000;
+  const isPlausible = clientMs < receivedMs + 1000 && clientMs > receivedMs - clockToleranceMs;
+  return { at: new Date(isPlausible ? clientMs : receivedMs), byArrival: !isPlausible };
+}

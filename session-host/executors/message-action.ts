@@ -8,6 +8,7 @@ import { isChannelJid, isGroupJid } from "../../core/message/recipient.ts";
 import { readAudience, statusChat } from "../../core/message/status.ts";
 import { defined } from "../../core/object.ts";
 import { editAttribute } from "../baileys/edit-attribute.ts";
+import { lidsOf } from "../baileys/jids.ts";
 import { editOf } from "../inbound/message/edit.ts";
 import type { AboutMessage, EditedMessage, Revision } from "../ledger/change.ts";
 import { reactToPost } from "./channel.ts";
@@ -58,7 +59,12 @@ export async function edit(
     );
   }
   const editedMessage = await withNewText(context, row, input.text);
-  const edited = editOf(editedMessage);
+  const edited = await editOf(editedMessage, {
+    me: { id: context.sock.user?.id ?? "", lid: context.sock.user?.lid ?? "" },
+    chatId: row.chatId,
+    phoneOf: (lid) => context.sock.signalRepository.lidMapping.getPNForLID(lid),
+    lidsOf: (phones) => lidsOf(context.sock.authState.keys, phones),
+  });
   if (isChannelPost) {
     const change = { revisions: [revision(context, row, { kind: "edit", edited })] };
     return new ExecutorResult({}, change, revisedPost(row, editedMessage, editAttribute.postEdit));

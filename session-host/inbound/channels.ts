@@ -14,7 +14,7 @@ import { boundMessage, boundStanza } from "./bounds.ts";
 import { detailsOf, factOf, factsIn, textOf } from "./channel-details.ts";
 import { unwrap } from "./content/unwrap.ts";
 import type { Me } from "./message/address.ts";
-import { editOf } from "./message/edit.ts";
+import { editFields, editOf } from "./message/edit.ts";
 import { toRow } from "./message/journal.ts";
 import { eventFieldsOf, ownAuthor } from "./message/note.ts";
 
@@ -101,8 +101,11 @@ export class ChannelSource {
     }
     const { message, encoded } = decoded;
     const cuts = boundMessage(message);
-    if (edit === editAttribute.postEdit)
-      return await this.#revise({ ...revision, kind: "edit", edited: editOf(message), truncated: cuts.truncated });
+    if (edit === editAttribute.postEdit) {
+      const scope = { me, chatId: from, phoneOf: async () => null, lidsOf: async () => new Map<string, string>() };
+      const edited = await editOf(message, scope);
+      return await this.#revise({ ...revision, kind: "edit", edited, truncated: cuts.truncated });
+    }
     const key = { remoteJid: from, id, fromMe };
     const origin = { instanceId, me, key, pushName: null, seconds };
     const row = await toRow(origin, { message, opened: unwrap(message, encoded), encoded, ...cuts }, async () => null);
@@ -129,9 +132,11 @@ export class ChannelSource {
     const fields = eventFieldsOf(about, { known: false, readable: true });
     const id = derivedEventId(instanceId, "post", revision.kind, waId, at.toISOString());
     if (revision.kind === "delete") return { revisions, events: [{ id, type: "message.deleted", data: fields }] };
-    const { body, content } = revision.edited;
     const truncated = revision.truncated ? { truncated: true as const } : {};
-    return { revisions, events: [{ id, type: "message.edited", data: { ...fields, body, content, ...truncated } }] };
+    return {
+      revisions,
+      events: [{ id, type: "message.edited", data: { ...fields, ...editFields(revision.edited), ...truncated } }],
+    };
   }
 
   /**

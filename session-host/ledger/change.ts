@@ -108,16 +108,24 @@ export interface MessageFields {
   media?: MessageMedia;
 }
 
-/** A message after an edit. An edited text or caption leaves the rest of the message. */
+/** A message after an edit. `content` is the whole content, or the caption of a file without the facts about the file. */
 export interface EditedMessage {
   body: string;
   content: Content | null;
-  /** For a poll or calendar event, which is replaced: its details, and the encoded `proto.Message` with its secret. */
-  survey: { context: Pick<MessageContext, "poll" | "event">; payload: Buffer } | null;
+  /** The type of a message with this content, and the field of `proto.Message` that has the content. */
+  type: string | null;
+  protoType: string | null;
+  /** What the edit says about the context, and the details of a poll or calendar event. */
+  context: MessageContext;
+  /** For a poll or calendar event, which is replaced: the encoded `proto.Message` with the secret of the first one. */
+  payload: Buffer | null;
 }
 
-/** An edit or a deletion of a message. Applies only to a message that `author` wrote in one of these chats. */
-export type Revision = ({ kind: "delete" } | { kind: "edit"; edited: EditedMessage }) & {
+/**
+ * An edit or a deletion of a message. Applies only to a message that `author` wrote in one of these chats. `byArrival`:
+ * the clock of the editor is wrong, so `at` is whole seconds, and edits of the same second are ordered by arrival.
+ */
+export type Revision = ({ kind: "delete" } | { kind: "edit"; edited: EditedMessage; byArrival?: boolean }) & {
   waId: string;
   /** All JIDs of the chat. */
   chatIds: readonly string[];

@@ -24,6 +24,7 @@ interface Old {
   type?: string;
   protoType?: string;
   edited?: boolean;
+  content?: object;
   version?: number;
 }
 
@@ -33,9 +34,10 @@ async function store({ payload, body = "", type = "text", protoType = "conversat
   const id = systemIds.uuid();
   await database.db.sql`
     insert into messages (id, instance_id, wa_id, chat_id, from_me, type, proto_type, body, status, payload, sent_at,
-      edited_at, content_version)
+      edited_at, content_version, content)
     values (${id}, ${instanceId}, ${id}, '1@s.whatsapp.net', false, ${type}, ${protoType}, ${body}, 'received',
-      ${payload && Buffer.from(payload)}, now(), ${rest.edited ? new Date() : null}, ${rest.version ?? null})`;
+      ${payload && Buffer.from(payload)}, now(), ${rest.edited ? new Date() : null}, ${rest.version ?? null},
+      ${rest.content ? JSON.stringify(rest.content) : null}::text::jsonb)`;
   return id;
 }
 
@@ -91,6 +93,16 @@ test("an edited message keeps its new text", async () => {
   const id = await store({ payload, body: "after", type: "image", protoType: "imageMessage", edited: true });
   await reparse();
   expect(await stored(id)).toMatchObject({ body: "after", content: { kind: "image", caption: "after", width: 3 } });
+});
+
+test("an edited message keeps its new content, and a stale content is dropped", async () => {
+  const payload = encode({ locationMessage: { degreesLatitude: 1, degreesLongitude: 2 } });
+  const old = { payload, body: "3, 4", type: "location", protoType: "locationMessage", edited: true };
+  const content = { kind: "location", latitude: 3, longitude: 4 };
+  const [kept, stale] = [await store({ ...old, content }), await store(old)];
+  await reparse();
+  expect(await stored(kept)).toMatchObject({ content, body: "3, 4" });
+  expect(await stored(stale)).toMatchObject({ content: null, body: "3, 4" });
 });
 
 test("npm run reparse reads all messages, and says how many", async () => {

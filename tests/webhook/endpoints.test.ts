@@ -224,6 +224,7 @@ describe("a filter for a person matches by phone number and by LID", () => {
   };
 
   const message = { ...text("message"), source: "api" as const };
+  const { mentions, context } = message;
   const about = {
     ...{ messageId: "3EB0", isGroup: false, by: "1@s.whatsapp.net", byLid: null, pushName: null, fromMe: true },
     ...{ timestamp: 1, known: true, readable: true, author: { id: "1@s.whatsapp.net", lid: null, fromMe: true } },
@@ -231,7 +232,7 @@ describe("a filter for a person matches by phone number and by LID", () => {
   const records = (instance: string, chatId: string) => [
     world.record(instance, "message.sent", { ...message, chatId }),
     world.record(instance, "message.reaction", { ...about, chatId, emoji: "1", removed: false, reactionId: "3EB1" }),
-    world.record(instance, "message.edited", { ...about, chatId, body: "new", content: null }),
+    world.record(instance, "message.edited", { ...about, chatId, body: "new", content: null, mentions, context }),
     world.record(instance, "media.stored", {
       ...{ messageId: "3EB0", chatId, fromMe: false },
       media: { mimetype: "image/png", filename: null, size: 1, sha256: "ab", storageKey: "media/x/y" },

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { contentField } from "../../message/content/index.ts";
+import { contextEventFields } from "../../message/context.ts";
 import { defineEvent } from "./define.ts";
 
 /**
@@ -43,13 +44,17 @@ export const about = {
 
 export const edited = defineEvent({
   type: "message.edited",
-  summary: "The sender of a message edited its text or caption",
+  summary: "The sender of a message edited it",
   data: z.object({
     ...about,
     /** The new text. Empty if the edit isn't readable. */
     body: z.string(),
     /** The new content. Null if the edit isn't readable. */
     content: contentField.default(null),
+    /** JIDs of the people whom the edited message mentions. */
+    mentions: contextEventFields.mentions,
+    /** The context of the edited message. */
+    context: contextEventFields.context,
     /** Present if only the beginning of the text is here. */
     truncated: z.literal(true).optional(),
   }),

@@ -157,21 +157,5 @@ export function protobufOf(content: Content): Record<string, unknown> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null && value !== undefined));
 }
 
-/** Returns the content of a message whose text or caption was edited. Other content can't be edited. */
-export function withEditedText(content: Content, text: string): Content {
-  switch (content.kind) {
-    case "text": {
-      const { linkPreview } = content;
-      return { ...content, text, linkPreview: linkPreview && text.includes(linkPreview.url) ? linkPreview : null };
-    }
-    case "image":
-    case "video":
-    case "document":
-      return { ...content, caption: text || null };
-    default:
-      return content;
-  }
-}
-
 const definitionOf = (content: Content): ContentDefinition =>
   (contentKinds as Record<ContentKind, ContentDefinition>)[content.kind];

@@ -2,6 +2,7 @@ import * as z from "zod";
 import type { about } from "../../event/catalog/about.ts";
 import type { EventData } from "../../event/catalog/index.ts";
 import { isGroupJid } from "../../message/recipient.ts";
+import { contextFields } from "../../message/shown-context.ts";
 import { statusChat } from "../../message/status.ts";
 import { defined } from "../../object.ts";
 import type { WebhookEvent } from "./event.ts";
@@ -38,8 +39,15 @@ const target = {
   ...certainty,
 };
 
-/** `body` is the new text or caption, and `content` the new content. */
-export const messageEdit = { ...target, body: z.string(), content, truncated };
+/** `body` is the new text or caption, `content` the new content, and `context` the context of the edited message. */
+export const messageEdit = {
+  ...target,
+  body: z.string(),
+  content,
+  mentions: contextFields.mentions,
+  context: contextFields.context,
+  truncated,
+};
 export const messageDeletion = target;
 
 export const messageReaction = {
@@ -86,6 +94,8 @@ export const messageEditOf = (data: EventData<"message.edited">) => ({
   ...aboutOf(data),
   body: data.body,
   content: data.content,
+  mentions: data.mentions,
+  context: data.context,
   ...defined({ truncated: data.truncated }),
 });
 

@@ -1,7 +1,8 @@
 import type { Database } from "../../../core/db/index.ts";
 import { storableJson, storableText } from "../../../core/db/index.ts";
 import { readWithinBytes } from "../../../core/db/page.ts";
-import { type Content, contentVersion, textOf, withEditedText } from "../../../core/message/content/index.ts";
+import { withEdit, withEditedText } from "../../../core/message/content/edit.ts";
+import { type Content, contentVersion, textOf } from "../../../core/message/content/index.ts";
 import { typeOf } from "../message/content.ts";
 import { readContent, unknownType } from "./index.ts";
 import { openPayload } from "./stored.ts";
@@ -15,6 +16,7 @@ interface StoredMessage {
   type: string;
   protoType: string;
   body: string;
+  content: Content | null;
   editedAt: Date | null;
 }
 
@@ -33,7 +35,7 @@ export interface ReparsedSlice {
  */
 export async function reparseSlice({ sql }: Database, after: string | undefined): Promise<ReparsedSlice> {
   const rows = sql`
-    select id, payload, type, proto_type as "protoType", body, edited_at as "editedAt" from messages
+    select id, payload, type, proto_type as "protoType", body, content, edited_at as "editedAt" from messages
     where payload is not null and (content_version is null or content_version < ${contentVersion})
       and id > ${after ?? "00000000-0000-0000-0000-000000000000"}
     order by id limit ${sliceRows}`;
@@ -53,10 +55,10 @@ export async function reparseSlice({ sql }: Database, after: string | undefined)
 }
 
 /** Returns the columns of a message as this version reads them. The type changes only if it was unknown. */
-function reread({ payload, type, protoType, body, editedAt }: StoredMessage) {
+function reread({ payload, type, protoType, body, content: stored, editedAt }: StoredMessage) {
   const read = readContent(openPayload(payload));
   const parsed: Content | null = read?.content ?? null;
-  const content = parsed && editedAt ? withEditedText(parsed, body) : parsed;
+  const content = parsed && editedAt ? afterEdit(parsed, { content: stored, type, body }) : parsed;
   const wasUnknown = protoType === unknownType && read !== undefined;
   return {
     content: content && storableJson(content),
@@ -66,3 +68,10 @@ function reread({ payload, type, protoType, body, editedAt }: StoredMessage) {
     protoType: wasUnknown ? read.protoType : protoType,
   };
 }
+
+/**
+ * Returns the content of an edited message. Its protobuf is the first one, so the stored content has the edit. An older
+ * version stored only the new text.
+ */
+const afterEdit = (first: Content, { content, type, body }: Pick<StoredMessage, "content" | "type" | "body">) =>
+  content ? withEdit(first, content, type) : withEditedText(first, body);

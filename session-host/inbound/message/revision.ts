@@ -1,9 +1,9 @@
 import { proto } from "@whiskeysockets/baileys";
 import { isLidJid } from "../../../core/message/recipient.ts";
-import { plainJid, writtenAt } from "../../baileys/jids.ts";
+import { editedAt, plainJid } from "../../baileys/jids.ts";
 import type { Change, MessageAuthor } from "../../ledger/change.ts";
 import { type Address, addressOf, jidByPhone } from "./address.ts";
-import { editOf } from "./edit.ts";
+import { editFields, editOf, editScope } from "./edit.ts";
 import {
   eventFieldsOf,
   type Note,
@@ -35,7 +35,8 @@ export async function revision(note: Note, scope: NoteScope): Promise<Change | u
   const writer = await writerOf(note, address, target, scope);
   if (!writer || (writer.isOther && !deletes)) return {};
   const { me, seconds } = note.origin;
-  const at = deletes ? new Date(seconds * 1000) : writtenAt(Number(protocol.timestampMs ?? 0), seconds);
+  const { at, byArrival } = editedAt(deletes ? 0 : Number(protocol.timestampMs ?? 0), seconds);
+  const editing = editScope(note.origin, address, scope.phoneOf);
   const about = { ...personOf(note.origin, address), waId: target.id, chatIds: address.chatIds, at };
   const find = deletes ? scope.findTargets : readableTargets.bind(undefined, scope);
   const targets = await find(target.id, address.chatIds);
@@ -43,14 +44,15 @@ export async function revision(note: Note, scope: NoteScope): Promise<Change | u
   if (targets.length > 0) {
     const author = writer.isMe ? ("me" as const) : writer.jids;
     const known = targets.find(({ fromMe }) => fromMe === writer.isMe);
-    const change = edited ? { kind: "edit" as const, edited: editOf(edited, known) } : { kind: "delete" as const };
+    const change = edited
+      ? { kind: "edit" as const, edited: await editOf(edited, editing, known), byArrival }
+      : { kind: "delete" as const };
     return { revisions: [{ ...about, ...change, author, truncated }] };
   }
   const author = writer.isMe ? ownAuthor(me) : authorIn(writer.jids);
   const fields = eventFieldsOf({ ...about, author }, { known: false, readable: true });
   if (!edited) return untilArrival(note, address, target.id, { type: "message.deleted", data: fields });
-  const { body, content } = editOf(edited);
-  const data = { ...fields, body, content, ...(truncated ? { truncated } : {}) };
+  const data = { ...fields, ...editFields(await editOf(edited, editing)), ...(truncated ? { truncated } : {}) };
   return untilArrival(note, address, target.id, { type: "message.edited", data });
 }
 

@@ -1,12 +1,12 @@
 import { proto } from "@whiskeysockets/baileys";
 import { boundText, maxBytes } from "../../../core/bound.ts";
 import type { TargetMessage } from "../../../core/message/about.ts";
-import { writtenAt } from "../../baileys/jids.ts";
+import { editedAt, writtenAt } from "../../baileys/jids.ts";
 import type { AboutMessage, Change } from "../../ledger/change.ts";
 import { boundMessage } from "../bounds.ts";
 import { unwrap } from "../content/unwrap.ts";
 import { type Address, addressOf } from "./address.ts";
-import { editOf } from "./edit.ts";
+import { editOf, editScope, unreadableEdit } from "./edit.ts";
 import {
   authorOf,
   eventFieldsOf,
@@ -78,10 +78,9 @@ export async function sealedEdit(note: Note, scope: NoteScope): Promise<Change |
   const found = await sealedNote(note, part, scope);
   if (!found) return {};
   const { sealed, address, about } = found;
-  const unreadable = { body: "", content: null };
   const targets = await readableTargets(scope, sealed.waId, address.chatIds);
   if (targets.length === 0) {
-    const data = { ...eventFieldsOf(about, { known: false, readable: false }), ...unreadable };
+    const data = { ...eventFieldsOf(about, { known: false, readable: false }), ...unreadableEdit };
     return untilArrival(note, address, sealed.waId, { type: "message.edited", data });
   }
   const own = targets.find((candidate) => wroteIt(candidate, address));
@@ -97,16 +96,17 @@ export async function sealedEdit(note: Note, scope: NoteScope): Promise<Change |
   if (!edited) {
     const author = authorOf(note.origin.me, target);
     const fields = eventFieldsOf({ ...about, author, chatIds: [target.chatId] }, { known: true, readable: false });
-    return reportOnly(note, address, { type: "message.edited", data: { ...fields, ...unreadable } });
+    return reportOnly(note, address, { type: "message.edited", data: { ...fields, ...unreadableEdit } });
   }
   const revision = {
     ...personOf(note.origin, address),
     ...{ waId: sealed.waId, chatIds: address.chatIds },
     author: address.fromMe ? ("me" as const) : personJids(address),
-    at: writtenAt(edited.writtenMs, note.origin.seconds),
+    ...editedAt(edited.writtenMs, note.origin.seconds),
     truncated: edited.truncated,
   };
-  return { revisions: [{ ...revision, kind: "edit", edited: editOf(edited.message, target) }] };
+  const message = await editOf(edited.message, editScope(note.origin, address, scope.phoneOf), target);
+  return { revisions: [{ ...revision, kind: "edit", edited: message }] };
 }
 
 const personJids = ({ senderId, senderLid }: Address) => [senderId, ...(senderLid ? [senderLid] : [])];

@@ -51,6 +51,100 @@ test.each(eachDialect)("%s: an edited caption keeps its file", async (dialect) =
   expect(await side.inHistory(bob.jid, sent.id)).toMatchObject({ [textOf(side)]: "before", hasMedia: true });
 });
 
+/** Sends an edit with this content, and waits for its webhook. */
+async function editTo(side: Side, sent: { id: string; address: string }, editedMessage: object, ms = Date.now()) {
+  const key = { remoteJid: sent.address, id: sent.id, fromMe: true };
+  const protocolMessage = { key, type: 14, editedMessage, timestampMs: ms };
+  await bob.sendMessage(side.owner.number, { editedMessage: { message: { protocolMessage } } }, { edit: "1" });
+}
+
+const place = (degreesLatitude: number) => ({ locationMessage: { degreesLatitude, degreesLongitude: 13.4 } });
+const preview = { matchedText: "https://a.example", title: "A", description: "About A" };
+const answerOfBot = (messageText: string) => ({
+  richResponseMessage: { messageType: 1, submessages: [{ messageType: 2, messageText }] },
+});
+const linkPreview = { url: "https://a.example", title: "A", description: "About A", thumbnail: null };
+const facts = { mimetype: "image/jpeg", fileLength: 9, width: 3, height: 2 };
+const interactiveMessage = (text: string) => ({ interactiveMessage: { body: { text } } });
+const listMessage = (description: string) => ({ listMessage: { title: "Menu", description, listType: 1 } });
+const editsOfContent: [name: string, original: object, edit: object, content: object, type: string][] = [
+  ["an answer of a bot", answerOfBot("Thinking"), answerOfBot("Final"), { text: "Final" }, "richResponse"],
+  ["a text that becomes one", { conversation: "…" }, answerOfBot("Done"), { kind: "botResponse" }, "richResponse"],
+  ["a place", place(1), place(2), { kind: "location", latitude: 2 }, "location"],
+  ["choices", interactiveMessage("old"), interactiveMessage("new"), { text: "new" }, "interactive"],
+  ["a list", listMessage("old"), listMessage("new"), { text: "new" }, "list"],
+  [
+    "a link",
+    { conversation: "see" },
+    { extendedTextMessage: { text: "see https://a.example", ...preview } },
+    { kind: "text", text: "see https://a.example", linkPreview },
+    "text",
+  ],
+  [
+    "a caption without its file",
+    { imageMessage: { ...facts, caption: "befor" } },
+    { imageMessage: { caption: "before" } },
+    { kind: "image", caption: "before", mimetype: "image/jpeg", size: 9, width: 3 },
+    "image",
+  ],
+  [
+    "a caption that is sent as a text",
+    { imageMessage: { ...facts, caption: "befor" } },
+    { conversation: "before" },
+    { kind: "image", caption: "before", mimetype: "image/jpeg" },
+    "image",
+  ],
+];
+const contentName = (side: Side) => (side.dialect === "gateway" ? "content" : "messageContent");
+
+test.each(editsOfContent)("an edit of %s replaces the content in its event and the history", async (...edit) => {
+  const [, original, edited, content, type] = edit;
+  const side = world.sides["multi-instance"];
+  const sent = await bob.sendMessage(side.owner.number, original);
+  await side.webhook("message.received", sent.id);
+  await editTo(side, sent, edited);
+  expect(await side.webhook("message.edited", sent.id)).toMatchObject({ content });
+  expect(await side.inHistory(bob.jid, sent.id)).toMatchObject({ [contentName(side)]: content });
+  expect(
+    await world.gate.db.sql`select type from messages where wa_id = ${sent.id} and instance_id = ${side.instance}`,
+  ).toEqual([{ type }]);
+});
+
+test.each(eachDialect)("%s: an edit that adds a mention shows it, and keeps the quote", async (dialect) => {
+  const side = world.sides[dialect];
+  const first = await bob.sendText(side.owner.number, "first");
+  const quote = { stanzaId: first.id, participant: bob.lidJid, quotedMessage: { conversation: "first" } };
+  const sent = await bob.sendMessage(side.owner.number, { extendedTextMessage: { text: "hi", contextInfo: quote } });
+  await side.webhook("message.received", sent.id);
+  const token = `@${carol.lidJid.split("@")[0]}`;
+  const contextInfo = { mentionedJid: [carol.lidJid] };
+  await editTo(side, sent, { extendedTextMessage: { text: `hi ${token}`, contextInfo } });
+  const mentions = [expect.stringMatching(`${carol.lidJid}|${carol.jid}`)];
+  const shown = { mentions, context: { mentioned: [{ lid: carol.lidJid, token }], edited: false } };
+  expect(await side.webhook("message.edited", sent.id)).toMatchObject(shown);
+  expect(await side.inHistory(bob.jid, sent.id)).toMatchObject({ ...shown, quotedMessage: { messageId: first.id } });
+  await editTo(side, sent, { conversation: "hi" });
+  expect(await side.webhook("message.edited", sent.id, ({ body }) => body === "hi")).toMatchObject({ mentions: [] });
+});
+
+test("an edit with a right clock follows one with a fast clock, and a wrong clock doesn't hide an edit", async () => {
+  const side = world.sides.gateway;
+  const sent = await bob.sendText(side.owner.number, "first");
+  await side.webhook("message.received", sent.id);
+  const clocks = [50_000, 0, 9e15, Number.NaN, 55_000, 0, -70_000];
+  for (const [index, ms] of clocks.entries()) {
+    const conversation = `edit ${index}`;
+    await editTo(side, sent, { conversation }, Number.isNaN(ms) ? -5 : Date.now() + ms);
+    await side.webhook("message.edited", sent.id, ({ body }) => body === conversation);
+    expect(await side.inHistory(bob.jid, sent.id)).toMatchObject({ body: conversation });
+  }
+  // An older edit that arrives late changes nothing.
+  await editTo(side, sent, { conversation: "late" }, Date.now() - 30_000);
+  await editTo(side, sent, { conversation: "last" }, Date.now() + 55_000);
+  await side.webhook("message.edited", sent.id, ({ body }) => body === "last");
+  expect(side.webhooks(sent.id)).toHaveLength(clocks.length + 2);
+});
+
 test.each(eachDialect)("%s: a deletion has its own webhook, and the history shows it", async (dialect) => {
   const side = world.sides[dialect];
   const sent = await bob.sendText(side.owner.number, "oops");
