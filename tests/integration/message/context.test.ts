@@ -92,6 +92,7 @@ describe.each(dialects)("%s: a chat with disappearing messages", (dialect) => {
     const post = async (path: string, body: object) => {
       const answer = await gate.api("POST", path, { body });
       expect(answer.status, JSON.stringify(answer.body)).toBeLessThan(300);
+      return answer.body;
     };
     const first = await client.sendText(dave.number, "an answer");
     await client.sendImage(dave.number, files.url("/a.png"));
@@ -102,9 +103,10 @@ describe.each(dialects)("%s: a chat with disappearing messages", (dialect) => {
       await post("/api/message/forward", { ...to, messageId: first });
     } else {
       const path = `/api/whatsapp/${client.instance}`;
-      const sendAt = new Date(Date.now() + 300).toISOString();
+      const sendAt = new Date(Date.now() + 3_600_000).toISOString();
       await post(`${path}/bulk`, { recipients: [{ phone: dave.number }], message: "to many" });
-      await post(`${path}/send`, { phone: dave.number, message: "later", sendAt });
+      const { id } = await post(`${path}/send`, { phone: dave.number, message: "later", sendAt });
+      await gate.db.sql`update commands set run_at = now() where wa_id = ${id}`;
       await post(`${path}/send`, { phone: dave.number, message: "again" });
     }
     return await until(async () => {
