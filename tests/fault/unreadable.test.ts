@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Phone } from "../../../simulator/index.ts";
-import { type LinkedGateway, startLinkedGateway } from "../../support/gateway/linked-gateway.ts";
-import { until } from "../../support/until.ts";
+import type { Phone } from "../../simulator/index.ts";
+import { type LinkedGateway, startLinkedGateway } from "../support/gateway/linked-gateway.ts";
+import { until } from "../support/until.ts";
 
 let linked: LinkedGateway;
 let gate: LinkedGateway["gate"];
