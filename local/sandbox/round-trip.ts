@@ -130,7 +130,7 @@ async function sendText({ steps, signal, bob }: RoundTrip, rest: Rest, instanceI
       const { id } = await rest.post(`/api/whatsapp/${instanceId}/send`, body, created);
       const arrived = await unlessAborted(
         signal,
-        bob.waitFor((message) => message.id === id, { timeoutMs: 20_000 }),
+        bob.waitFor((message) => message.id === id, { timeoutMs: 60_000 }),
       );
       if (arrived.text !== text) throw new Error(`received a different text: ${arrived.text}`);
     },
