@@ -1,21 +1,21 @@
 import type { Change } from "./change.ts";
-import { channels } from "./write-channels.ts";
-import { commands } from "./write-commands.ts";
-import { contacts, forgetContacts, numbers } from "./write-contacts.ts";
-import { historyParts, historySteps } from "./write-history.ts";
-import { activities, instance } from "./write-instance.ts";
-import { forgetSession, inbox, keys } from "./write-keys.ts";
-import { labels } from "./write-labels.ts";
-import { messages, messageUpdates, prepared, readMarks } from "./write-messages.ts";
-import { quarantine } from "./write-quarantine.ts";
-import { marks, reactions } from "./write-reactions.ts";
-import { acks, progress } from "./write-receipts.ts";
-import { recipients } from "./write-recipients.ts";
-import { responses } from "./write-responses.ts";
-import { revisions } from "./write-revisions.ts";
-import { timers } from "./write-timers.ts";
-import { phoneRequests, readable, unreadable } from "./write-unreadable.ts";
-import { arrived, waiting } from "./write-waiting.ts";
+import { channels } from "./write/channels.ts";
+import { commands } from "./write/commands.ts";
+import { contacts, forgetContacts, numbers } from "./write/contacts.ts";
+import { historyParts, historySteps } from "./write/history.ts";
+import { activities, instance } from "./write/instance.ts";
+import { forgetSession, inbox, keys } from "./write/keys.ts";
+import { labels } from "./write/labels.ts";
+import { messages, messageUpdates, prepared, readMarks } from "./write/messages.ts";
+import { quarantine } from "./write/quarantine.ts";
+import { marks, reactions } from "./write/reactions.ts";
+import { acks, progress } from "./write/receipts.ts";
+import { recipients } from "./write/recipients.ts";
+import { responses } from "./write/responses.ts";
+import { revisions } from "./write/revisions.ts";
+import { timers } from "./write/timers.ts";
+import { phoneRequests, readable, unreadable } from "./write/unreadable.ts";
+import { arrived, waiting } from "./write/waiting.ts";
 import type { RecordedChange, Writer } from "./writer.ts";
 
 /** The fields of a change that have a writer. `correlationId` is stored with the events, `stanza` not at all. */

@@ -1,15 +1,15 @@
 import { getContentType } from "@whiskeysockets/baileys";
 import { fits, shorterCopies } from "../../../core/cut.ts";
 import type { Content } from "../../../core/message/content/index.ts";
-import { maxUnknownBytes } from "../../../core/message/content/unknown.ts";
-import { parseCalendarEvent } from "./calendar-event.ts";
-import { parseContact, parseContacts } from "./contacts.ts";
+import { maxUnknownBytes } from "../../../core/message/content/text/unknown.ts";
+import { parseAudio, parseDocument, parseImage, parseRoundVideo, parseSticker, parseVideo } from "./file/media.ts";
 import { furtherFields } from "./kinds.ts";
 import { parseLiveLocation, parseLocation } from "./location.ts";
-import { parseAudio, parseDocument, parseImage, parseRoundVideo, parseSticker, parseVideo } from "./media.ts";
+import { parseCalendarEvent } from "./occasion/calendar-event.ts";
+import { parsePoll } from "./occasion/poll.ts";
 import { type Ignored, ignored, type Parse, type ParseSome } from "./parse.ts";
-import { parsePoll } from "./poll.ts";
-import { parseConversation, parseExtendedText } from "./text.ts";
+import { parseContact, parseContacts } from "./person/contacts.ts";
+import { parseConversation, parseExtendedText } from "./text/text.ts";
 import { type Field, type Opened, wrapperFields } from "./unwrap.ts";
 
 /** What becomes of each field of `proto.Message` that is not a wrapper. */

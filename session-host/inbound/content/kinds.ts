@@ -1,14 +1,25 @@
-import { parseRichResponse } from "./bot.ts";
-import { parseButtons, parseHighlyStructured, parseInteractive, parseList, parseTemplate } from "./business.ts";
-import { parseBroadcastCall, parseCallLog, parseScheduledCall, parseScheduledCallEdit } from "./call.ts";
-import { parseButtonsResponse, parseInteractiveResponse, parseListResponse, parseTemplateReply } from "./choice.ts";
-import { parseComment, parseSealedComment } from "./comment.ts";
-import * as commerce from "./commerce.ts";
-import { parseAdminInvite, parseFollowerInvite, parseGroupInvite } from "./invite.ts";
-import * as misc from "./misc.ts";
+import {
+  parseButtons,
+  parseHighlyStructured,
+  parseInteractive,
+  parseList,
+  parseTemplate,
+} from "./business/business.ts";
+import {
+  parseButtonsResponse,
+  parseInteractiveResponse,
+  parseListResponse,
+  parseTemplateReply,
+} from "./business/choice.ts";
+import * as commerce from "./business/commerce.ts";
+import { parseProtocol } from "./notice/protocol.ts";
+import * as status from "./notice/status.ts";
+import { parseBroadcastCall, parseCallLog, parseScheduledCall, parseScheduledCallEdit } from "./occasion/call.ts";
 import { ignored } from "./parse.ts";
-import { parseProtocol } from "./protocol.ts";
-import * as status from "./status.ts";
+import { parseAdminInvite, parseFollowerInvite, parseGroupInvite } from "./person/invite.ts";
+import { parseRichResponse } from "./text/bot.ts";
+import { parseComment, parseSealedComment } from "./text/comment.ts";
+import * as misc from "./text/misc.ts";
 
 /** The fields of `proto.Message` with content of businesses, bots, calls, payments and invitations, and the notices. */
 export const furtherFields = {

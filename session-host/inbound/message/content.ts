@@ -3,7 +3,7 @@ import { boundCount } from "../../../core/bound.ts";
 import { mediaKey } from "../../../core/media/index.ts";
 import { type Content, textOf } from "../../../core/message/content/index.ts";
 import type { MessageMedia } from "../../../core/message/message.sql.ts";
-import { type FoundFile, nestedFiles } from "../content/files.ts";
+import { type FoundFile, nestedFiles } from "../content/file/files.ts";
 import { readContent } from "../content/index.ts";
 import { unwrap } from "../content/unwrap.ts";
 

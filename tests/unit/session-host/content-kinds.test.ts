@@ -4,7 +4,7 @@ import { messageContent, protobufOf, textOf } from "../../../core/message/conten
 import { boundMessage } from "../../../session-host/inbound/bounds.ts";
 import { readContent } from "../../../session-host/inbound/content/index.ts";
 import { furtherFields } from "../../../session-host/inbound/content/kinds.ts";
-import { protocolTypes } from "../../../session-host/inbound/content/protocol.ts";
+import { protocolTypes } from "../../../session-host/inbound/content/notice/protocol.ts";
 import { unwrap } from "../../../session-host/inbound/content/unwrap.ts";
 import { mediaOf } from "../../../session-host/inbound/message/content.ts";
 import { businessCases } from "../../support/content/business.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { readCard } from "../../../session-host/inbound/content/vcard.ts";
+import { readCard } from "../../../session-host/inbound/content/person/vcard.ts";
 
 const read = (card: string, displayName = "") =>
   readCard({ displayName, card, limit: 10_000, noteCut: () => undefined });
