@@ -16,6 +16,7 @@ import { inboxRoutes } from "./routes/inbox.ts";
 import { labelRoutes } from "./routes/labels.ts";
 import { linkRoutes } from "./routes/link.ts";
 import { phoneRoutes } from "./routes/phones.ts";
+import { ruleRoutes } from "./routes/rules.ts";
 import { sendRoutes } from "./routes/send.ts";
 import { serverRoutes } from "./routes/server.ts";
 import { surveyRoutes } from "./routes/surveys.ts";
@@ -33,6 +34,7 @@ const routes: Route[] = [
   ...channelRoutes,
   ...deviceRoutes,
   ...serverRoutes,
+  ...ruleRoutes,
 ];
 
 const MAX_BODY_BYTES = 150 * 1024 * 1024;

@@ -1,3 +1,4 @@
+import type { Strictness } from "../rule/strictness.ts";
 import type { proto } from "../wire/baileys.ts";
 import { Scheduled } from "./faults.ts";
 
@@ -14,12 +15,9 @@ export type PageFault = { status: number; body: string } | "hang";
 const OLDEST: AppVersion = [2, 3000, 1040000000];
 const PUBLISHED: AppVersion = [2, 3000, 1044000000];
 
-/**
- * The client versions that the server accepts. WhatsApp rejects older versions with 405 (`ConnectFailureClientOutdated`
- * in whatsmeow's types/events/events.go). It stops accepting a version for linking before it stops accepting it for
- * logins (https://github.com/WhiskeySockets/Baileys/issues/2370 and 2679).
- */
+/** The client versions that the server accepts (rules `login_version` and `link_version`). */
 export class ClientVersions {
+  readonly #rules: Strictness;
   /** The oldest versions that the server accepts. */
   minimum: Record<Purpose, AppVersion> = { login: OLDEST, link: OLDEST };
   /** The version of WhatsApp Web in `/sw.js`. */
@@ -30,11 +28,16 @@ export class ClientVersions {
   /** Number of requests for `/sw.js`. */
   pages = 0;
 
+  constructor(rules: Strictness) {
+    this.#rules = rules;
+  }
+
   /** Records the version of a client. Returns whether the server accepts it. */
   accepts(purpose: Purpose, agent: proto.ClientPayload.IUserAgent | null | undefined): boolean {
     const { primary, secondary, tertiary } = agent?.appVersion ?? {};
     const version: AppVersion = [primary ?? 0, secondary ?? 0, tertiary ?? 0];
-    const refused = isOlder(version, this.minimum[purpose]);
+    const relaxed = purpose === "login" ? this.#rules.relaxed("login_version") : this.#rules.relaxed("link_version");
+    const refused = !relaxed && isOlder(version, this.minimum[purpose]);
     this.seen.push({ purpose, version: version.join("."), refused });
     return !refused;
   }

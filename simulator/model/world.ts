@@ -1,3 +1,5 @@
+import type { RelaxableRule } from "../rule/index.ts";
+import { Strictness } from "../rule/strictness.ts";
 import type { Certificates } from "../wire/certificate.ts";
 import { hmac } from "../wire/crypto.ts";
 import { LID_SERVER, PN_SERVER, parseJid } from "../wire/jid.ts";
@@ -32,16 +34,25 @@ export class World {
   readonly connections = new Set<Connection>();
   /** Sockets of clients that wait to be linked, by the refs in their QR codes. */
   readonly pairings = new Map<string, Connection>();
+  /** Which rules of WhatsApp the server enforces. */
+  readonly rules: Strictness;
   readonly linkRequests = new LinkRequests();
-  readonly versions = new ClientVersions();
+  readonly versions: ClientVersions;
   readonly unknown: UnknownStanza[] = [];
   readonly counts: Counts = { messages: 0, receipts: 0, acks: 0, logins: 0, pairings: 0 };
   #ids = 0;
 
-  constructor(options: { clock: Clock; certificates: Certificates; media: MediaStore }) {
+  constructor(options: {
+    clock: Clock;
+    certificates: Certificates;
+    media: MediaStore;
+    relax?: readonly RelaxableRule[];
+  }) {
     this.clock = options.clock;
     this.certificates = options.certificates;
     this.media = options.media;
+    this.rules = new Strictness(options.relax);
+    this.versions = new ClientVersions(this.rules);
   }
 
   /** The current time as stanzas contain it: seconds since the epoch, as text. */

@@ -7,6 +7,7 @@ import { MediaStore } from "../model/media-store.ts";
 import { type Clock, World } from "../model/world.ts";
 import { addPredefinedLabels } from "../phone/owner/labels.ts";
 import { Phone, type PhoneOptions } from "../phone/phone.ts";
+import type { RelaxableRule } from "../rule/index.ts";
 import { issueCertificates } from "../wire/certificate.ts";
 import { SocketConnection } from "./connection.ts";
 import { closeServer, listenOnLoopback } from "./loopback.ts";
@@ -33,6 +34,8 @@ export type WhatsAppOptions = {
    */
   stateFile?: string;
   saveEveryMs?: number;
+  /** Rules of WhatsApp that the server does not enforce. Default: it enforces all rules. */
+  relax?: readonly RelaxableRule[];
 };
 
 /** WhatsApp accepts files up to 2 GB. The simulator accepts less because it keeps files in memory. */
@@ -86,7 +89,7 @@ export async function startWhatsApp(options: WhatsAppOptions = {}): Promise<What
   const mediaHost = new MediaHost(media);
   await mediaHost.listen(options.mediaPort ?? 0);
   const certificates = saved?.certificates ?? issueCertificates(Math.floor(clock() / 1000));
-  const world = new World({ clock, certificates, media });
+  const world = new World({ clock, certificates, media, relax: options.relax ?? [] });
   const listener = await listen(world, options.port ?? 0);
   const mediaCaFile = directory ? join(directory, "media-ca.pem") : undefined;
   if (mediaCaFile) writeFileSync(mediaCaFile, media.tls.ca);

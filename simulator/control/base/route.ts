@@ -6,7 +6,7 @@ type Schema = z.ZodType;
 
 /** An operation of the control API. Its schemas check the request and describe the operation in the OpenAPI document. */
 export type Route<Q extends Schema = Schema, B extends Schema = Schema> = {
-  method: "get" | "post" | "patch" | "delete";
+  method: "get" | "post" | "put" | "patch" | "delete";
   /** Path parameters have the form `{name}`. */
   path: string;
   summary: string;

@@ -208,3 +208,19 @@ test("a linked device gets a message without content, asks the phone for it, and
   await call("PATCH", `/phones/${ALICE}`, { placeholders: "answer" });
   expect((await client.waitForText("from an ad")).key.id).toBe(id);
 });
+
+test("the control API lists the rules about WhatsApp, switches a rule off and on, and refuses unknown names", async () => {
+  const relaxed = async (name: string) => {
+    const { rules } = (await call("GET", "/rules")).json as { rules: { name: string; relaxed: boolean }[] };
+    return rules.find((rule) => rule.name === name)?.relaxed;
+  };
+  expect(await relaxed("login_version")).toBe(false);
+  expect(await call("PUT", "/rules/login_version/relaxed")).toMatchObject({ status: 200, json: { relaxed: true } });
+  expect(await relaxed("login_version")).toBe(true);
+  expect(wa.world.rules.relaxed("login_version")).toBe(true);
+  expect(await call("DELETE", "/rules/login_version/relaxed")).toMatchObject({ status: 200, json: { relaxed: false } });
+  expect(wa.world.rules.relaxed("login_version")).toBe(false);
+  expect(await call("GET", "/rules/nothing")).toMatchObject({ status: 404 });
+  expect(await call("PUT", "/rules/nothing/relaxed")).toMatchObject({ status: 404 });
+  expect(await call("PUT", "/rules/current_version_page/relaxed")).toMatchObject({ status: 409 });
+});

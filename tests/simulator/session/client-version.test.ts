@@ -82,3 +82,12 @@ test("the control API changes and shows the client versions", async () => {
   await call("PATCH", "/client-versions", { minimum: { link: "2.3000.1044000000", login: "2.3000.1044000000" } });
   await client.pair(alice);
 });
+
+test("the simulator accepts any client version after the rules about versions are relaxed", async () => {
+  const { wa, alice, client } = scene;
+  wa.world.versions.minimum = { login: [2, 3001, 0], link: [2, 3001, 0] };
+  wa.world.rules.relax("link_version");
+  wa.world.rules.relax("login_version");
+  await client.pair(alice);
+  expect(wa.world.versions.seen.map(({ refused }) => refused)).toEqual([false, false]);
+});

@@ -1,0 +1,20 @@
+import type { Rule } from "./define.ts";
+import { linkRules } from "./link.ts";
+
+/** What we believe about WhatsApp, by subject. `npm run docs` writes docs/reference/whatsapp.md from it. */
+export const rulesBySubject = {
+  "Link and login": linkRules,
+};
+
+type Declared = (typeof rulesBySubject)[keyof typeof rulesBySubject][number];
+
+export type RuleName = Declared["name"];
+
+/** The rules that can be switched off. */
+export type RelaxableRule = Extract<Declared, { relaxable: true }>["name"];
+
+export const rules: Rule<RuleName>[] = Object.values(rulesBySubject).flat();
+
+export function isRelaxable(name: string): name is RelaxableRule {
+  return rules.some((rule) => rule.name === name && rule.relaxable);
+}
