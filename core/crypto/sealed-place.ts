@@ -10,6 +10,7 @@ export const sealedPlace = {
   webhookSecret: (instanceId: string) => `webhook-secret:${instanceId}`,
   webhookPreviousSecret: (instanceId: string) => `webhook-previous-secret:${instanceId}`,
   webhookHeader: (instanceId: string, name: string) => `webhook-header:${instanceId}:${name}`,
+  proxyPassword: (instanceId: string) => `proxy-password:${instanceId}`,
   deliveryBody: (deliveryId: string) => `delivery:${deliveryId}`,
   /** A link to a file, which is not stored. `fileId` is the id in the file's storage key. */
   fileLink: (fileId: string) => `file-link:${fileId}`,

@@ -10,13 +10,13 @@ import { AppError } from "../error.ts";
 import { alignSinks } from "../event-sink/setting.ts";
 import type { Ids } from "../id.ts";
 import type { Instance } from "../instance/index.ts";
-import { type InstanceHistory, instanceHistories, instances, type WebhookFilters } from "../instance/instance.sql.ts";
+import { instances, type WebhookFilters } from "../instance/instance.sql.ts";
 import { defined } from "../object.ts";
 import { singleLine } from "../text.ts";
-import type { OwnRetention } from "../user/user.sql.ts";
 import { checkHeaders } from "../webhook/delivery/attempt.ts";
 import { resetBreakers } from "../webhook/delivery/circuit-breaker.ts";
 import { sealHeaders } from "../webhook/delivery/stored-headers.ts";
+import { type AccountSettings, accountColumns, isShownProxy } from "./account-settings.ts";
 import { alignDefaults } from "./default-webhooks.ts";
 
 export const instanceName = singleLine.trim().min(1).max(200);
@@ -50,9 +50,6 @@ export const webhookSettings = z.object({
   retryInterval: z.int().min(1000).max(86_400_000).optional(),
 });
 
-/** Which messages from before the link are imported. */
-export const instanceHistory = z.enum(instanceHistories);
-
 export const webhookSecret = z.string().min(1).max(512);
 
 /** Headers sent with each webhook, for example an API key that the endpoint requires. At most 20. */
@@ -74,7 +71,7 @@ export interface SettingsDeps {
   ids: Ids;
 }
 
-export interface InstanceSettings extends z.infer<typeof webhookSettings> {
+export interface InstanceSettings extends z.infer<typeof webhookSettings>, AccountSettings {
   name?: string | undefined;
   description?: string | undefined;
   /** Null turns webhooks off. */
@@ -96,9 +93,6 @@ export interface InstanceSettings extends z.infer<typeof webhookSettings> {
   webhookTimeoutMs?: number | undefined;
   /** Queue for the events, already checked by `assertEventQueue`. Null means the user's queue. */
   eventQueue?: string | null | undefined;
-  history?: InstanceHistory | undefined;
-  /** Days by kind. Null means no own limits. */
-  retention?: OwnRetention | null | undefined;
 }
 
 type Columns = Partial<typeof instances.$inferInsert>;
@@ -106,7 +100,7 @@ type Columns = Partial<typeof instances.$inferInsert>;
 /** Converts settings to columns. Omits undefined settings. Such a setting keeps its value or gets the default. */
 export function settingsColumns(deps: { vault: Vault }, id: string, settings: InstanceSettings): Columns {
   const { webhookSecret: secret, webhookHeaders: headers, ...plain } = settings;
-  const columns: Columns = defined(plain);
+  const columns: Columns = defined(accountColumns(deps.vault, id, plain));
   if (headers !== undefined) columns.webhookHeaders = sealHeaders(deps.vault, id, headers);
   if (secret === undefined) return columns;
   const sealed = secret === null ? null : deps.vault.seal(Buffer.from(secret), sealedPlace.webhookSecret(id));
@@ -174,9 +168,13 @@ export async function changeInstance(
   settings: InstanceSettings,
 ): Promise<Instance> {
   const isFirstUrl = settings.webhookUrl && !instance.webhookUrl && settings.webhookEnabled === undefined;
-  const columns = settingsColumns(deps, instance.id, isFirstUrl ? { ...settings, webhookEnabled: true } : settings);
+  const columns = settingsColumns(deps, instance.id, {
+    ...settings,
+    ...(isFirstUrl && { webhookEnabled: true }),
+    ...(isShownProxy(instance, settings.proxy) && { proxy: undefined }),
+  });
   // Names only, because a value may be a secret.
-  const changed = Object.keys(columns).filter((name) => !name.startsWith("webhookPrevious"));
+  const changed = Object.keys(columns).filter((name) => !/^(webhookPrevious|proxyPassword$)/.test(name));
   // The breaker is reset in the same transaction, so that a webhook that was just turned on doesn't keep its old
   // failures. With those, the next failure would turn the webhook off.
   const [updated] = await tx

@@ -20,6 +20,10 @@ export type Dialect = (typeof dialects)[number];
 export const instanceHistories = ["none", "recent", "full"] as const;
 export type InstanceHistory = (typeof instanceHistories)[number];
 
+/** Whether an instance shows its account online while it is connected. The first is the default. */
+export const instancePresences = ["unavailable", "available"] as const;
+export type InstancePresence = (typeof instancePresences)[number];
+
 /** A caller's webhook headers by name, encrypted. A string is a value in clear text, as version 0.1 stored it. */
 export type StoredHeaders = Readonly<Record<string, string | { sealed: string }>>;
 
@@ -107,6 +111,14 @@ export const instances = pgTable(
 
     /** Applies where it is shorter than the retention of the user and the settings. */
     retention: jsonb().$type<OwnRetention>(),
+
+    /** Applies to each connection. */
+    presence: text({ enum: instancePresences }).notNull().default("unavailable"),
+    /** URL of the proxy for connections to WhatsApp, without the password. Null means a direct connection. */
+    proxy: text(),
+    proxyPassword: bytea("proxy_password"),
+    /** The name of the linked device on the phone. Null means the default. */
+    deviceName: text("device_name"),
 
     /** Queue for the events. Null means the user's queue, if any. */
     eventQueue: text("event_queue"),

@@ -3,6 +3,7 @@ import { assertEventQueue } from "../../../core/event-sink/allowed.ts";
 import { readSink, type SinkState } from "../../../core/event-sink/index.ts";
 import { type ConnectionStatus, connectionStatus, type Instance, scannableQr } from "../../../core/instance/index.ts";
 import * as store from "../../../core/instance/store.ts";
+import { assertProxy } from "../../../core/instance-management/account-settings.ts";
 import * as lifecycle from "../../../core/instance-management/lifecycle.ts";
 import * as settings from "../../../core/instance-management/settings.ts";
 import type { PageRequest } from "../../../core/page.ts";
@@ -22,12 +23,14 @@ type NewInstance = Parameters<typeof lifecycle.createInstance>[2];
 
 export async function createInstance(context: CallerContext, fields: NewInstance) {
   if (fields.eventQueue) assertEventQueue(context.deps.config, context.caller, fields.eventQueue, null);
+  if (fields.proxy) assertProxy(context.deps.config, fields.proxy);
   return await lifecycle.createInstance(context.deps, origin(context), fields);
 }
 
 export async function updateInstance(context: InstanceContext, changes: settings.InstanceSettings) {
   const { deps, caller, instance } = context;
   if (changes.eventQueue) assertEventQueue(deps.config, caller, changes.eventQueue, instance.eventQueue);
+  if (changes.proxy) assertProxy(deps.config, changes.proxy);
   return await settings.updateInstance(deps, instance, changes);
 }
 

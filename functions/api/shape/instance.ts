@@ -1,7 +1,6 @@
 import * as z from "zod";
 import { eventQueueText } from "../../../core/event-sink/allowed.ts";
 import { instanceStatuses } from "../../../core/instance/instance.sql.ts";
-import { instanceHistory } from "../../../core/instance-management/settings.ts";
 import { toJid } from "../../../core/message/recipient.ts";
 
 export const instanceStatus = z.enum(instanceStatuses);
@@ -14,12 +13,6 @@ export const eventQueueSetting = z.union([eventQueueText, z.literal(""), z.null(
 export const instanceEventQueue = eventQueueSetting.meta({
   description:
     "SQS FIFO queue that gets all events of the instance, in addition to webhooks: its name, which starts with QUEUE_PREFIX-events-, or a URL from the setting EVENT_QUEUES. Empty or null: the queue of the user, if any",
-});
-
-/** The `history` of an instance. */
-export const historySetting = instanceHistory.optional().meta({
-  description:
-    "Which messages from before the link are imported: none, recent (about three months) or full (about a year). The phone decides what it offers when it links the instance, so set this before. Default: none",
 });
 
 /** A phone number in any common notation, parsed to its digits. */

@@ -13,6 +13,9 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => api?.stop());
 
+/** The account settings of an instance whose request has none. */
+const defaultSettings = { history: "none", retention: null, presence: "unavailable", proxy: null, deviceName: null };
+
 const row = async (id: string) => (await api.db.sql`select * from instances where id = ${id}`)[0];
 const commands = (id: string) =>
   api.db.sql<{ id: string; name: string; correlation_id: string }[]>`
@@ -71,8 +74,7 @@ describe("creating", () => {
       webhookUrl: "https://example.com/webhook",
       webhookEnabled: true,
       eventQueue: null,
-      history: "none",
-      retention: null,
+      ...defaultSettings,
       enabled: true,
       createdAt,
       updatedAt,
@@ -124,7 +126,7 @@ describe("creating", () => {
     const { id, createdAt } = body.data;
     expect(body).toEqual({
       success: true,
-      data: { id, ...input, eventQueue: null, history: "none", retention: null, status: "disconnected", createdAt },
+      data: { id, ...input, eventQueue: null, ...defaultSettings, status: "disconnected", createdAt },
       message: "Instance created successfully. Please scan the QR code.",
     });
     expect(await row(id)).toMatchObject({ dialect: "gateway", webhook_enabled: true });
@@ -191,8 +193,7 @@ describe("updating", () => {
       webhookUrl: "https://new-example.com/webhook",
       webhookEnabled: true,
       eventQueue: null,
-      history: "none",
-      retention: null,
+      ...defaultSettings,
       enabled: true,
       updatedAt: answer.body.updatedAt,
     });

@@ -1,15 +1,14 @@
 import * as z from "zod";
 import {
-  instanceHistory,
-  instanceName,
-  webhookSecret,
-  webhookUrl,
-} from "../../../../core/instance-management/settings.ts";
+  accountSettings,
+  showAccountSettings,
+  shownAccountSettings,
+} from "../../../../core/instance-management/account-settings.ts";
+import { instanceName, webhookSecret, webhookUrl } from "../../../../core/instance-management/settings.ts";
 import { callerEndpoint, commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
 import * as instances from "../../operations/instance.ts";
 import { isoDate } from "../../shape/common.ts";
-import { historySetting, instanceEventQueue, instanceStatus, phoneNumber } from "../../shape/instance.ts";
-import { retentionSetting } from "../../shape/retention.ts";
+import { instanceEventQueue, instanceStatus, phoneNumber } from "../../shape/instance.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 const created = z.object({
@@ -17,9 +16,7 @@ const created = z.object({
   name: z.string(),
   webhookUrl: z.string().nullable(),
   eventQueue: z.string().nullable(),
-  /** Which messages from before the link are imported. */
-  history: instanceHistory,
-  retention: retentionSetting,
+  ...shownAccountSettings.shape,
   status: instanceStatus,
   createdAt: isoDate,
 });
@@ -40,8 +37,7 @@ const toCreated = (
   name: instance.name,
   webhookUrl: instance.webhookUrl,
   eventQueue: instance.eventQueue,
-  history: instance.history,
-  retention: instance.retention,
+  ...showAccountSettings(instance),
   status: instance.status,
   createdAt: instance.createdAt.toISOString(),
 });
@@ -75,8 +71,7 @@ export const instanceEndpoints = [
       /** The secret that signs webhooks. */
       webhookSecret: webhookSecret.optional(),
       eventQueue: instanceEventQueue,
-      history: historySetting,
-      retention: retentionSetting.optional(),
+      ...accountSettings.shape,
     }),
     response: envelope(created),
     status: 201,
@@ -118,8 +113,9 @@ export const instanceEndpoints = [
     summary: "Update the settings of an instance",
     description: "Changes only the given settings.",
     access: "write",
-    body: z.object({ name: instanceName.optional(), history: historySetting, retention: retentionSetting.optional() }),
+    body: z.object({ name: instanceName.optional(), ...accountSettings.shape }),
     response: envelope(detailed),
+    secrets: true,
     toInput: ({ body }) => body,
     operation: instances.changeInstance,
     toResponse: (changed) => enveloped(toDetailed(changed), "Instance updated successfully"),

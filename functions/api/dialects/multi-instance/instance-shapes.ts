@@ -2,9 +2,13 @@ import * as z from "zod";
 import type { SinkState } from "../../../../core/event-sink/index.ts";
 import type { Instance } from "../../../../core/instance/index.ts";
 import {
+  accountSettings,
+  showAccountSettings,
+  shownAccountSettings,
+} from "../../../../core/instance-management/account-settings.ts";
+import {
   type InstanceSettings,
   instanceDescription,
-  instanceHistory,
   instanceName,
   webhookHeaders,
   webhookSecret,
@@ -13,8 +17,7 @@ import {
 } from "../../../../core/instance-management/settings.ts";
 import { defined } from "../../../../core/object.ts";
 import { isoDate } from "../../shape/common.ts";
-import { connectionStatusShape, historySetting, instanceEventQueue, instanceStatus } from "../../shape/instance.ts";
-import { retentionSetting } from "../../shape/retention.ts";
+import { connectionStatusShape, instanceEventQueue, instanceStatus } from "../../shape/instance.ts";
 
 /** Makes a field optional, and accepts null or an empty string for "none". Forms send an empty string. */
 const clearable = <Schema extends z.ZodType>(schema: Schema) => z.union([schema, z.literal(""), z.null()]).optional();
@@ -28,8 +31,7 @@ const settings = webhookSettings.extend({
   /** Headers to add to each webhook. Replaces all earlier ones. */
   webhookHeaders: webhookHeaders.optional(),
   eventQueue: instanceEventQueue,
-  history: historySetting,
-  retention: retentionSetting.optional(),
+  ...accountSettings.shape,
   webhookSettings: webhookSettings
     .extend({ secret: clearable(webhookSecret), headers: webhookHeaders.optional() })
     .optional(),
@@ -67,9 +69,7 @@ const instanceShape = z.object({
   webhookUrl: z.string().nullable(),
   webhookEnabled: z.boolean(),
   eventQueue: z.string().nullable(),
-  /** Which messages from before the link are imported. */
-  history: instanceHistory,
-  retention: retentionSetting,
+  ...shownAccountSettings.shape,
   /** Whether the session of the instance is meant to run. The endpoints `enable` and `disable` change this value. */
   enabled: z.boolean(),
   createdAt: isoDate,
@@ -84,8 +84,7 @@ export const toInstance = (instance: Instance): z.input<typeof instanceShape> =>
   webhookUrl: instance.webhookUrl,
   webhookEnabled: instance.webhookEnabled,
   eventQueue: instance.eventQueue,
-  history: instance.history,
-  retention: instance.retention,
+  ...showAccountSettings(instance),
   enabled: instance.desired === "running",
   createdAt: instance.createdAt.toISOString(),
   updatedAt: instance.updatedAt.toISOString(),

@@ -1,10 +1,10 @@
 import * as z from "zod";
+import { retentionSetting } from "../../../../core/retention/setting.ts";
 import * as field from "../../../../core/user/field.ts";
 import type { OwnChanges, User } from "../../../../core/user/index.ts";
 import { isoDate } from "../../shape/common.ts";
 import { eventQueueSetting } from "../../shape/instance.ts";
 import { ownQuotas } from "../../shape/quota.ts";
-import { retentionSetting } from "../../shape/retention.ts";
 
 export const role = z.enum(["admin", "user"]);
 

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { retentionKinds } from "../../../core/user/user.sql.ts";
+import { retentionKinds } from "../user/user.sql.ts";
 
 /** For how many days things are kept, by kind. */
 export const retentionSetting = z

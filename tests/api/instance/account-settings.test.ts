@@ -48,7 +48,68 @@ describe.each(Object.entries(dialects))("an instance in the %s dialect", (_name,
     expect(await read(id)).toMatchObject({ history: "full", retention: null });
   });
 
+  test("has default account settings unless a request sets them, and null restores the default", async () => {
+    const initial = { presence: "unavailable", proxy: null, deviceName: null };
+    const created = of((await create({})).body);
+    expect(created).toMatchObject(initial);
+    const id = created.id as string;
+    const set = { presence: "available", proxy: "socks5://10.0.0.1.example:1080", deviceName: "Front desk" };
+    expect(of((await update(id, set)).body)).toMatchObject(set);
+    expect(of((await update(id, { name: "two" })).body)).toMatchObject(set);
+    expect(await read(id)).toMatchObject(set);
+    expect(of((await update(id, { presence: null, proxy: null, deviceName: null })).body)).toMatchObject(initial);
+    expect(await read(id)).toMatchObject(initial);
+  });
+
+  test("encrypts the password of its proxy, never shows it, and keeps it for the URL that it shows", async () => {
+    const created = of((await create({ proxy: "http://user%40eu:s%3Ac-r-e-t@proxy.example.com:8080" })).body);
+    const id = created.id as string;
+    const proxy = "http://user%40eu@proxy.example.com:8080";
+    const password = async () => {
+      const [row] = await api.db.sql`select proxy, proxy_password from instances where id = ${id}`;
+      expect(row?.proxy).not.toContain("c-r-e-t");
+      return row?.proxy_password && api.vault.open(row.proxy_password, `proxy-password:${id}`).toString();
+    };
+    expect(created.proxy).toBe(proxy);
+    expect(JSON.stringify(await read(id))).not.toContain("c-r-e-t");
+    expect(await password()).toBe("s:c-r-e-t");
+    await update(id, { proxy });
+    expect(await password()).toBe("s:c-r-e-t");
+    expect(of((await update(id, { proxy: "http://user%40eu@proxy.example.org:8080" })).body)).toMatchObject({
+      proxy: "http://user%40eu@proxy.example.org:8080",
+    });
+    expect(await password()).toBeNull();
+    const [logged] = await api.db.sql`
+      select jsonb_agg(details order by created_at)::text as text from activities where instance_id = ${id}`;
+    expect(logged?.text).not.toContain("c-r-e-t");
+  });
+
   test.each([
+    "http://127.0.0.1:8080",
+    "https://localhost",
+    "socks5://[::1]:1080",
+    "socks5://169.254.169.254",
+    "socks5://0x7f.1",
+  ])("rejects the internal proxy %s", async (proxy) => {
+    expect(await create({ proxy })).toMatchObject({ status: 400, body: { code: "url_not_allowed" } });
+    const id = of((await create({})).body).id as string;
+    expect(await update(id, { proxy })).toMatchObject({ status: 400, body: { code: "url_not_allowed" } });
+  });
+
+  test.each([
+    [{ presence: "online" }],
+    [{ proxy: "proxy.example.com:8080" }],
+    [{ proxy: "ftp://proxy.example.com" }],
+    [{ proxy: "socks4://proxy.example.com" }],
+    [{ proxy: "http://proxy.example.com/path" }],
+    [{ proxy: "http://proxy.example.com:25" }],
+    [{ proxy: "http://:secret@proxy.example.com" }],
+    [{ proxy: `http://${"u".repeat(256)}@proxy.example.com` }],
+    [{ proxy: "http://a%3Ab:secret@proxy.example.com" }],
+    [{ proxy: "http://user:%ff@proxy.example.com" }],
+    [{ deviceName: "x".repeat(51) }],
+    [{ deviceName: "two\nlines" }],
+    [{ deviceName: "\ud800" }],
     [{ history: "all" }],
     [{ history: null }],
     [{ retention: { messages: 0 } }],
