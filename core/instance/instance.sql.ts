@@ -61,6 +61,13 @@ export const instances = pgTable(
     status: text({ enum: instanceStatuses }).notNull().default("disconnected"),
     /** A code that says why the instance is not connected, such as `logout`. Null while it is connected. */
     statusReason: text("status_reason"),
+    /** What has happened and what to do, for people. Null if there is nothing to say beyond the reason. */
+    statusDetails: text("status_details"),
+    /**
+     * When the reason ends, such as a temporary ban or the time to answer with a passkey. During a temporary ban, no host
+     * connects the instance before this time.
+     */
+    statusUntil: instant("status_until"),
     statusAt: instant("status_at").notNull().defaultNow(),
     connectedAt: instant("connected_at"),
     /**
@@ -80,6 +87,10 @@ export const instances = pgTable(
     qrExpiresAt: instant("qr_expires_at"),
     pairingCode: bytea("pairing_code"),
     pairingCodeExpiresAt: instant("pairing_code_expires_at"),
+    /** Until when requests for a pairing code are refused, because WhatsApp refused one with 429. */
+    pairingCodesBlockedUntil: instant("pairing_codes_blocked_until"),
+    /** The options of WhatsApp's request for a passkey, as encrypted JSON. Useless after `statusUntil`. */
+    passkey: bytea(),
 
     webhookUrl: text("webhook_url"),
     webhookEnabled: boolean("webhook_enabled").notNull().default(true),
