@@ -48,6 +48,10 @@ export const metricCatalog = {
     kind: "counter",
     help: "Messages and other stanzas that were put aside because they could not be stored",
   },
+  UnhandledErrors: {
+    kind: "counter",
+    help: "Exceptions and rejected promises that no code handled, such as after a stanza that Baileys can't read",
+  },
   EventsRelayed: { kind: "counter", help: "Events that were sent to the event queue" },
   WebhooksSucceeded: { kind: "counter", help: "Webhook attempts that succeeded" },
   WebhooksFailed: { kind: "counter", help: "Webhook attempts that failed" },

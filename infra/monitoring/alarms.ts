@@ -105,6 +105,14 @@ alarm("ClientOutdated", {
   minutes: 1,
 });
 
+alarm("UnhandledErrors", {
+  description: "Errors that no code handles close connections repeatedly",
+  ...ownMetric("UnhandledErrors"),
+  statistic: "Sum",
+  threshold: 10,
+  minutes: 5,
+});
+
 alarm("WebhookFailures", {
   description: "Many webhooks fail: an endpoint or the outbound network is down",
   ...ownMetric("WebhooksFailed"),

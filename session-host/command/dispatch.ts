@@ -3,6 +3,7 @@ import { fail, logEnds, succeed } from "../../core/command/end.ts";
 import { AppError } from "../../core/error.ts";
 import type { InstanceStatus } from "../../core/instance/instance.sql.ts";
 import type { Logger } from "../../core/log.ts";
+import { asInstance } from "../concurrency/instance-context.ts";
 import { conversions as converters, management } from "../executors/index.ts";
 import type { ConnectedContext, ManagedSession, OfflineContext } from "../executors/types.ts";
 import type { Change } from "../ledger/change.ts";
@@ -26,14 +27,23 @@ export interface CommandTarget extends ManagedSession {
   record(change: Change): Promise<void>;
 }
 
+/** Runs a command that this host has claimed, as work of its instance. */
+export const dispatch = (session: CommandTarget, command: ClaimedCommand, deps: DispatchDeps): Promise<void> =>
+  asInstance(session.id, () => dispatchNow(session, command, deps));
+
+interface DispatchDeps {
+  log: Logger;
+  conversions: Conversions;
+}
+
 /**
- * Runs a command that this host has claimed. A send or a mutation waits for its turn in the instance's send queue.
+ * Runs a command. A send or a mutation waits for its turn in the instance's send queue.
  * Every other command runs immediately.
  */
-export async function dispatch(
+async function dispatchNow(
   session: CommandTarget,
   command: ClaimedCommand,
-  { log, conversions }: { log: Logger; conversions: Conversions },
+  { log, conversions }: DispatchDeps,
 ): Promise<void> {
   const run = (work: () => Promise<Change | undefined>) => runNow(session, command, log, work);
   if (isManagement(command)) return await run(() => manage(session, command));

@@ -10,6 +10,7 @@ import { completionOf, readHistoryState } from "../../core/history/index.ts";
 import type { Logger } from "../../core/log.ts";
 import { lidsOf } from "../baileys/jids.ts";
 import type { Owner } from "../concurrency/fair-turns.ts";
+import { asInstance } from "../concurrency/instance-context.ts";
 import type { ContactSource } from "../inbound/contacts.ts";
 import type { DisappearingTimers } from "../inbound/disappearing.ts";
 import { changeOfWaiting } from "../inbound/message/notes.ts";
@@ -96,7 +97,7 @@ export class HistoryImports {
     this.#running = true;
     clearTimeout(this.#timer);
     const { log, owner } = this.#deps;
-    this.#importWaiting()
+    asInstance(owner.instanceId, () => this.#importWaiting())
       .catch((error: unknown) => {
         log.warn({ err: error, instanceId: owner.instanceId }, "a part of the history was not imported and waits");
         this.#wakeIn(retryMs);

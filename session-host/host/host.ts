@@ -95,6 +95,11 @@ export class Host {
     };
   }
 
+  /** Closes the connection of an instance because of an error that nothing handled. The instance connects again. */
+  interrupt(instanceId: string): void {
+    for (const { sessions } of this.#shards.values()) sessions.get(instanceId)?.interrupt();
+  }
+
   async start(): Promise<void> {
     const { endpoint, log, db, isDead } = this.#deps;
     if (!endpoint.real) log.warn({ url: endpoint.url }, "this host does not connect to the real WhatsApp");

@@ -19,8 +19,8 @@ import { ClientVersions } from "../session/client-version.ts";
 import { Host } from "./host.ts";
 import { hostIdentity } from "./identity.ts";
 import { hostMetrics } from "./metrics.ts";
-import { surviveRejections } from "./rejections.ts";
 import { startStatusServer } from "./status-server.ts";
+import { surviveErrors } from "./unhandled.ts";
 
 /**
  * Opens the resources that the configuration describes, and starts a session host. `stop` closes everything in reverse
@@ -30,7 +30,9 @@ export async function startHost(config: Config, log: Logger): Promise<{ host: Ho
   const endpoint = prepareWhatsApp(config);
   const { id, isDead } = hostIdentity();
   await using cleanup = new AsyncDisposableStack();
-  cleanup.defer(surviveRejections(log));
+  let host: Host | undefined;
+  const interrupt = (instanceId: string) => host?.interrupt(instanceId);
+  cleanup.defer(surviveErrors({ log, interrupt, exit: () => process.exit(1) }));
   const db = openDatabase(required(config, "DATABASE_URL"), {
     max: 16,
     name: connectionName(id),
@@ -43,7 +45,7 @@ export async function startHost(config: Config, log: Logger): Promise<{ host: Ho
   const claims = new Claims({ db, log, place: config.PROCESS_PLACE });
   const versions = new ClientVersions({ db, claims, endpoint, pinned: config.WHATSAPP_VERSION, log });
   cleanup.defer(() => versions.stop());
-  const host = new Host({
+  host = new Host({
     host: id,
     isDead,
     db,

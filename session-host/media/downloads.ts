@@ -12,6 +12,7 @@ import type { MessageMedia } from "../../core/message/message.sql.ts";
 import { isGroupJid } from "../../core/message/recipient.ts";
 import { statusChat } from "../../core/message/status.ts";
 import type { Storage } from "../../core/storage/index.ts";
+import { asInstance } from "../concurrency/instance-context.ts";
 import { Limiter } from "../concurrency/limiter.ts";
 import type { Change } from "../ledger/change.ts";
 import { DamagedFile, download, FileGone } from "./download.ts";
@@ -88,7 +89,7 @@ export class MediaDownloads {
     }
     this.#running = true;
     const { log, instanceId } = this.#deps;
-    this.#fetchPending()
+    asInstance(instanceId, () => this.#fetchPending())
       .catch((error: unknown) =>
         log.warn({ err: error, instanceId }, "files were not fetched and wait for the next connection"),
       )

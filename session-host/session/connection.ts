@@ -50,7 +50,7 @@ import { GroupAdmins } from "./group-admins.ts";
 import { preventUntypedPresence } from "./own-presence.ts";
 import { findUnreadable, PhoneRequests } from "./phone-requests.ts";
 import { Recorder } from "./recorder.ts";
-import { putAsideRefused } from "./refused-stanzas.ts";
+import { putAsideRefused, putAsideThrown } from "./refused-stanzas.ts";
 import { openSocket, outletOf } from "./socket.ts";
 
 export interface ConnectionDeps {
@@ -205,6 +205,7 @@ export class Connection implements OpenConnection, MediaConnection {
     this.#journalStanzas(signal);
     keepGroupLids(this.sock, parts.store);
     putAsideRefused(this.sock, parts.refused, recorder.recordInBackground);
+    putAsideThrown(this.sock, recorder.recordInBackground, log.child({ instanceId }));
     this.#listen();
     if (!creds.me) this.#recordCredentials();
   }
@@ -227,6 +228,11 @@ export class Connection implements OpenConnection, MediaConnection {
     this.#gate.fail();
     this.sock.ev.removeAllListeners("connection.update");
     await Promise.all([this.sock.end(undefined), this.#recorder.close()]);
+  }
+
+  /** Sends nothing more, because of an error that nothing handled. */
+  interrupt(): void {
+    this.#gate.fail();
   }
 
   /** The parts of this connection that commands use. */

@@ -1,6 +1,9 @@
 import { type BinaryNode, NACK_REASONS, type WASocket } from "@whiskeysockets/baileys";
+import type { Logger } from "../../core/log.ts";
+import { count } from "../../core/metric/index.ts";
 import { isKept, stanzaKey, stanzaSource } from "../baileys/stanza-source.ts";
 import type { Change } from "../ledger/change.ts";
+import { reasonOf } from "../ledger/refusal.ts";
 
 /**
  * Takes stanzas that were refused too often away from all other listeners: quarantines them if they are not yet, and
@@ -27,3 +30,32 @@ export function putAsideRefused(
     sock.sendMessageAck(stanza, code).catch(() => undefined);
   });
 }
+
+/**
+ * Puts a stanza aside if one of its listeners throws. Otherwise, the error would reject a promise that nobody handles, the
+ * stanza would come again at each login, and the frames that arrived together with it would wait for the next one
+ * (Baileys 7.0.0-rc14, `onMessageReceived` in `Socket/socket.js`, `decodeFrame` in `Utils/noise-handler.js`). Listeners
+ * that are async functions reject instead, for which `surviveErrors` is.
+ */
+export function putAsideThrown(sock: WASocket, record: (change: Change) => void, log: Pick<Logger, "error">): void {
+  const { ws } = sock;
+  const emit = ws.emit.bind(ws);
+  ws.emit = (event, ...args) => {
+    try {
+      return emit(event, ...args);
+    } catch (error) {
+      const stanza: unknown = args[0];
+      if (!isStanza(stanza)) throw error;
+      count("UnhandledErrors");
+      log.error({ err: error, stanza: stanza.tag, stanzaId: stanza.attrs.id }, "a listener of a stanza failed");
+      if (isKept(stanza)) {
+        record({ quarantine: [{ ...stanzaSource(stanza)(), error: reasonOf(error) }] });
+        sock.sendMessageAck(stanza).catch(() => undefined);
+      }
+      return true;
+    }
+  };
+}
+
+const isStanza = (value: unknown): value is BinaryNode =>
+  typeof value === "object" && value !== null && "tag" in value && "attrs" in value;

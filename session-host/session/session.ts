@@ -6,6 +6,7 @@ import { accountOf } from "../baileys/account.ts";
 import type { CommandTarget } from "../command/dispatch.ts";
 import { RetryCounts } from "../command/retries.ts";
 import { SendQueue, type SendQueueDeps } from "../command/send-queue.ts";
+import { asInstance } from "../concurrency/instance-context.ts";
 import type { Limiter } from "../concurrency/limiter.ts";
 import type { ConnectedContext } from "../executors/types.ts";
 import type { Transfers } from "../history/transfers.ts";
@@ -94,7 +95,7 @@ export class Session implements CommandTarget {
       record: (change) => this.record(change),
       countAttempt: deps.countAttempt,
       mayStart: deps.mayStart,
-      onSilence: () => void this.#inTurn(() => this.#onClose("connection_lost", "later")),
+      onSilence: () => this.#lose("connection_lost"),
     });
   }
 
@@ -168,6 +169,12 @@ export class Session implements CommandTarget {
       const change = this.#state.enter(status, "disabled", { ...noLinkCodes, desired: "stopped" });
       await this.#recordStep(wasOpen ? withCloseEventAndActivity(change, "disabled", false) : change);
     }, correlationId);
+  }
+
+  /** Closes the connection because of an error that nothing handled. It is opened again after a growing delay. */
+  interrupt(): void {
+    this.#connection?.interrupt();
+    this.#lose("internal_error");
   }
 
   /** Ends the session immediately because the lease is lost. Sends nothing more to WhatsApp or the database. */
@@ -320,6 +327,13 @@ export class Session implements CommandTarget {
     await this.queue.failAll(new AppError("instance_not_connected", "WhatsApp unlinked this device"));
   }
 
+  /** Closes the current connection for this reason, and opens another one later. */
+  #lose(reason: string): void {
+    const connection = this.#connection;
+    if (!connection) return;
+    void this.#inTurn(async () => (connection === this.#connection ? this.#onClose(reason, "later") : undefined));
+  }
+
   /** Handles the loss of the connection: reconnects, or gives up. */
   async #onClose(reason: string, reconnect: Verdict["reconnect"]): Promise<void> {
     const wasOpen = this.status === "connected";
@@ -389,7 +403,7 @@ export class Session implements CommandTarget {
   #inTurn<Result>(work: () => Promise<Result>, correlationId?: string): Promise<Result> {
     const result = this.#turn.then(() => {
       this.#correlationId = correlationId;
-      return work();
+      return asInstance(this.id, work);
     });
     this.#turn = result.catch((error: unknown) => {
       this.#deps.log.error({ ...this.#trace, err: error }, "a step of the session failed");
