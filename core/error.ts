@@ -50,10 +50,7 @@ export const errorCodes = {
   internal: { status: 500, title: "An internal error occurred" },
   not_supported: { status: 501, title: "WhatsApp or this server does not support this" },
   whatsapp_error: { status: 502, title: "WhatsApp refused the request" },
-  outcome_unknown: {
-    status: 502,
-    title: "The host stopped during the request, so the outcome of the request is unknown",
-  },
+  outcome_unknown: { status: 502, title: "The outcome of the request is unknown" },
   unavailable: { status: 503, title: "The service is unavailable; nothing was done" },
   command_expired: { status: 504, title: "The command expired before it could be executed" },
 } as const satisfies Record<string, { status: number; title: string }>;

@@ -3,6 +3,7 @@ import { bigint, index, integer, jsonb, pgSequence, pgTable, text, uniqueIndex, 
 import { bulks } from "../bulk/bulk.sql.ts";
 import { bytea, instant } from "../db/columns.ts";
 import { instances } from "../instance/instance.sql.ts";
+import { type SendOptions, waitReasons } from "../restriction/restriction.sql.ts";
 import { users } from "../user/user.sql.ts";
 
 /**
@@ -39,8 +40,12 @@ export const commands = pgTable(
     output: jsonb().$type<unknown>(),
     errorCode: text("error_code"),
     errorDetails: text("error_details"),
-    /** For a scheduled send: when the send is due. */
+    /** For a scheduled send: when the send is due. For a send that waits: when it is tried again. */
     runAt: instant("run_at"),
+    /** Why a send that was claimed before waits. It is `scheduled` again. */
+    waitingReason: text("waiting_reason", { enum: waitReasons }),
+    /** For a send. */
+    options: jsonb().$type<SendOptions>(),
     /** The bulk that the command belongs to, and its index there. */
     bulkId: uuid("bulk_id").references(() => bulks.id, { onDelete: "cascade" }),
     bulkIndex: integer("bulk_index"),
@@ -65,6 +70,7 @@ export const commands = pgTable(
     index("commands_bulk_left").on(table.bulkId, table.bulkIndex).where(sql`status = 'scheduled'`),
     index("commands_scheduled").on(table.instanceId, table.waId).where(sql`status = 'scheduled'`),
     index("commands_waiting").on(table.instanceId).where(sql`status = 'scheduled' and bulk_id is null`),
+    index("commands_held_back").on(table.instanceId).where(sql`waiting_reason is not null`),
     index("commands_instance").on(table.instanceId, table.createdAt),
   ],
 );

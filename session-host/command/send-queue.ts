@@ -1,4 +1,4 @@
-import { jidDecode, proto } from "@whiskeysockets/baileys";
+import { jidDecode, proto, S_WHATSAPP_NET } from "@whiskeysockets/baileys";
 import { LRUCache } from "lru-cache";
 import type { MutationName, SendName } from "../../core/command/catalog/index.ts";
 import { fail, succeed } from "../../core/command/end.ts";
@@ -16,6 +16,7 @@ import { readContent } from "../inbound/content/index.ts";
 import { openPayload } from "../inbound/content/stored.ts";
 import type { Change } from "../ledger/change.ts";
 import { type Claimed, isSend, type OrderedCommand } from "./claimed-command.ts";
+import { type Flight, Flights } from "./flights.ts";
 import type { SentMessage } from "./retries.ts";
 import { failureOf, prepareSend, runMutation } from "./run.ts";
 import { traceOf } from "./trace.ts";
@@ -25,15 +26,12 @@ import { traceOf } from "./trace.ts";
  * a lost connection.
  */
 const maxInFlight = 64;
-/**
- * Maximum time without an acknowledgement. WhatsApp normally acknowledges in well under a second. After this time, the
- * connection counts as dead, whatever the socket reports.
- */
-const ackTimeoutMs = 15_000;
 /** Maximum number of tries of a command that fails for a reason that may be temporary. */
 const maxTries = 3;
 /** Maximum number of attempts of a command across restarts of the host, because the command may crash the host. */
 const maxAttempts = 5;
+/** How long WhatsApp may take to answer a ping. Milliseconds. */
+const pingTimeoutMs = 4_000;
 /** How many messages that mutations sent are kept, for devices that could not decrypt them. */
 const maxRecalled = 200;
 
@@ -44,19 +42,10 @@ export interface SendQueueDeps {
   countAttempt: (commandId: string) => Promise<number>;
   /** Whether the command may start. If not, its user was disabled, and the command was given back. */
   mayStart: (command: OrderedCommand) => Promise<boolean>;
-  /** Called when an acknowledgement is overdue. The connection must be dropped. */
+  /** Called when nothing arrives from WhatsApp any more. The connection must be dropped. */
   onSilence: () => void;
   /** Returns the monotonic time in milliseconds. Default: `performance.now`. */
   monotonic?: () => number;
-}
-
-/** A stanza that WhatsApp has not acknowledged. */
-interface Flight {
-  command: OrderedCommand;
-  /** When the stanza was sent, on the monotonic clock. Infinity while the stanza is still being encrypted. */
-  since: number;
-  /** For a mutation: the change to record when WhatsApp acknowledges the stanza. */
-  changeOnAck?: Change;
 }
 
 /** A message to relay, and its recipients. */
@@ -75,7 +64,7 @@ interface Outgoing {
 export class SendQueue {
   readonly #deps: SendQueueDeps;
   #waiting: OrderedCommand[] = [];
-  readonly #inFlight = new Map<string, Flight>();
+  readonly #inFlight: Flights;
   #context: ConnectedContext | undefined;
   #pumping = false;
   #finishing = false;
@@ -88,6 +77,17 @@ export class SendQueue {
 
   constructor(deps: SendQueueDeps) {
     this.#deps = deps;
+    this.#inFlight = new Flights({
+      now: deps.monotonic ?? (() => performance.now()),
+      ping: () => this.#ping(),
+      onSilence: deps.onSilence,
+      repeat: (flight) => this.#repeat(flight),
+      giveUp: ({ command }) => {
+        const details = "WhatsApp did not acknowledge the message, which was sent several times under the same id";
+        this.#end(command, fail(command, new AppError("outcome_unknown", details)));
+        void this.#pump();
+      },
+    });
   }
 
   get size(): number {
@@ -102,7 +102,7 @@ export class SendQueue {
   /** Starts sending on a connection that has opened. */
   resume(context: ConnectedContext): void {
     this.#context = context;
-    this.#silenceTimer ??= setInterval(() => this.#checkSilence(), 1000);
+    this.#silenceTimer ??= setInterval(() => this.check(), 1000);
     void this.#pump();
   }
 
@@ -113,9 +113,12 @@ export class SendQueue {
     this.#onIdle();
     clearInterval(this.#silenceTimer);
     this.#silenceTimer = undefined;
-    const unacknowledged = [...this.#inFlight.values()].map((flight) => flight.command);
-    this.#inFlight.clear();
-    this.#waiting = [...unacknowledged, ...this.#waiting].sort((a, b) => a.position - b.position);
+    this.#waiting = [...this.#inFlight.clear(), ...this.#waiting].sort((a, b) => a.position - b.position);
+  }
+
+  /** Looks for overdue acknowledgements. */
+  check(): void {
+    this.#inFlight.check();
   }
 
   /**
@@ -154,9 +157,8 @@ export class SendQueue {
 
   /** Ends the command whose stanza WhatsApp has acknowledged, or refused with `error`. */
   acknowledge(waId: string, error: string | undefined): void {
-    const flight = this.#inFlight.get(waId);
+    const flight = this.#inFlight.land(waId);
     if (!flight) return;
-    this.#inFlight.delete(waId);
     this.#tries.delete(flight.command.id);
     const { command, changeOnAck } = flight;
     const refusal = `WhatsApp refused the message with error ${error}`;
@@ -192,7 +194,7 @@ export class SendQueue {
       if (isSend(command)) await this.#send(command, context);
       else await this.#mutate(command, context);
     } catch (error) {
-      for (const [waId, flight] of this.#inFlight) if (flight.command === command) this.#inFlight.delete(waId);
+      this.#inFlight.remove(command);
       this.#onFailure(command, context, error);
     }
   }
@@ -272,16 +274,46 @@ export class SendQueue {
     { waId, jid, message, audience }: Outgoing,
     options: Partial<Parameters<ConnectedContext["sock"]["relayMessage"]>[2]>,
   ): Promise<void> {
-    // Encrypting for a large audience is slow. The time without an acknowledgement counts only from the end of the
-    // encryption.
-    const flight: Flight = { ...work, since: audience ? Number.POSITIVE_INFINITY : this.#now() };
-    // Set before the stanza is sent, because its acknowledgement may arrive before `relayMessage` returns.
-    this.#inFlight.set(waId, flight);
     const statusJidList = audience && addressees(sock, audience);
     const relay = { messageId: waId, ...options, ...defined({ statusJidList }) };
-    if (isChannelJid(jid)) await relayNewsletterMessage(sock, jid, message, relay);
-    else await sock.relayMessage(jid, message, relay);
-    if (audience) flight.since = this.#now();
+    const flight: Flight = {
+      ...work,
+      since: Number.POSITIVE_INFINITY,
+      sent: false,
+      send: async () => {
+        // Encrypting for a large audience is slow. The time without an acknowledgement counts only from the end of the
+        // encryption.
+        flight.since = audience ? Number.POSITIVE_INFINITY : this.#now();
+        flight.sent = false;
+        if (isChannelJid(jid)) await relayNewsletterMessage(sock, jid, message, relay);
+        else await sock.relayMessage(jid, message, relay);
+        flight.sent = true;
+        if (audience) flight.since = this.#now();
+      },
+    };
+    // Added before the stanza is sent, because its acknowledgement may arrive before `relayMessage` returns.
+    this.#inFlight.add(waId, flight);
+    await flight.send();
+  }
+
+  /** Sends an overdue stanza again on the same connection. */
+  #repeat(flight: Flight): void {
+    const { command } = flight;
+    const context = this.#context;
+    this.#deps.log.warn(traceOf(command), "WhatsApp did not acknowledge a stanza in time; sending it again");
+    flight.send().catch((error: unknown) => {
+      if (!context || this.#context !== context) return;
+      this.#inFlight.remove(command);
+      this.#onFailure(command, context, error);
+      void this.#pump();
+    });
+  }
+
+  async #ping(): Promise<void> {
+    const sock = this.#context?.sock;
+    if (!sock) throw new Error("the connection has ended");
+    const attrs = { id: sock.generateMessageTag(), to: S_WHATSAPP_NET, type: "get", xmlns: "w:p" };
+    await sock.query({ tag: "iq", attrs, content: [{ tag: "ping", attrs: {} }] }, pingTimeoutMs);
   }
 
   /** Returns a command to the head of the queue. */
@@ -331,11 +363,6 @@ export class SendQueue {
     } catch (error) {
       this.#deps.log.debug({ ...traceOf(command), err: error }, "the end of a command was not recorded");
     }
-  }
-
-  #checkSilence(): void {
-    const oldest = this.#inFlight.values().next().value;
-    if (oldest && this.#now() - oldest.since > ackTimeoutMs) this.#deps.onSilence();
   }
 
   #now(): number {

@@ -51,6 +51,10 @@ export class DeviceFaults {
    * messages.
    */
   readonly ack = new Scheduled<number>();
+  /** The server drops the device's next messages without an ack, and the same messages whenever they are sent again. */
+  readonly unacknowledged = new Scheduled<true>();
+  /** Ids of messages that the server drops without an ack. */
+  readonly dropped = new Set<string>();
   /** `failure reason` codes for the device's next logins, for example 503 or 500. */
   readonly login = new Scheduled<number>();
   /** Damages the ciphertexts of the next messages from the device, so that the recipients ask for a retry. */
@@ -72,7 +76,16 @@ export class DeviceFaults {
   transport: Transport | undefined;
 
   clear(): void {
-    for (const scheduled of [this.ack, this.login, this.corruptOut, this.corruptIn, this.iq, this.iqUnanswered])
+    this.dropped.clear();
+    for (const scheduled of [
+      this.ack,
+      this.unacknowledged,
+      this.login,
+      this.corruptOut,
+      this.corruptIn,
+      this.iq,
+      this.iqUnanswered,
+    ])
       scheduled.clear();
     this.slow(0);
   }

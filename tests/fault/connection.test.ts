@@ -58,6 +58,26 @@ test("a silent connection is closed, and its sends are repeated", async () => {
   await expectOnceAtBob(ids);
 });
 
+test("a message that WhatsApp never acknowledges fails, and other messages go on over the same connection", async () => {
+  const device = gate.wa.device(alice.number);
+  await until(async () => device.sockets.open === 1 || undefined, 60_000);
+  const after = await send("before the poison");
+  await bob.waitFor((message) => message.id === after);
+  const { logins } = device.sockets;
+  device.faults.unacknowledged.add(true);
+  const poison = await send("never acknowledged");
+  const ids: string[] = [];
+  const failed = async () => {
+    ids.push(await send(`beside the poison ${ids.length}`));
+    await bob.waitFor((message) => message.id === ids.at(-1));
+    const [row] = await gate.db.sql`select error from messages where wa_id = ${poison} and status = 'failed'`;
+    return row?.error as string | undefined;
+  };
+  expect(await until(failed, 120_000)).toBe("outcome_unknown");
+  expect(device.sockets.logins).toBe(logins);
+  await expectOnceAtBob(ids);
+}, 180_000);
+
 test("a connection that is cut repeatedly loses no message in either direction", async () => {
   const ids: string[] = [];
   const sent: string[] = [];

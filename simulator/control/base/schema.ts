@@ -368,6 +368,12 @@ export const DeviceFaults = z.object({
     ),
   slow: z.number().int().min(0).max(60_000).optional().describe("Delay in milliseconds, in each direction"),
   ack: Code.optional().describe("Reject the next messages with this code, for example 463 or 429"),
+  unacknowledged: z
+    .number()
+    .int()
+    .min(1)
+    .optional()
+    .describe("Drop this many of the next messages from the device without an ack, each time that they are sent"),
   login: Code.optional().describe("Fail the next logins with this code, for example 503"),
   iq: Code.extend({ xmlns: z.string().optional() })
     .optional()

@@ -37,9 +37,10 @@ export const deviceRoutes: Route[] = [
 ];
 
 function addFaults({ faults }: Device, wanted: z.output<typeof schema.DeviceFaults>): void {
-  const { ack, cut, login, iq, silence, slow, corruptIn, corruptOut } = wanted;
+  const { ack, unacknowledged, cut, login, iq, silence, slow, corruptIn, corruptOut } = wanted;
   if (slow !== undefined) faults.slow(slow);
   if (ack) faults.ack.add(ack.code, ack.times);
+  if (unacknowledged) faults.unacknowledged.add(true, unacknowledged);
   if (login) faults.login.add(login.code, login.times);
   if (iq) faults.iq.add(iq.xmlns === undefined ? { code: iq.code } : { code: iq.code, xmlns: iq.xmlns }, iq.times);
   if (corruptOut) faults.corruptOut.add(true, corruptOut);

@@ -12,6 +12,8 @@ export const receiveMessage: StanzaHandler = (stanza, { world, connection, devic
     connection.recordUnknown(stanza, "the message has no id or no recipient");
     return;
   }
+  if (device.faults.unacknowledged.take()) device.faults.dropped.add(id);
+  if (device.faults.dropped.has(id)) return;
   const fault = device.faults.ack.take();
   const damaged = device.faults.corruptOut.take() ? corrupt(stanza) : stanza;
   const rejection = fault === undefined ? routeMessage(world, device, damaged) : { code: fault };

@@ -100,3 +100,102 @@ test("a send whose user was disabled after the claim is not sent, and later send
   expect(queue.size).toBe(2);
   queue.pause();
 });
+
+/** A queue on a connection whose server acknowledges nothing by itself, with a clock that the test moves. */
+function startUnacknowledged(answersPings: () => boolean) {
+  const sent: string[] = [];
+  const recorded: Change[] = [];
+  let now = 0;
+  let silences = 0;
+  const queue = new SendQueue({
+    log: createLogger("test", "silent"),
+    record: async (change) => void recorded.push(change),
+    countAttempt: async () => 1,
+    mayStart: async () => true,
+    onSilence: () => {
+      silences++;
+      queue.pause();
+      resume();
+    },
+    monotonic: () => now,
+  });
+  const sock = {
+    relayMessage: async (_jid: string, _message: unknown, { messageId }: { messageId: string }) =>
+      void sent.push(messageId),
+    generateMessageTag: () => "ping",
+    query: async () => {
+      if (!answersPings()) throw new Error("no answer");
+    },
+  };
+  const resume = () => queue.resume({ sock, recipients: { of: async () => [] } } as unknown as ConnectedContext);
+  const payload = Buffer.from(proto.Message.encode({ conversation: "x" }).finish());
+  return {
+    queue,
+    sent,
+    silences: () => silences,
+    push: (id: string, position: number) => queue.push({ ...command(id, Date.now() + 86_400_000), payload, position }),
+    resume,
+    ends: () => recorded.flatMap(({ commands = [] }) => commands),
+    /** Lets seconds pass, and checks once after each. */
+    async pass(seconds: number) {
+      for (let i = 0; i < seconds; i++) {
+        now += 1000;
+        queue.check();
+        await new Promise(setImmediate);
+      }
+    },
+  };
+}
+
+test("a message that WhatsApp never acknowledges fails after three rounds, and the connection and other messages are not affected", async () => {
+  const { queue, sent, silences, push, resume, ends, pass } = startUnacknowledged(() => true);
+  push("POISON", 1);
+  resume();
+  await until(async () => sent.length === 1 || undefined);
+  for (let round = 1; round <= 3; round++) {
+    push(`OTHER${round}`, 1 + round);
+    await pass(1);
+    queue.acknowledge(`3EB0OTHER${round}`, undefined);
+    await pass(15);
+  }
+  expect(sent.filter((id) => id === "3EB0POISON")).toHaveLength(3);
+  expect(silences()).toBe(0);
+  expect(ends()).toMatchObject([
+    { id: "OTHER1", status: "done" },
+    { id: "OTHER2", status: "done" },
+    { id: "OTHER3", status: "done" },
+    { id: "POISON", status: "failed", errorCode: "outcome_unknown" },
+  ]);
+  expect(queue.size).toBe(0);
+  queue.pause();
+});
+
+test("an acknowledgement in a later round ends the send as done", async () => {
+  const { queue, sent, push, resume, ends, pass } = startUnacknowledged(() => true);
+  push("SLOW", 1);
+  resume();
+  await until(async () => sent.length === 1 || undefined);
+  await pass(32);
+  expect(sent).toEqual(["3EB0SLOW", "3EB0SLOW", "3EB0SLOW"]);
+  queue.acknowledge("3EB0SLOW", undefined);
+  await pass(60);
+  expect(ends()).toMatchObject([{ id: "SLOW", status: "done" }]);
+  queue.pause();
+});
+
+test("a connection on which WhatsApp answers nothing is dropped after 15 s, and only the oldest message counts the rounds", async () => {
+  const { queue, sent, silences, push, resume, ends, pass } = startUnacknowledged(() => false);
+  push("FIRST", 1);
+  push("SECOND", 2);
+  resume();
+  await until(async () => sent.length === 2 || undefined);
+  await pass(15);
+  expect(silences()).toBe(0);
+  await pass(1);
+  expect(silences()).toBe(1);
+  await until(async () => sent.length === 4 || undefined);
+  await pass(16 * 8);
+  expect(ends()).toMatchObject([{ id: "FIRST", status: "failed", errorCode: "outcome_unknown" }]);
+  expect(queue.size).toBe(1);
+  queue.pause();
+});
