@@ -4,7 +4,7 @@ import { type GatewayCases, type GatewayFixture, holds } from "./case.ts";
 
 const link = testIn("integration/session/link.test.ts");
 const log = testIn("api/webhook/gateway-webhook.test.ts");
-const fleet = testIn("integration/fleet/operations.test.ts");
+const fleet = testIn("fault/fleet-operations.test.ts");
 const observed = testIn("api/observability.test.ts");
 const scanned = link(
   "a scanned QR code links the instance, and neither the code nor the restart after linking is visible",

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { Claims, claimLeaseMs, endLeasesOf } from "../../core/db/claim-lease.ts";
-import { freeDeliveries } from "../../core/webhook/delivery/backlog.ts";
-import { receiverOfTest } from "../support/network/receiver-of-test.ts";
-import { closeConnection } from "../support/network/webhook-receiver.ts";
-import { until } from "../support/until.ts";
-import { startWorld, type World } from "../support/webhook/delivery-setup.ts";
-import { startWorker } from "../support/webhook/worker-process.ts";
+import { Claims, claimLeaseMs, endLeasesOf } from "../../../core/db/claim-lease.ts";
+import { freeDeliveries } from "../../../core/webhook/delivery/backlog.ts";
+import { receiverOfTest } from "../../support/network/receiver-of-test.ts";
+import { closeConnection } from "../../support/network/webhook-receiver.ts";
+import { until } from "../../support/until.ts";
+import { startWorld, type World } from "../../support/webhook/delivery-setup.ts";
+import { startWorker } from "../../support/webhook/worker-process.ts";
 
 // The tests use a real database, which is slow on a busy machine.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Phone } from "../../../simulator/index.ts";
-import { startTestGateway, type TestGateway } from "../../support/gateway/test-gateway.ts";
-import { until } from "../../support/until.ts";
+import type { Phone } from "../../simulator/index.ts";
+import { startTestGateway, type TestGateway } from "../support/gateway/test-gateway.ts";
+import { until } from "../support/until.ts";
 
 let gate: TestGateway;
 let alice: Phone;

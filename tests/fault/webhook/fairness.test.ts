@@ -4,17 +4,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test, vi } from "vitest";
-import { readConfig } from "../../core/config.ts";
-import { Claims } from "../../core/db/claim-lease.ts";
-import { createQueues, eventQueue, openQueues, type Queues } from "../../core/queue/index.ts";
-import { defaultLimits } from "../../core/webhook/delivery/pace.ts";
-import { createWebhookHandler } from "../../functions/webhook/handler.ts";
-import { type LocalAws, startAws } from "../../local/aws/index.ts";
-import { eventSources } from "../../local/gateway/functions.ts";
-import { startEventSource } from "../../local/lambda/event-source.ts";
-import { receiverOfTest } from "../support/network/receiver-of-test.ts";
-import { type QueueRecord, startWorld, type World } from "../support/webhook/delivery-setup.ts";
-import { startWorker } from "../support/webhook/worker-process.ts";
+import { readConfig } from "../../../core/config.ts";
+import { Claims } from "../../../core/db/claim-lease.ts";
+import { createQueues, eventQueue, openQueues, type Queues } from "../../../core/queue/index.ts";
+import { defaultLimits } from "../../../core/webhook/delivery/pace.ts";
+import { createWebhookHandler } from "../../../functions/webhook/handler.ts";
+import { type LocalAws, startAws } from "../../../local/aws/index.ts";
+import { eventSources } from "../../../local/gateway/functions.ts";
+import { startEventSource } from "../../../local/lambda/event-source.ts";
+import { receiverOfTest } from "../../support/network/receiver-of-test.ts";
+import { type QueueRecord, startWorld, type World } from "../../support/webhook/delivery-setup.ts";
+import { startWorker } from "../../support/webhook/worker-process.ts";
 
 // The tests use a real database, which is slow on a busy machine.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
