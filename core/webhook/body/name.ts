@@ -61,6 +61,9 @@ export const documentedTypes: Readonly<Record<Dialect, readonly EventType[]>> = 
   ],
 };
 
+/** Whether the API of this dialect documents a webhook for events of this type. */
+export const isDocumented = (dialect: Dialect, type: string) => documentedTypes[dialect].includes(type as EventType);
+
 /** Returns the `event` field of the body that announces this type of event in this dialect. */
 export function eventName(dialect: Dialect, type: string): string {
   return (dialect === "multi-instance" && multiInstanceNames[type as EventType]) || type;

@@ -1,11 +1,11 @@
 import { AppError } from "../../error.ts";
-import { type EventType, eventCatalog } from "../../event/catalog/index.ts";
+import { eventCatalog } from "../../event/catalog/index.ts";
 import type { Dialect, WebhookFilters } from "../../instance/instance.sql.ts";
 import { isGroupJid } from "../../message/recipient.ts";
 import type { WebhookEvent } from "./event.ts";
 import { gatewayBodies } from "./gateway.ts";
 import { multiInstanceBodies } from "./multi-instance.ts";
-import { documentedTypes, eventName, eventTypesOf } from "./name.ts";
+import { eventName, eventTypesOf, isDocumented } from "./name.ts";
 
 /** Which events are sent to an endpoint. */
 export interface Selection {
@@ -36,7 +36,7 @@ const alsoDefault: readonly string[] = [
 
 /** Whether an endpoint gets events of this type by default: those that its API documents, and those about messages. */
 export const isDefault = (dialect: Dialect, type: string) =>
-  documentedTypes[dialect].includes(type as EventType) || isAboutMessages(type) || alsoDefault.includes(type);
+  isDocumented(dialect, type) || isAboutMessages(type) || alsoDefault.includes(type);
 
 /** Whether an endpoint of an instance gets an event. */
 export function isSelected(event: WebhookEvent, dialect: Dialect, { events, filters }: Selection): boolean {

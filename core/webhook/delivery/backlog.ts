@@ -1,11 +1,12 @@
 import type postgres from "postgres";
 import { type ClaimLease, claimHasEnded, leaseHolds } from "../../db/claim-lease.ts";
-import { attemptDelivery, type Budget, hasTime, isAtFault, runBatch, type WebhookDeps } from "./batch.ts";
+import { documentedTypes } from "../body/name.ts";
+import { attemptDelivery, type Budget, hasTime, runBatch, type WebhookDeps } from "./batch.ts";
 import { finishPass, scannedAtHead } from "./circuit-breaker.ts";
 import { byEvent, type Claimed, type ClaimedRow, claimedColumns, toClaimed } from "./claimed.ts";
 import type { EndpointKey, Target } from "./endpoint.ts";
 import { inTurn, type Shares } from "./pace.ts";
-import type { Recorder } from "./record.ts";
+import type { AttemptRecord, Recorder } from "./record.ts";
 import { endpointOf, targets } from "./target.ts";
 
 /** After this many failed attempts, the delivery itself may be at fault, and not only its endpoint. */
@@ -119,33 +120,36 @@ export async function serveBacklog(
 }
 
 /**
- * Attempts the oldest delivery. If that delivery fails and has failed often, attempts the delivery with the fewest
- * attempts right after it. If the second delivery succeeds, the first delivery is at fault and not the endpoint. The
- * order of events is kept, because the older delivery was attempted first.
+ * Attempts the oldest delivery. If it fails and has failed often, attempts the delivery with the fewest attempts right
+ * after it; if the receiver refuses its type of event, attempts the oldest of another type. If the second delivery
+ * succeeds, the first delivery is at fault and not the endpoint. The order of events is kept, because the older delivery
+ * was attempted first.
  */
 async function probe(deps: WebhookDeps, recorder: Recorder, endpoint: Target, backlog: ClaimedBacklog, budget: Budget) {
   const { failures, failingSince } = endpoint.breaker;
   const result = { tried: 0, untried: [] as string[], failed: [] as string[], failures, failingSince };
-  const tryNext = async (delivery: Claimed | undefined): Promise<boolean> => {
-    if (!delivery) return false;
+  const tryNext = async (delivery: Claimed | undefined): Promise<AttemptRecord | undefined> => {
+    if (!delivery) return;
     if (!hasTime(deps, budget, endpoint)) {
       result.untried.push(delivery.id);
-      return false;
+      return;
     }
-    const atFault = isAtFault(delivery, failingSince);
-    const outcome = await attemptDelivery(deps, endpoint, delivery, { atFault, counts: atFault });
+    const outcome = await attemptDelivery(deps, endpoint, delivery, { failingSince, counts: false });
     recorder.add(outcome);
     result.tried++;
     if (outcome.succeeded) Object.assign(result, { failures: 0, failingSince: null });
     else if (outcome.verdict.status === "pending") result.failed.push(delivery.id);
-    return outcome.succeeded;
+    return outcome;
   };
   const first = await takeProbe(deps, backlog, failingSince);
-  const succeeded = await tryNext(first);
-  if (succeeded || result.tried === 0) return result;
+  const outcome = await tryNext(first);
+  if (!first || !outcome || outcome.succeeded) return result;
+  const isSuspect = first.attempts + 1 >= suspectAfter;
   const second =
-    first && first.attempts + 1 >= suspectAfter && backlog.limit > 1 ? await takeLeastTried(deps, backlog) : undefined;
-  if (!(await tryNext(second))) {
+    backlog.limit > 1 && (outcome.refused || isSuspect)
+      ? await takeOther(deps, endpoint, backlog, outcome.refused)
+      : undefined;
+  if (!(await tryNext(second))?.succeeded) {
     result.failures = failures + 1;
     result.failingSince = failingSince ?? deps.clock.now();
   }
@@ -187,15 +191,24 @@ async function takeProbe(
   return oldest;
 }
 
-/** Claims the delivery with the fewest attempts among the first of a backlog. */
-async function takeLeastTried(deps: WebhookDeps, backlog: ClaimedBacklog): Promise<Claimed | undefined> {
+/**
+ * Claims the delivery with the fewest attempts among the first of a backlog, or with `documented` the oldest one that the
+ * receiver does not refuse because of its type (`isRefused`).
+ */
+async function takeOther(
+  deps: WebhookDeps,
+  { dialect }: Target,
+  backlog: ClaimedBacklog,
+  documented: boolean,
+): Promise<Claimed | undefined> {
+  const known = documented ? documentedTypes[dialect] : [];
   const [row] = await deps.db.sql<ClaimedRow[]>`
     update deliveries d set ${assignTo(deps.db.sql, backlog)} where d.id = (
       select id from (
-        select id, attempts, event_seq from deliveries d
+        select id, attempts, event_seq, event_type from deliveries d
         where ${endpointOf(deps.db.sql)} = ${backlog.endpointId} and status = 'pending' and next_at = 'infinity'
         order by event_seq limit ${scannedAtHead}
-      ) head order by attempts, event_seq limit 1)
+      ) head order by event_type = any(${known as string[]}) desc, case when ${documented} then 0 else attempts end, event_seq limit 1)
       and d.status = 'pending'
     returning ${claimedColumns(deps.db.sql)}`;
   return row && toClaimed(row);

@@ -8,12 +8,14 @@ import type { Ids } from "../../id.ts";
 import type { Logger } from "../../log.ts";
 import { count } from "../../metric/index.ts";
 import type { Storage } from "../../storage/index.ts";
+import { isDocumented } from "../body/name.ts";
 import { type Attempt, attempt, attemptTimeoutMs } from "./attempt.ts";
 import type { Claimed } from "./claimed.ts";
 import type { Target } from "./endpoint.ts";
 import { Pace, type PaceLimits } from "./pace.ts";
 import type { AttemptRecord, Recorder } from "./record.ts";
 import { openBody } from "./sealed-body.ts";
+import { endpointOf } from "./target.ts";
 
 export interface WebhookDeps {
   db: Database;
@@ -112,8 +114,7 @@ async function runPaced(
     if (failures >= parkedAfter || !hasTime(deps, budget, endpoint)) break;
     yielded = yields && pace.isSlow;
     if (yielded) break;
-    const atFault = isAtFault(delivery, failingSince);
-    const outcome = await attemptDelivery(deps, endpoint, delivery, { atFault, counts: true });
+    const outcome = await attemptDelivery(deps, endpoint, delivery, { failingSince, counts: true });
     recorder.add(outcome);
     pace.add(outcome.durationMs);
     tried++;
@@ -121,7 +122,7 @@ async function runPaced(
       failures = 0;
       failingSince = null;
       failed = [];
-    } else if (!atFault) {
+    } else if (!outcome.atFault) {
       failures++;
       failingSince ??= outcome.at;
       if (outcome.verdict.status === "pending") failed.push(delivery.id);
@@ -134,16 +135,16 @@ async function runPaced(
  * Whether the delivery itself is at fault. It is if its endpoint has accepted another delivery since this delivery
  * first failed.
  */
-export function isAtFault(delivery: Claimed, failingSince: Date | null): boolean {
+function isAtFault(delivery: Claimed, failingSince: Date | null): boolean {
   return delivery.firstFailedAt !== null && (failingSince === null || delivery.firstFailedAt < failingSince);
 }
 
-/** Makes one attempt. With `counts`, a failure counts against `maxRetries`. */
+/** Makes one attempt. A failure counts against `maxRetries` if the delivery is at fault, and also with `counts`. */
 export async function attemptDelivery(
   deps: WebhookDeps,
   endpoint: Target,
   delivery: Claimed,
-  { atFault, counts }: { atFault: boolean; counts: boolean },
+  options: { failingSince: Date | null; counts: boolean },
 ): Promise<AttemptRecord> {
   const at = deps.clock.now();
   const body = readBody(deps, delivery);
@@ -151,8 +152,13 @@ export async function attemptDelivery(
     typeof body === "string"
       ? await attempt(deps.egress, endpoint, { ...delivery, body }, at, timeoutOf(deps, endpoint))
       : body;
+  const refused = isRefused(endpoint, delivery, result);
+  const atFault = refused || isAtFault(delivery, options.failingSince);
+  const counts = options.counts || atFault;
   const tries = delivery.tries + (counts ? 1 : 0);
-  const verdict = verdictOf(deps, result, { tries, atFault }, endpoint);
+  const isLast = tries > endpoint.maxRetries;
+  const fails = isLast && atFault && (!refused || (await hasAccepted(deps, endpoint, delivery)));
+  const verdict = verdictOf(deps, result, { tries, fails }, endpoint);
   count(result.succeeded ? "WebhooksSucceeded" : "WebhooksFailed");
   deps.log.info(
     {
@@ -169,7 +175,25 @@ export async function attemptDelivery(
     },
     "webhook attempt",
   );
-  return { ...result, attemptId: deps.ids.uuid(), deliveryId: delivery.id, at, counts, verdict };
+  return { ...result, attemptId: deps.ids.uuid(), deliveryId: delivery.id, at, counts, verdict, atFault, refused };
+}
+
+/** Statuses by which receivers refuse an event whose name they don't know. */
+const refusals: readonly (number | null)[] = [400, 404, 405, 406, 409, 415, 422, 501];
+
+/**
+ * Whether the receiver refuses an event that its API does not document and that its owner did not choose. Programs that
+ * know only the documented events do this, so the failure says nothing about the endpoint.
+ */
+const isRefused = ({ dialect, events }: Target, { eventType }: Claimed, { status }: Attempt) =>
+  refusals.includes(status) && events === null && !isDocumented(dialect, eventType);
+
+/** Whether the endpoint has accepted a later delivery since this one first failed. If not, it may refuse all of them. */
+async function hasAccepted({ db: { sql } }: WebhookDeps, endpoint: Target, delivery: Claimed): Promise<boolean> {
+  const [row] = await sql`
+    select 1 from deliveries d where d.instance_id = ${endpoint.instanceId} and ${endpointOf(sql)} = ${endpoint.id}
+      and d.created_at > ${delivery.firstFailedAt?.toISOString() ?? null}::timestamptz and d.status = 'succeeded' limit 1`;
+  return row !== undefined;
 }
 
 /**
@@ -193,12 +217,12 @@ function readBody(deps: WebhookDeps, delivery: Claimed): string | Attempt {
 function verdictOf(
   deps: WebhookDeps,
   result: Attempt,
-  { tries, atFault }: { tries: number; atFault: boolean },
+  { tries, fails }: { tries: number; fails: boolean },
   endpoint: Target,
 ): AttemptRecord["verdict"] {
   if (result.succeeded) return { status: "succeeded" };
   if (result.status === 410) return { status: "failed", reason: "gone" };
-  if (atFault && tries > endpoint.maxRetries) return { status: "failed", reason: "exhausted" };
+  if (fails) return { status: "failed", reason: "exhausted" };
   const pause = pauseAfter(Math.max(tries, 1), endpoint.retryInterval, deps.random);
   return { status: "pending", nextAt: new Date(deps.clock.now().getTime() + pause) };
 }

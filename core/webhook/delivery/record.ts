@@ -10,6 +10,10 @@ export interface AttemptRecord extends Attempt {
   at: Date;
   /** Whether a failure counts against `maxRetries`. */
   counts: boolean;
+  /** Whether a failure is known to be a fault of the delivery, and not of its endpoint. */
+  atFault: boolean;
+  /** Whether the receiver refused this type of event (`isRefused` in `batch.ts`). */
+  refused: boolean;
   /** The resulting state of the delivery, with the time of the next attempt if it stays pending. */
   verdict:
     | { status: "succeeded" }
