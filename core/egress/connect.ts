@@ -7,7 +7,7 @@ import { defined } from "../object.ts";
 import type { Resolve } from "./address.ts";
 import { EgressError } from "./error.ts";
 
-const connectTimeoutMs = 10_000;
+export const connectTimeoutMs = 10_000;
 const connectionsPerOrigin = 64;
 /**
  * How long an unused connection stays open. This is shorter than the timeout of servers (Node.js: 5 s), so that no
@@ -55,7 +55,7 @@ export function guardedAgents(
 }
 
 /** Calls `done` once the socket is connected: with an error if the policy forbids its remote address. */
-function connected(
+export function connected(
   socket: net.Socket,
   event: "connect" | "secureConnect",
   mayReach: (address: string) => boolean,
@@ -80,7 +80,8 @@ function connected(
   return undefined;
 }
 
-function guardedLookup(mayReach: (address: string) => boolean, resolve: Resolve): net.LookupFunction {
+/** Returns a function that resolves names for a socket, without the addresses that the policy forbids. */
+export function guardedLookup(mayReach: (address: string) => boolean, resolve: Resolve): net.LookupFunction {
   return (hostname, options, callback) => {
     resolve(hostname).then(
       (addresses) => {

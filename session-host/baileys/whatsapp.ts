@@ -3,11 +3,12 @@ import { Agent as HttpsAgent } from "node:https";
 import { createRequire } from "node:module";
 import { rootCertificates } from "node:tls";
 import { Curve, proto, WA_CERT_DETAILS } from "@whiskeysockets/baileys";
-import { type Dispatcher, Dispatcher1Wrapper, Agent as FetchAgent } from "undici";
+import { Agent as FetchAgent } from "undici";
 import { type Config, ConfigError } from "../../core/config.ts";
 import { wrapBufferKeys } from "../../core/crypto/buffer-keys.ts";
 import { registerNewsletterPaths } from "./newsletter-send.ts";
 import { restoreRatchetsOnFailure } from "./ratchet.ts";
+import { type Dial, divert, type Route, routeThrough } from "./route.ts";
 
 /** How to reach WhatsApp, or the server that replaces it (a test server or simulator). */
 export interface WhatsAppEndpoint {
@@ -15,13 +16,8 @@ export interface WhatsAppEndpoint {
   url: string | undefined;
   /** False if another server, root key or media certificate replaces WhatsApp's own. */
   real: boolean;
-  /** The agent for Baileys' uploads, which use `node:https`. */
-  uploadAgent: HttpsAgent | undefined;
-  /**
-   * Returns the `fetch` options for Baileys' downloads, or an empty object for the real WhatsApp. `host` returns the
-   * connection's media host.
-   */
-  downloads(host: () => string): RequestInit;
+  /** Returns how an instance reaches WhatsApp: directly, or through `dial`, which connects through a proxy. */
+  route(dial?: Dial): Route;
   /** The `fetch` options for WhatsApp Web's page. Undefined if the page must not be fetched. */
   web: RequestInit | undefined;
 }
@@ -97,13 +93,19 @@ export function prepareWhatsApp(config: Config): WhatsAppEndpoint {
   restoreRatchetsOnFailure();
   registerNewsletterPaths();
   const real = !(config.WHATSAPP_URL || config.WHATSAPP_ROOT_KEY || config.WHATSAPP_MEDIA_CA);
-  const ca = config.WHATSAPP_MEDIA_CA && [...rootCertificates, readCa(config.WHATSAPP_MEDIA_CA)];
+  const ca = config.WHATSAPP_MEDIA_CA ? [...rootCertificates, readCa(config.WHATSAPP_MEDIA_CA)] : undefined;
   const agent = new FetchAgent(ca ? { connect: { ca } } : {});
+  const originOf = (origin: string, host: () => string) => (real ? origin : mediaOrigin(origin, host()));
+  const direct: Route = {
+    socketAgent: undefined,
+    uploadAgent: ca ? new HttpsAgent({ ca, keepAlive: true }) : undefined,
+    downloads: (host) => (real ? {} : divert(agent, (origin) => originOf(origin, host))),
+  };
+  const secureSocket = !config.WHATSAPP_URL?.startsWith("ws:");
   return {
     url: config.WHATSAPP_URL,
     real,
-    uploadAgent: ca ? new HttpsAgent({ ca, keepAlive: true }) : undefined,
-    downloads: (host) => (real ? {} : divert(agent, (origin) => mediaOrigin(origin, host()))),
+    route: (dial) => (dial ? routeThrough(dial, { secureSocket, ca, originOf }) : direct),
     web: real ? {} : webOptions(agent, config.WHATSAPP_URL),
   };
 }
@@ -126,16 +128,6 @@ function webOptions(agent: FetchAgent, url: string | undefined): RequestInit | u
   if (!url) return undefined;
   const { protocol, host } = new URL(url);
   return divert(agent, () => `${protocol === "wss:" ? "https:" : "http:"}//${host}`);
-}
-
-/** Returns `fetch` options that send requests to another origin. */
-function divert(agent: FetchAgent, to: (origin: string) => string): RequestInit {
-  const composed = agent.compose(
-    (dispatch) => (options, handler) => dispatch({ ...options, origin: to(String(options.origin)) }, handler),
-  );
-  // The `fetch` of Node.js uses an older dispatcher interface than the installed undici.
-  const dispatcher: Dispatcher = new Dispatcher1Wrapper(composed) as unknown as Dispatcher;
-  return { dispatcher } as unknown as RequestInit;
 }
 
 function readCa(file: string): string {

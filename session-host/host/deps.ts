@@ -1,6 +1,7 @@
 import type { Clock } from "../../core/clock.ts";
 import type { Vault } from "../../core/crypto/index.ts";
 import type { Database } from "../../core/db/index.ts";
+import type { ProxyDialer } from "../../core/egress/dial.ts";
 import type { Egress } from "../../core/egress/index.ts";
 import type { Ids } from "../../core/id.ts";
 import type { Logger } from "../../core/log.ts";
@@ -25,6 +26,7 @@ export interface HostOptions {
   storage: Storage;
   vault: Vault;
   egress: Egress;
+  dialProxy: ProxyDialer;
   endpoint: WhatsAppEndpoint;
   versions: ClientVersions;
   clock: Clock;

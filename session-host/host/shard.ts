@@ -197,7 +197,7 @@ export class Shard {
   #sessionOf(row: SessionRow): Session {
     const known = this.#sessions.get(row.id);
     if (known) return known;
-    const { db, vault, log, clock, endpoint, caches, logins, media, storage, historyDecoder } = this.#deps;
+    const { db, vault, log, clock, endpoint, dialProxy, caches, logins, media, storage, historyDecoder } = this.#deps;
     const record = (change: Change) => this.#ledger.append(row.id, change);
     const owner = { userId: row.userId, instanceId: row.id };
     const transfers = new Transfers(
@@ -210,6 +210,7 @@ export class Shard {
         vault,
         log,
         endpoint,
+        dialProxy,
         caches,
         logins,
         version: new SessionVersion(this.#deps.versions),

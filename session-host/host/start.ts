@@ -4,6 +4,7 @@ import { openVault } from "../../core/crypto/index.ts";
 import { createKeyWrapper } from "../../core/crypto/wrapper.ts";
 import { Claims } from "../../core/db/claim-lease.ts";
 import { openDatabase } from "../../core/db/index.ts";
+import { createProxyDialer } from "../../core/egress/dial.ts";
 import { createEgress } from "../../core/egress/index.ts";
 import { systemIds } from "../../core/id.ts";
 import type { Logger } from "../../core/log.ts";
@@ -53,6 +54,7 @@ export async function startHost(config: Config, log: Logger): Promise<{ host: Ho
     storage: openStorage(config),
     vault,
     egress,
+    dialProxy: createProxyDialer({ allow: config.EGRESS_ALLOW }),
     endpoint,
     versions,
     clock: systemClock,

@@ -11,8 +11,10 @@ import { boundId } from "../../core/bound.ts";
 import type { ClientVersion } from "../../core/config.ts";
 import type { Vault } from "../../core/crypto/index.ts";
 import type { Database } from "../../core/db/index.ts";
+import type { ProxyDialer } from "../../core/egress/dial.ts";
 import { readHistorySetting } from "../../core/history/index.ts";
 import type { InstanceHistory } from "../../core/instance/instance.sql.ts";
+import { readSessionSettings, type SessionSettings } from "../../core/instance/session-settings.ts";
 import type { Logger } from "../../core/log.ts";
 import { noteWork } from "../../core/work.ts";
 import { keepGroupLids } from "../baileys/group-lids.ts";
@@ -61,6 +63,7 @@ export interface ConnectionDeps {
   /** Removes what belongs to the account that was linked before, if the credentials are those of another account. */
   removeFormerAccount: (instanceId: string, creds: AuthenticationCreds) => Promise<void>;
   endpoint: WhatsAppEndpoint;
+  dialProxy: ProxyDialer;
   caches: SharedCaches;
   log: Logger;
 }
@@ -91,6 +94,7 @@ interface Parts {
   /** Calls its listeners when an unreadable message is durable. */
   unreadable: EventEmitter<{ stored: [] }>;
   history: InstanceHistory;
+  settings: SessionSettings;
 }
 
 /** Kinds of stanzas that WhatsApp sends and Baileys handles, named in the log if they block the event loop. */
@@ -153,7 +157,8 @@ export class Connection implements OpenConnection, MediaConnection {
     await deps.removeFormerAccount(instance.id, creds);
     const refused = await loadRefused(db.sql, instance.id);
     const history = await readHistorySetting(db, instance.id);
-    const parts = { gate, recorder, store, creds, refused, unreadable, history };
+    const settings = await readSessionSettings({ db, vault }, instance.id);
+    const parts = { gate, recorder, store, creds, refused, unreadable, history, settings };
     return new Connection(deps, instance, handlers, parts);
   }
 
@@ -164,7 +169,7 @@ export class Connection implements OpenConnection, MediaConnection {
     parts: Parts,
   ) {
     const { db, endpoint, log } = deps;
-    const { creds, recorder, history } = parts;
+    const { creds, recorder, history, settings } = parts;
     const { record } = recorder;
     this.#deps = deps;
     this.#instanceId = instanceId;
@@ -178,7 +183,9 @@ export class Connection implements OpenConnection, MediaConnection {
     this.disappearing = new DisappearingTimers(timers);
     this.contacts = new ContactSource({ instanceId, log, me: this.#me, record });
     this.#channels = new ChannelSource({ db, instanceId, log, me: this.#me, record });
-    this.downloads = endpoint.downloads(() => this.sock.getMediaHost());
+    const { proxy } = settings;
+    const route = endpoint.route(proxy ? (target) => deps.dialProxy(proxy, target) : undefined);
+    this.downloads = route.downloads(() => this.sock.getMediaHost());
     // An empty change is durable after all earlier ones.
     this.exclusively = (work) => parts.store.keys.transaction(work, instanceId);
     this.waiting = new WaitingNotes({ db, instanceId, settled: () => record({}), fail: recorder.fail });
@@ -187,6 +194,8 @@ export class Connection implements OpenConnection, MediaConnection {
       instanceId,
       version,
       endpoint,
+      route,
+      settings,
       downloads: this.downloads,
       caches: deps.caches,
       log,
@@ -198,7 +207,7 @@ export class Connection implements OpenConnection, MediaConnection {
     });
     this.#gate.guard(outletOf(this.sock));
     failOpenQueriesAtEnd(this.sock);
-    preventUntypedPresence(this.sock, creds, log.child({ instanceId }));
+    preventUntypedPresence(this.sock, creds, settings, log.child({ instanceId }));
     this.#phoneRequests = new PhoneRequests({ db, sock: this.sock, instanceId, log, me: this.#me, record });
     parts.unreadable.on("stored", () => this.#phoneRequests.wake());
     this.#answerRetries();

@@ -1,4 +1,5 @@
 import type { AuthenticationCreds, BaileysEventMap, WASocket } from "@whiskeysockets/baileys";
+import type { SessionSettings } from "../../core/instance/session-settings.ts";
 import type { Logger } from "../../core/log.ts";
 
 /**
@@ -14,11 +15,16 @@ import type { Logger } from "../../core/log.ts";
  * This function therefore passes each update to Baileys with the known name, and sends a new name to WhatsApp in a
  * presence with the account's current state.
  */
-export function preventUntypedPresence(sock: WASocket, creds: AuthenticationCreds, log: Logger): void {
+export function preventUntypedPresence(
+  sock: WASocket,
+  creds: AuthenticationCreds,
+  { presence }: Pick<SessionSettings, "presence">,
+  log: Logger,
+): void {
   const { ev } = sock;
   const emit = ev.emit.bind(ev);
   let open = false;
-  let online = false;
+  let online = presence === "available";
   ev.on("connection.update", ({ connection, isOnline }) => {
     if (connection) open = connection === "open";
     if (isOnline !== undefined) online = isOnline;

@@ -1,12 +1,17 @@
+import type { Agent as HttpsAgent } from "node:https";
 import {
   type CacheStore,
   DEFAULT_CONNECTION_CONFIG,
   makeWASocket,
   type SocketConfig,
   type UserFacingSocketConfig,
+  type WABrowserDescription,
   type WASocket,
 } from "@whiskeysockets/baileys";
+import type { SessionSettings } from "../../core/instance/session-settings.ts";
 import type { Logger } from "../../core/log.ts";
+import { defined } from "../../core/object.ts";
+import type { Route } from "../baileys/route.ts";
 import type { WhatsAppEndpoint } from "../baileys/whatsapp.ts";
 import { isEmptyHistory } from "../inbound/history.ts";
 import { type SharedCaches, sessionCaches, ttlCache } from "./caches.ts";
@@ -19,6 +24,8 @@ export interface SocketOptions
     Pick<UserFacingSocketConfig, "auth" | "version" | "syncFullHistory"> {
   instanceId: string;
   endpoint: WhatsAppEndpoint;
+  route: Route;
+  settings: SessionSettings;
   /** How Baileys fetches files from WhatsApp's media host. */
   downloads: RequestInit;
   caches: SharedCaches;
@@ -40,18 +47,28 @@ const noPlaceholderRequests = {
   flushAll: () => undefined,
 } satisfies CacheStore;
 
+/**
+ * Returns the description of a device with a name. WhatsApp gets it only when the device is linked (`DeviceProps`), and
+ * the phone then shows `Google Chrome (<name>)` (https://github.com/devlikeapro/waha/pull/2152).
+ */
+const namedBrowser = (name: string): WABrowserDescription => {
+  const [, browser, version] = DEFAULT_CONNECTION_CONFIG.browser;
+  return [name, browser, version];
+};
+
 /** Opens a Baileys socket that is configured for a host with many sessions. */
 export function openSocket(options: SocketOptions): WASocket {
-  const { instanceId, endpoint, downloads, caches, isOwn, log, ...config } = options;
-  const { url, uploadAgent } = endpoint;
+  const { instanceId, endpoint, route, settings, downloads, caches, isOwn, log, ...config } = options;
+  const { url } = endpoint;
   return makeWASocket({
     ...DEFAULT_CONNECTION_CONFIG,
     ...(url ? { waWebSocketUrl: url } : {}),
-    ...(uploadAgent ? { fetchAgent: uploadAgent } : {}),
+    ...defined({ agent: route.socketAgent as HttpsAgent | undefined, fetchAgent: route.uploadAgent }),
+    ...(settings.deviceName !== null && { browser: namedBrowser(settings.deviceName) }),
     options: downloads,
     logger: log.child({ part: "baileys", instanceId }, { level: baileysLevel(log.level), redact: ["node"] }),
     // While a linked device is online, the owner's phone gets no push notifications.
-    markOnlineOnConnect: false,
+    markOnlineOnConnect: settings.presence === "available",
     emitOwnEvents: false,
     enableRecentMessageCache: false,
     shouldSyncHistoryMessage: isEmptyHistory,

@@ -4,6 +4,7 @@ import { systemClock } from "../../core/clock.ts";
 import { openVault } from "../../core/crypto/index.ts";
 import { createKeyWrapper } from "../../core/crypto/wrapper.ts";
 import { Claims } from "../../core/db/claim-lease.ts";
+import { createProxyDialer } from "../../core/egress/dial.ts";
 import { createEgress } from "../../core/egress/index.ts";
 import { systemIds } from "../../core/id.ts";
 import { openQueues } from "../../core/queue/index.ts";
@@ -211,6 +212,7 @@ async function expectUnhealthyWithoutDatabase(): Promise<void> {
   const [endpoint, log] = [prepareWhatsApp(config), pino({ level: "silent" })];
   const host = new Host({
     ...{ host: "another", isDead: () => false, db, egress, ids: systemIds, version: "0.0.0" },
+    dialProxy: createProxyDialer({ allow: config.EGRESS_ALLOW }),
     ...{ queues: openQueues(config), storage: openStorage(config), endpoint, log },
     versions: new ClientVersions({ db, claims: new Claims({ db, log }), endpoint, log, pinned: undefined }),
     vault: await openVault(db, await createKeyWrapper(config)),

@@ -49,6 +49,22 @@ test.each([
   expect(owner.pushName).toBe("Owner");
 });
 
+test("the presence setting shows the account online after linking, reconnecting and restarting, with any name", async () => {
+  const owner = await gate.wa.addPhone({ number: "4915550400006", pushName: "Owner" });
+  const instance = await gate.linked(owner, "multi-instance", { presence: "available" });
+  const online = () => until(async () => owner.account.available || undefined);
+  await online();
+  owner.setPushName("Owner II");
+  await exchange(owner, instance);
+  await reconnect(owner, instance);
+  await online();
+  await gate.restart();
+  await gate.status(instance, "connected");
+  await online();
+  await exchange(owner, instance);
+  expect(new Set(presencesOf(owner))).toEqual(new Set(["available"]));
+});
+
 test("a new name reaches WhatsApp without showing the account online, whether the phone or the API changes the name", async () => {
   const owner = await gate.wa.addPhone({ number: "4915550400003", pushName: "Owner" });
   const instance = await gate.linked(owner, "gateway");

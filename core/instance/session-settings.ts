@@ -1,0 +1,36 @@
+import type { Vault } from "../crypto/index.ts";
+import { sealedPlace } from "../crypto/sealed-place.ts";
+import type { Database } from "../db/index.ts";
+import { type ProxyServer, parseProxy } from "../egress/proxy.ts";
+import type { InstancePresence } from "./instance.sql.ts";
+
+/** The settings of an instance that its connection to WhatsApp uses. */
+export interface SessionSettings {
+  presence: InstancePresence;
+  /** Null means a direct connection. */
+  proxy: ProxyServer | null;
+  /** Null means the default. */
+  deviceName: string | null;
+}
+
+/** Throws if the instance no longer exists or its proxy can't be read, so that no direct connection takes its place. */
+export async function readSessionSettings(
+  { db, vault }: { db: Database; vault: Vault },
+  instanceId: string,
+): Promise<SessionSettings> {
+  const [row] = await db.sql<
+    { presence: InstancePresence; proxy: string | null; password: Buffer | null; deviceName: string | null }[]
+  >`select presence, proxy, proxy_password as password, device_name as "deviceName" from instances where id = ${instanceId}`;
+  if (!row) throw new Error(`instance ${instanceId} does not exist`);
+  const { presence, proxy, password, deviceName } = row;
+  return { presence, proxy: proxy === null ? null : withPassword(proxy), deviceName };
+
+  function withPassword(url: string): ProxyServer {
+    const parsed = parseProxy(url);
+    if (typeof parsed === "string") throw new Error(`the stored URL of the proxy is not valid: it ${parsed}`);
+    return {
+      ...parsed,
+      password: password ? vault.open(password, sealedPlace.proxyPassword(instanceId)).toString() : "",
+    };
+  }
+}
