@@ -6,6 +6,7 @@ import { Curve, proto, WA_CERT_DETAILS } from "@whiskeysockets/baileys";
 import { Agent as FetchAgent } from "undici";
 import { type Config, ConfigError } from "../../core/config.ts";
 import { wrapBufferKeys } from "../../core/crypto/buffer-keys.ts";
+import { acknowledgePlainly } from "./acknowledge.ts";
 import { registerNewsletterPaths } from "./newsletter-send.ts";
 import { restoreRatchetsOnFailure } from "./ratchet.ts";
 import { type Dial, divert, type Route, routeThrough } from "./route.ts";
@@ -81,7 +82,7 @@ function leafKey(details: Uint8Array): Buffer {
 
 /**
  * Patches Baileys and libsignal for this process, so that they verify signatures, trust `WHATSAPP_ROOT_KEY`, print no
- * private keys, restore ratchets when a message does not decrypt, know the upload paths of channels, and pass keys to
+ * private keys, restore ratchets when a message does not decrypt, know the upload paths of channels, acknowledge unreadable messages, and pass keys to
  * Node.js cheaply. Returns how to reach WhatsApp. Throws `ConfigError` if the file of `WHATSAPP_MEDIA_CA` can't be
  * read.
  */
@@ -92,6 +93,7 @@ export function prepareWhatsApp(config: Config): WhatsAppEndpoint {
   wrapBufferKeys();
   restoreRatchetsOnFailure();
   registerNewsletterPaths();
+  acknowledgePlainly();
   const real = !(config.WHATSAPP_URL || config.WHATSAPP_ROOT_KEY || config.WHATSAPP_MEDIA_CA);
   const ca = config.WHATSAPP_MEDIA_CA ? [...rootCertificates, readCa(config.WHATSAPP_MEDIA_CA)] : undefined;
   const agent = new FetchAgent(ca ? { connect: { ca } } : {});

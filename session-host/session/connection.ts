@@ -40,7 +40,7 @@ import { WaitingNotes } from "../inbound/message/waiting.ts";
 import { PresenceBook } from "../inbound/presences.ts";
 import { EarlyReceipts, journalReceipt } from "../inbound/receipts.ts";
 import type { StoredUnreadable } from "../inbound/unreadable/answer.ts";
-import { journalError, journalUnavailable } from "../inbound/unreadable/journal.ts";
+import { assertAddressed, journalError, journalUnavailable } from "../inbound/unreadable/journal.ts";
 import type { Change } from "../ledger/change.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { loadRefused } from "../ledger/refusal.ts";
@@ -310,6 +310,7 @@ export class Connection implements OpenConnection, MediaConnection {
     prepend("CB:message", (stanza) => signal.noteStanza(stanza));
     prepend("CB:call", completeCall);
     const phoneOf = (lid: string) => this.sock.signalRepository.lidMapping.getPNForLID(lid);
+    journal("CB:message", (stanza) => assertAddressed(stanza, this.#me()));
     journal("CB:message", (stanza) => journalUnavailable({ instanceId, me: this.#me(), phoneOf }, stanza));
     const receipts = { isMe: this.#isMe, jidsOf: (jid: string) => knownJids(this.sock, jid) };
     journal("CB:receipt", (stanza) => {

@@ -1,4 +1,4 @@
-import { type BinaryNode, NACK_REASONS, type WASocket } from "@whiskeysockets/baileys";
+import type { BinaryNode, WASocket } from "@whiskeysockets/baileys";
 import type { Logger } from "../../core/log.ts";
 import { count } from "../../core/metric/index.ts";
 import { isKept, stanzaKey, stanzaSource } from "../baileys/stanza-source.ts";
@@ -25,9 +25,8 @@ export function putAsideRefused(
     record({ quarantine: [{ ...stanzaSource(stanza)(), error }] });
     // Nobody listens to this stanza.
     Object.assign(frame, { tag: "quarantined", attrs: {}, content: undefined });
-    // A refused message gets an error, as from Baileys for a message that it can't handle (`Socket/messages-recv.js`).
-    const code = stanza.tag === "message" ? NACK_REASONS.UnhandledError : undefined;
-    sock.sendMessageAck(stanza, code).catch(() => undefined);
+    // Without an error code, because WhatsApp may keep a rejected message (see `acknowledgePlainly`).
+    sock.sendMessageAck(stanza).catch(() => undefined);
   });
 }
 

@@ -146,6 +146,10 @@ export class Device implements Endpoint {
   /** The presences from the device, oldest first. A `<presence>` without a type counts as `available`. */
   readonly presences: ("available" | "unavailable")[] = [];
   socket: DeviceSocket | undefined;
+  /** The status that the device has rejected. Until the device accepts it, the server sends nothing that came later. */
+  #rejected: BinaryNode | undefined;
+  /** What waits for the acknowledgement of the rejected status, in order. */
+  readonly #withheld = new Set<BinaryNode>();
 
   constructor(account: Account, id: number, credentials: Credentials) {
     this.account = account;
@@ -165,10 +169,38 @@ export class Device implements Endpoint {
   deliver(stanza: BinaryNode): void {
     if (stanza.tag === "receipt" && this.faults.receipts.holds(stanza)) return;
     this.kept.keep(stanza);
-    if (this.socket?.active) {
-      this.counts.delivered++;
-      this.socket.send(stanza);
-    }
+    if (this.#rejected) this.#withheld.add(stanza);
+    else this.#send(stanza);
+  }
+
+  /** Notes that the device has rejected a status that the server keeps. */
+  reject(stanza: BinaryNode): void {
+    this.#rejected ??= stanza;
+  }
+
+  /** Returns what the server sends at a login. */
+  takeOffline(): BinaryNode[] {
+    if (!this.#rejected) return [...this.kept];
+    for (const stanza of this.kept) if (stanza !== this.#rejected) this.#withheld.add(stanza);
+    return [this.#rejected];
+  }
+
+  /** Removes a stanza that the device has acknowledged from those that the server keeps (see `OfflineQueue.release`). */
+  release(tag: string, id: string, matches: (stanza: BinaryNode) => boolean): BinaryNode | undefined {
+    const released = this.kept.release(tag, id, matches);
+    if (released) this.counts.acked++;
+    if (!released || released !== this.#rejected) return released;
+    this.#rejected = undefined;
+    const withheld = [...this.#withheld];
+    this.#withheld.clear();
+    for (const stanza of withheld) this.#send(stanza);
+    return released;
+  }
+
+  #send(stanza: BinaryNode): void {
+    if (!this.socket?.active) return;
+    this.counts.delivered++;
+    this.socket.send(stanza);
   }
 
   /** Delivers the receipts that `faults.receipts` holds back, the newest first. */

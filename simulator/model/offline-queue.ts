@@ -21,6 +21,12 @@ export class OfflineQueue {
     else this.#byId.set(key, [stanza]);
   }
 
+  /** Returns the oldest stanza with this tag and id that matches, or the oldest one with this tag and id. */
+  find(tag: string, id: string, matches: (stanza: BinaryNode) => boolean): BinaryNode | undefined {
+    const same = this.#byId.get(`${tag}:${id}`);
+    return same?.find(matches) ?? same?.[0];
+  }
+
   /**
    * Removes and returns the oldest stanza with this tag and id that matches. If no such stanza matches, takes the
    * oldest stanza with this tag and id. Several stanzas can have the same id, because a resend has the id of the

@@ -1,9 +1,11 @@
 import type { Rule } from "./define.ts";
 import { linkRules } from "./link.ts";
+import { receiveRules } from "./receive.ts";
 
 /** What we believe about WhatsApp, by subject. `npm run docs` writes docs/reference/whatsapp.md from it. */
 export const rulesBySubject = {
   "Link and login": linkRules,
+  Receiving: receiveRules,
 };
 
 type Declared = (typeof rulesBySubject)[keyof typeof rulesBySubject][number];

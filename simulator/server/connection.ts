@@ -79,7 +79,7 @@ export class SocketConnection implements Connection {
     const { device } = this;
     if (!device || this.#state !== "passive") return;
     let count = 0;
-    for (const kept of device.kept) {
+    for (const kept of device.takeOffline()) {
       this.send({ ...kept, attrs: { ...kept.attrs, offline: String(count) } });
       count++;
     }

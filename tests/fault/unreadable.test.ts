@@ -119,6 +119,29 @@ test("many unreadable messages are announced at once, and the phone is asked for
   await gate.db.sql`delete from unreadable_messages where wa_id = any(${sent.map(({ id }) => id)}::text[])`;
 });
 
+test("fifty unreadable messages of a group don't hold back the next message", async () => {
+  await open();
+  owner.placeholders.mode = "hold";
+  // The sender's phone is offline, so it sends no other copies.
+  bob.goOffline();
+  gate.wa.device(owner.number).faults.corruptIn.add(true, 50);
+  const damaged = [];
+  for (let index = 0; index < 50; index++) damaged.push(await bob.sendText(linked.group.jid, `damaged ${index}`));
+  const next = await linked.carol.sendText(linked.group.jid, "next");
+  await told("message.received", next.id);
+  // Baileys would wait for two seconds for each of them. They are announced after ten seconds.
+  const ids = damaged.map(({ id }) => id);
+  for (const { id } of damaged) await told("message.unreadable", id);
+  const events = await gate.db.sql<{ id: string }[]>`
+    select data->>'messageId' as id from events
+    where type in ('message.received', 'message.unreadable') and data->>'messageId' = any(${[next.id, ...ids]}) order by seq`;
+  expect(events[0]?.id).toBe(next.id);
+  await until(async () => isAcknowledged() || undefined, 40_000);
+  expect(gate.wa.device(owner.number).counts.nacked).toBe(0);
+  await gate.db.sql`delete from unreadable_messages where wa_id = any(${ids})`;
+  bob.goOnline();
+});
+
 test("after a restart, the phone is asked again for what it has not supplied, and what waited for a copy is told, unless apps hide it", async () => {
   await open();
   const greeting = await bob.sendText(owner.number, "hello");

@@ -46,6 +46,14 @@ export function journalUnavailable(
   return isRepeatable(received) ? journalFailure(received, reason) : announced(context, boundStanza(received), reason);
 }
 
+/**
+ * Throws if Baileys can't tell the chat or the sender of a message. Baileys acknowledges such a message without reading it,
+ * so it must be quarantined.
+ */
+export function assertAddressed(stanza: BinaryNode, { id, lid }: Me): undefined {
+  if (isPersonal(stanza)) decodeMessageNode(stanza, id, lid);
+}
+
 async function announced(context: UnreadableContext, stanza: BinaryNode, reason: UnreadableReason): Promise<Change> {
   const requested = isRequestable(reason, secondsOf(stanza));
   const message = await unreadableRow(context, stanza, { reason, requested });

@@ -24,12 +24,7 @@ export const receiveReceipt: StanzaHandler = (stanza, { world, connection, devic
   if (type !== "retry") {
     for (const messageId of receiptIds(stanza)) {
       const author = participant ?? to;
-      const released = device.kept.release(
-        "message",
-        messageId,
-        ({ attrs }) => (attrs.participant ?? attrs.from) === author,
-      );
-      if (released) device.counts.acked++;
+      device.release("message", messageId, ({ attrs }) => (attrs.participant ?? attrs.from) === author);
     }
   }
   routeReceipt(world, device, stanza);

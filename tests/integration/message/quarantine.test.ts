@@ -101,6 +101,17 @@ test("a message that the database refuses three times is kept, announced and ack
   expect(await linked.client.history(mallory.number)).toHaveLength(1);
 });
 
+test("a message whose sender Baileys can't tell is kept, announced and acknowledged without an error", async () => {
+  const { nacked } = device.counts;
+  const content = [node("enc", { v: "2", type: "msg" }, Buffer.from("unknown"))];
+  const attrs = { from: "4915550000666@unknown", id: "3EB0NOBODY", type: "text", t: linked.gate.wa.world.seconds };
+  device.deliver(node("message", attrs, content));
+  const { body } = await told("3EB0NOBODY");
+  expect(body.data).toMatchObject({ kind: "message", error: expect.stringContaining("Unknown message type") });
+  await expectTraffic();
+  expect(device.counts.nacked).toBe(nacked);
+});
+
 test("a group change, a call and a receipt that the database refuses are quarantined too", async () => {
   const { logins } = device.sockets;
   const sent = await linked.client.sendText(linked.bob.number, "to be delivered");

@@ -289,3 +289,30 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     expect(dialect === "gateway" ? received.data.message.conversation : received.data.body).toBe("the truth");
   });
 });
+
+test.each<[string, (owner: Phone) => Promise<{ id: string }>]>([
+  ["status", (owner) => bob.sendMessage("status@broadcast", { conversation: "?" }, { audience: [owner.number] })],
+  ["message", (owner) => bob.sendText(owner.number, "?")],
+  ["group message", () => bob.sendText(crew.jid, "?")],
+])("an unreadable %s is acknowledged without an error, and holds nothing back", async (_kind, send) => {
+  const instance = instances.gateway;
+  const { owner } = instance;
+  const device = gate.wa.device(owner.number);
+  await acknowledged(instance);
+  owner.placeholders.mode = "hold";
+  // The sender does not get the request for another copy before the end of the test.
+  bob.goOffline();
+  for (const { owner } of Object.values(instances)) gate.wa.device(owner.number).faults.corruptIn.add(true);
+  const { nacked } = device.counts;
+  const { id } = await send(owner);
+  const other = await mallory.sendText(owner.number, "readable");
+  await told(instance, "message.received", other.id);
+  await acknowledged(instance);
+  expect(device.counts.nacked).toBe(nacked);
+  const rows = await gate.db.sql`
+    select 1 from unreadable_messages where instance_id = ${instance.client.instance} and wa_id = ${id}`;
+  expect(rows).toHaveLength(1);
+  for (const { owner } of Object.values(instances)) gate.wa.device(owner.number).faults.corruptIn.clear();
+  bob.goOnline();
+  await until(async () => namesOf(instance, id).some((name) => /^(message|status)\.received$/.test(name)) || undefined);
+});

@@ -1,3 +1,4 @@
+import type { BinaryNode } from "@whiskeysockets/baileys";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { controlApp } from "../../../simulator/control/server.ts";
 import type { Phone, WhatsApp } from "../../../simulator/index.ts";
@@ -36,7 +37,36 @@ test("the simulator delivers a client's status post only to its audience, and re
   expect(carol.inbox.messages).toEqual([]);
 });
 
+test("a status that a client rejects stays, and holds back all that comes later, unless the rule is relaxed", async () => {
+  const device = wa.device(alice.number);
+  const stanzas: BinaryNode[] = [];
+  client.sock.ws.on("CB:message", (stanza: BinaryNode) => void stanzas.push(stanza));
+  device.faults.corruptIn.add(true);
+  const post = { conversation: "unreadable" };
+  const { id } = await bob.sendMessage(statusChat, post, { audience: [alice.number] });
+  await expect.poll(() => device.counts.nacked, { timeout: 20_000 }).toBe(1);
+  await carol.sendText(alice.number, "held back");
+  await client.close();
+  await client.login();
+  client.sock.ws.on("CB:message", (stanza: BinaryNode) => void stanzas.push(stanza));
+  await expect.poll(() => device.counts.nacked, { timeout: 20_000 }).toBe(2);
+  // The copy that the sender was asked for and the text come later than the rejected stanza.
+  expect(new Set(stanzas.map(({ attrs }) => attrs.id))).toEqual(new Set([id]));
+  const [rejected] = stanzas;
+  if (!rejected) throw new Error("the status did not arrive");
+  await client.sock.sendMessageAck(rejected);
+  await client.waitForText("held back");
+  await client.waitForText("unreadable");
+
+  wa.world.rules.relax("rejected_status_stays");
+  device.faults.corruptIn.add(true);
+  await bob.sendMessage(statusChat, { conversation: "readable copy" }, { audience: [alice.number] });
+  await client.waitForText("readable copy");
+});
+
 test("the simulator delivers a phone's status post, also after a retry, and deletes the status post", async () => {
+  // Unmodified Baileys rejects the damaged status, so its copy would wait.
+  wa.world.rules.relax("rejected_status_stays");
   const control = controlApp(wa);
   const ask = async (method: string, path: string, body?: object) => {
     const answer = await control.request(path, body ? { method, body: JSON.stringify(body) } : { method });
