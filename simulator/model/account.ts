@@ -124,8 +124,18 @@ export type SocketEvent = { at: number; event: "open" | "close" | "replaced"; op
  */
 export type SocketView = { open: number; maximum: number; logins: number; history: SocketEvent[] };
 
-/** `received` counts messages from the device. The other numbers count stanzas to the device. */
-export type DeviceCounts = { received: number; delivered: number; redelivered: number; acked: number; nacked: number };
+/**
+ * `received` counts messages from the device, and `tokens` those with a privacy token of the recipient. The other numbers
+ * count stanzas to the device.
+ */
+export type DeviceCounts = {
+  received: number;
+  tokens: number;
+  delivered: number;
+  redelivered: number;
+  acked: number;
+  nacked: number;
+};
 
 /** A linked (companion) device: its keys, the stanzas that the server keeps for it, and its open socket. */
 export class Device implements Endpoint {
@@ -135,7 +145,7 @@ export class Device implements Endpoint {
   readonly preKeys = new Map<number, Buffer>();
   readonly kept = new OfflineQueue();
   readonly sockets: SocketView = { open: 0, maximum: 0, logins: 0, history: [] };
-  readonly counts: DeviceCounts = { received: 0, delivered: 0, redelivered: 0, acked: 0, nacked: 0 };
+  readonly counts: DeviceCounts = { received: 0, tokens: 0, delivered: 0, redelivered: 0, acked: 0, nacked: 0 };
   readonly faults = new DeviceFaults();
   /** Whether the phone has started to send the app-state key and the history to the device. */
   initialized = false;

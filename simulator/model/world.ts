@@ -60,9 +60,9 @@ export class World {
     return String(Math.floor(this.clock() / 1000));
   }
 
-  /** Returns the trusted-contact token of an account, which proves that the account knows the contact that has it. */
-  trustToken(account: Account): Buffer {
-    return hmac(this.certificates.server.private, Buffer.from(account.lid)).subarray(0, 16);
+  /** Returns the privacy token that an account issues to a contact. The contact's messages to the account contain it. */
+  privacyToken(account: Account, contact: Account): Buffer {
+    return hmac(this.certificates.server.private, Buffer.from(`${account.lid} ${contact.lid}`)).subarray(0, 16);
   }
 
   /** Returns a unique id for a stanza from the server. */

@@ -58,7 +58,7 @@ export function generateHistory({ chats, messages, days }: GeneratedHistory, now
   }));
 }
 
-function conversation(world: World, chat: HistoryChat): proto.IConversation {
+function conversation(world: World, owner: Account, chat: HistoryChat): proto.IConversation {
   const account = chat.with.includes("@") ? world.accountOf(chat.with) : world.accounts.get(chat.with);
   const jid = chat.with.includes("@") ? chat.with : `${chat.with}@s.whatsapp.net`;
   const lidJid = account?.lidJid ?? (chat.lid && `${chat.lid}@lid`);
@@ -97,6 +97,12 @@ function conversation(world: World, chat: HistoryChat): proto.IConversation {
     lidJid,
     unreadCount: chat.unread ?? 0,
     ...(chat.timer && { ephemeralExpiration: chat.timer, ephemeralSettingTimestamp: Math.floor(world.clock() / 1000) }),
+    // Only a contact that has written in the chat has issued a token.
+    ...(account &&
+      chat.messages.some(({ fromMe }) => !fromMe) && {
+        tcToken: world.privacyToken(account, owner),
+        tcTokenTimestamp: Number(world.seconds),
+      }),
     conversationTimestamp: messages[0]?.message.messageTimestamp ?? 0,
     messages: messages as proto.IHistorySyncMsg[],
   } as proto.IConversation;
@@ -183,7 +189,7 @@ export function* historyNotices(
 ): Generator<proto.IMessage> {
   const parts = partsOf(chats, requireFullSync, world.clock()).slice(0, chats.length === 0 ? 1 : undefined);
   for (const part of parts) {
-    const conversations = part.chats.map((chat) => conversation(world, chat));
+    const conversations = part.chats.map((chat) => conversation(world, account, chat));
     const mappings = conversations
       .filter(({ pnJid, lidJid }) => pnJid && lidJid)
       .map(({ pnJid, lidJid }) => ({ pnJid, lidJid }));

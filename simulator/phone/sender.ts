@@ -1,5 +1,6 @@
 import { type Account, type Endpoint, endpointJid } from "../model/account.ts";
 import type { Group } from "../model/group.ts";
+import { issuePrivacyToken } from "../stanza/account/privacy-token.ts";
 import { noticeLowPreKeys } from "../stanza/device/prekeys.ts";
 import type { Rejection } from "../stanza/errors.ts";
 import { routeMessage } from "../stanza/message/route.ts";
@@ -33,6 +34,9 @@ export type SendOptions = {
   withheld?: Withheld | undefined;
 };
 
+/** A privacy token is issued once in this time: `TC_TOKEN_BUCKET_DURATION` in Baileys' Utils/tc-token-utils.js. */
+const TOKEN_SECONDS = 7 * 24 * 60 * 60;
+
 /** The recipient of a message does not exist. */
 export class NotOnWhatsApp extends Error {}
 
@@ -42,6 +46,8 @@ export class Sender {
   #last: Promise<unknown> = Promise.resolve();
   readonly #groupKeys = new Map<string, { key: SenderKey; holders: Set<Endpoint> }>();
   readonly #statusKey = new SenderKey();
+  /** The weeks in which the phone last issued a privacy token, by LID of the contact. */
+  readonly #tokenWeeks = new Map<string, number>();
 
   constructor(phone: PhoneBase) {
     this.#phone = phone;
@@ -145,7 +151,21 @@ export class Sender {
       const forOwn = encode({ deviceSentMessage: { destinationJid: address, message } });
       for (const endpoint of own.values()) copies.push(await this.#copy(endpoint, server, forOwn));
     }
-    return this.#route(node("message", { ...attrs, to: address }, [node("participants", {}, copies)]), withheld);
+    const rejection = this.#route(
+      node("message", { ...attrs, to: address }, [node("participants", {}, copies)]),
+      withheld,
+    );
+    if (!rejection) this.#issueToken(target);
+    return rejection;
+  }
+
+  /** Issues a privacy token to a contact after a message, once a week (rule `privacy_token_week`). */
+  #issueToken(contact: Account): void {
+    const { world, account } = this.#phone;
+    const week = Math.floor(Number(world.seconds) / TOKEN_SECONDS);
+    if (contact === account || this.#tokenWeeks.get(contact.lid) === week) return;
+    this.#tokenWeeks.set(contact.lid, week);
+    issuePrivacyToken(world, account, contact);
   }
 
   /** Sends a message to a broadcast list. Each device gets its own ciphertext, as in chats with one person. */

@@ -1,11 +1,15 @@
 import type { Rule } from "./define.ts";
 import { linkRules } from "./link.ts";
+import { privacyTokenRules } from "./privacy-token.ts";
 import { receiveRules } from "./receive.ts";
+import { requestRules } from "./request.ts";
 
 /** What we believe about WhatsApp, by subject. `npm run docs` writes docs/reference/whatsapp.md from it. */
 export const rulesBySubject = {
   "Link and login": linkRules,
   Receiving: receiveRules,
+  "Privacy tokens": privacyTokenRules,
+  Requests: requestRules,
 };
 
 type Declared = (typeof rulesBySubject)[keyof typeof rulesBySubject][number];

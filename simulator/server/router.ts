@@ -2,7 +2,7 @@ import type { Connection } from "../model/connection.ts";
 import type { World } from "../model/world.ts";
 import { linkCode } from "../stanza/device/link-code.ts";
 import { completePairing } from "../stanza/device/pairing.ts";
-import { Refusal, Unsupported } from "../stanza/errors.ts";
+import { Refusal, Unanswered, Unsupported } from "../stanza/errors.ts";
 import { failure, type Origin, result } from "../stanza/iq.ts";
 import { BadStanza, type BinaryNode, child, node } from "../wire/node.ts";
 import { iqHandlers, stanzaHandlers } from "./routes.ts";
@@ -48,17 +48,18 @@ function handleIq(iq: BinaryNode, origin: Origin): void {
     else if (unanswered) connection.cut();
     else if (answer) connection.send(answer);
   } catch (error) {
-    refuse(iq, connection, error);
+    refuse(origin.world, iq, connection, error);
   }
 }
 
-function refuse(iq: BinaryNode, connection: Connection, error: unknown): void {
+function refuse(world: World, iq: BinaryNode, connection: Connection, error: unknown): void {
   if (error instanceof Refusal) {
     connection.send(failure(iq, error.code, error.message));
     return;
   }
-  if (!(error instanceof Unsupported) && !(error instanceof BadStanza)) throw error;
+  if (!(error instanceof Unsupported) && !(error instanceof BadStanza) && !(error instanceof Unanswered)) throw error;
   connection.recordUnknown(iq, error.message);
+  if (error instanceof Unanswered || !world.rules.relaxed("unanswered_request")) return;
   const malformed = error instanceof BadStanza;
   connection.send(failure(iq, malformed ? 400 : 501, malformed ? "bad-request" : "feature-not-implemented"));
 }
@@ -75,7 +76,7 @@ function handleUnpaired(world: World, connection: Connection, stanza: BinaryNode
     const answer = answerUnpaired(world, connection, stanza);
     if (answer) connection.send(answer);
   } catch (error) {
-    refuse(stanza, connection, error);
+    refuse(world, stanza, connection, error);
   }
 }
 

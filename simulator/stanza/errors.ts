@@ -4,6 +4,9 @@
  */
 export class Unsupported extends Error {}
 
+/** WhatsApp does not answer a request. The simulator records the request. */
+export class Unanswered extends Error {}
+
 /** WhatsApp refuses a request, for example with 404. The server does not record the request as unknown. */
 export class Refusal extends Error {
   readonly code: number;

@@ -103,6 +103,7 @@ export const DeviceView = z.object({
     redelivered: z.number().int(),
     acked: z.number().int(),
     nacked: z.number().int(),
+    tokens: z.number().int().describe("Messages with a privacy token of their recipient"),
   }),
 });
 

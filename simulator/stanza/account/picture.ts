@@ -3,9 +3,10 @@ import type { Group } from "../../model/group.ts";
 import type { World } from "../../model/world.ts";
 import { isGroupJid } from "../../wire/jid.ts";
 import { type BinaryNode, bytes, child, node } from "../../wire/node.ts";
-import { Refusal } from "../errors.ts";
+import { Refusal, Unanswered } from "../errors.ts";
 import { notifyGroup } from "../group/notify.ts";
 import { type IqHandler, type Origin, result } from "../iq.ts";
+import { checkPrivacyToken } from "./privacy-token.ts";
 
 /**
  * `w:profile:picture`: gets, sets and removes the profile pictures of accounts and groups. Without a target, the request is
@@ -18,7 +19,13 @@ export const picture: IqHandler = (iq, origin) => {
   const group = target && isGroupJid(target) ? world.groups.get(target) : undefined;
   const owner = group ?? (target ? world.accountOf(target) : device.account);
   if (!owner) throw new Refusal(404, "item-not-found");
-  if (iq.attrs.type === "get") return result(iq, [pictureNode(iq, owner, origin)]);
+  if (iq.attrs.type === "get") {
+    const request = child(iq, "picture");
+    if (owner === device.account && child(request, "tctoken")) throw new Unanswered("a privacy token for oneself");
+    if (owner instanceof Account)
+      checkPrivacyToken(world, { connection: origin.connection, sender: device.account, recipient: owner }, request);
+    return result(iq, [pictureNode(iq, owner, origin)]);
+  }
   if (group ? !group.members.has(device.account) : owner !== device.account) throw new Refusal(401, "not-authorized");
   if (group?.locked && !group.isAdmin(device.account)) throw new Refusal(403, "forbidden");
   const image = bytes(child(iq, "picture"));

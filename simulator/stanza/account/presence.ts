@@ -3,6 +3,7 @@ import type { World } from "../../model/world.ts";
 import { isGroupJid, isLidJid, LID_SERVER, PN_SERVER, parseJid } from "../../wire/jid.ts";
 import { type BinaryNode, children, node } from "../../wire/node.ts";
 import type { StanzaHandler } from "../iq.ts";
+import { checkPrivacyToken } from "./privacy-token.ts";
 
 /** `composing` means typing, `recording` means recording a voice note, `paused` ends both. */
 export type Typing = "composing" | "recording" | "paused";
@@ -14,11 +15,13 @@ export type Typing = "composing" | "recording" | "paused";
  * presence without a type from a client, but accounts that send such a presence appear online
  * (https://github.com/WhiskeySockets/Baileys/issues/2553).
  */
-export const receivePresence: StanzaHandler = (stanza, { world, device }) => {
+export const receivePresence: StanzaHandler = (stanza, { world, connection, device }) => {
   const { name, type, to } = stanza.attrs;
   if (name) device.account.pushName = name;
-  if (type === "subscribe" && to) subscribe(world, device, to);
-  else if (type === undefined || type === "available" || type === "unavailable") {
+  if (type === "subscribe" && to) {
+    checkPrivacyToken(world, { connection, sender: device.account, recipient: world.accountOf(to) }, stanza);
+    subscribe(world, device, to);
+  } else if (type === undefined || type === "available" || type === "unavailable") {
     device.presences.push(type ?? "available");
     setOnline(world, device, type !== "unavailable");
   }

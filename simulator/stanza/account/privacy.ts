@@ -1,8 +1,7 @@
-import type { Account } from "../../model/account.ts";
-import type { World } from "../../model/world.ts";
-import { type BinaryNode, child, children, node } from "../../wire/node.ts";
+import { child, children, node } from "../../wire/node.ts";
 import { Unsupported } from "../errors.ts";
 import { type IqHandler, result } from "../iq.ts";
+import { issuePrivacyToken } from "./privacy-token.ts";
 
 const PRIVACY_DEFAULTS: Record<string, string> = {
   readreceipts: "all",
@@ -16,7 +15,7 @@ const PRIVACY_DEFAULTS: Record<string, string> = {
 };
 
 /**
- * `privacy`: returns and changes the settings, and forwards trusted-contact tokens. Source: `fetchPrivacySettings` and
+ * `privacy`: returns and changes the settings, and issues privacy tokens. Source: `fetchPrivacySettings` and
  * `privacyQuery` in Baileys' Socket/chats.ts.
  */
 export const privacy: IqHandler = (iq, { world, device }) => {
@@ -25,7 +24,7 @@ export const privacy: IqHandler = (iq, { world, device }) => {
   if (tokens) {
     for (const { attrs } of children(tokens, "token")) {
       const contact = attrs.jid ? world.accountOf(attrs.jid) : undefined;
-      if (contact && attrs.t) forwardToken(world, account, contact, attrs.t);
+      if (contact && attrs.t) issuePrivacyToken(world, account, contact, attrs.t);
     }
     return result(iq);
   }
@@ -37,18 +36,3 @@ export const privacy: IqHandler = (iq, { world, device }) => {
   const categories = Object.entries(settings).map(([name, value]) => node("category", { name, value }));
   return result(iq, [node("privacy", {}, categories)]);
 };
-
-/**
- * Sends an account's trusted-contact token to the companions of a contact. Source: `handlePrivacyTokenNotification` in Baileys.
- */
-function forwardToken(world: World, account: Account, contact: Account, t: string): void {
-  const attrs = { jid: contact.lidJid, t, type: "trusted_contact" };
-  const token = node("token", attrs, world.trustToken(account));
-  for (const companion of contact.companions.values()) companion.deliver(tokenNotice(world, account, token));
-}
-
-function tokenNotice(world: World, account: Account, token: BinaryNode): BinaryNode {
-  const { pnJid: from, lidJid } = account;
-  const attrs = { from, sender_lid: lidJid, id: world.nextId(), type: "privacy_token", t: world.seconds };
-  return node("notification", attrs, [node("tokens", {}, [token])]);
-}

@@ -18,12 +18,16 @@ export const blocklist: IqHandler = (iq, { world, device }) => {
 };
 
 /** `abt`: returns the server properties. The hash is constant, so clients keep their cached copy. */
-export const props: IqHandler = (iq) =>
-  result(iq, [
+export const props: IqHandler = (iq, { world }) => {
+  const tokens = String(!world.rules.relaxed("privacy_token_property"));
+  return result(iq, [
     node("props", { hash: "sim1", refresh: "86400", protocol: "1" }, [
-      node("prop", { config_code: "10518", config_value: "false" }),
+      // `privacy_token_sending_on_all_1_on_1_messages` and `profile_scraping_privacy_token_in_photo_iq`
+      node("prop", { config_code: "10518", config_value: tokens }),
+      node("prop", { config_code: "9666", config_value: tokens }),
     ]),
   ]);
+};
 
 /** `status`: sets the about text. */
 export const about: IqHandler = (iq, { device }) => {

@@ -1,4 +1,5 @@
 import { node } from "../../wire/node.ts";
+import { checkPrivacyToken, hasPrivacyToken } from "../account/privacy-token.ts";
 import { serverIdOf } from "../channel/post.ts";
 import type { StanzaHandler } from "../iq.ts";
 import { corrupt } from "./envelope.ts";
@@ -14,6 +15,9 @@ export const receiveMessage: StanzaHandler = (stanza, { world, connection, devic
   }
   if (device.faults.unacknowledged.take()) device.faults.dropped.add(id);
   if (device.faults.dropped.has(id)) return;
+  const recipient = world.accountOf(to);
+  checkPrivacyToken(world, { connection, sender: device.account, recipient }, stanza);
+  if (recipient && hasPrivacyToken(world, device.account, recipient, stanza)) device.counts.tokens++;
   const fault = device.faults.ack.take();
   const damaged = device.faults.corruptOut.take() ? corrupt(stanza) : stanza;
   const rejection = fault === undefined ? routeMessage(world, device, damaged) : { code: fault };

@@ -66,6 +66,8 @@ function routeToDevice(world: World, sender: Endpoint, stanza: BinaryNode, envel
   if (!target) return { code: 404, reason: `the device ${to} does not exist` };
   const content = children(stanza).filter(({ tag }) => tag === "enc" || tag === "device-identity");
   if (stanza.attrs.category === "peer") {
+    if (child(stanza, "tctoken") && !world.rules.relaxed("privacy_token_not_for_peers"))
+      return { code: 479, reason: "a peer message has no privacy token" };
     if (target.account !== sender.account)
       return { code: 400, reason: "a peer message must be for the sender's own account" };
     target.deliver(

@@ -100,14 +100,16 @@ test("the control API controls faults and shows queues and sockets", async () =>
   await call("POST", `/devices/${ALICE}/1/faults`, { cut: true });
   await closed;
   await bob.sendText(ALICE, "kept");
-  expect((await call("GET", `/devices/${ALICE}/1/queue`)).json).toMatchObject({ kept: [{ tag: "message" }] });
+  expect((await call("GET", `/devices/${ALICE}/1/queue`)).json).toMatchObject({
+    kept: [{ tag: "message" }, { tag: "notification", attrs: { type: "privacy_token" } }],
+  });
   const refused = client.next((update) => update.connection === "close");
   client.connect();
   expect((await refused).code).toBe(503);
   await client.login();
   await client.waitForText("kept");
   const { json } = await call("GET", "/devices");
-  expect(json).toMatchObject([{ sockets: { open: 1, maximum: 1 }, counts: { redelivered: 1 } }]);
+  expect(json).toMatchObject([{ sockets: { open: 1, maximum: 1 }, counts: { redelivered: 2 } }]);
 });
 
 test("the control API changes groups, makes and accepts calls, and rejects what the phone is not allowed to do", async () => {

@@ -20,15 +20,18 @@ afterEach(async () => {
   await wa.stop();
 });
 
-test("the simulator responds to an unknown request with 501 and records the request", async () => {
+test("the simulator doesn't answer an unknown request and records it, or answers with 501 if the rule is relaxed", async () => {
   await client.pair(alice);
   const iq = {
     tag: "iq",
     attrs: { to: "s.whatsapp.net", type: "get", xmlns: "w:nonsense" },
     content: [{ tag: "x", attrs: {} }],
   };
+  await expect(client.sock.query(iq, 500)).rejects.toMatchObject({ message: "Timed Out" });
+  wa.world.rules.relax("unanswered_request");
   await expect(client.sock.query(iq)).rejects.toMatchObject({ message: "feature-not-implemented", data: 501 });
-  expect(wa.unknown).toMatchObject([{ from: "4915550000001:1@s.whatsapp.net", reason: "iq w:nonsense" }]);
+  const unknown = { from: "4915550000001:1@s.whatsapp.net", reason: "iq w:nonsense" };
+  expect(wa.unknown).toMatchObject([unknown, unknown]);
 });
 
 test("the simulator offers no QR code to a client whose identity key did not sign its prekey", async () => {
