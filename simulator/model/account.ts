@@ -3,6 +3,7 @@ import type { BinaryNode } from "../wire/node.ts";
 import type { AppState } from "./app-state.ts";
 import type { Bundle, Credentials } from "./credentials.ts";
 import { DeviceFaults } from "./faults.ts";
+import { LookupCounter } from "./lookup-limits.ts";
 import type { Picture } from "./media-store.ts";
 import { OfflineQueue } from "./offline-queue.ts";
 
@@ -147,6 +148,7 @@ export class Device implements Endpoint {
   readonly sockets: SocketView = { open: 0, maximum: 0, logins: 0, history: [] };
   readonly counts: DeviceCounts = { received: 0, tokens: 0, delivered: 0, redelivered: 0, acked: 0, nacked: 0 };
   readonly faults = new DeviceFaults();
+  readonly lookups = new LookupCounter();
   /** Whether the phone has started to send the app-state key and the history to the device. */
   initialized = false;
   /** Whether the device has not yet acknowledged the server's request for more prekeys. */

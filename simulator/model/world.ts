@@ -1,5 +1,4 @@
-import type { RelaxableRule } from "../rule/index.ts";
-import { Strictness } from "../rule/strictness.ts";
+import type { Strictness } from "../rule/strictness.ts";
 import type { Certificates } from "../wire/certificate.ts";
 import { hmac } from "../wire/crypto.ts";
 import { LID_SERVER, PN_SERVER, parseJid } from "../wire/jid.ts";
@@ -9,7 +8,9 @@ import type { Channel } from "./channel.ts";
 import { ClientVersions } from "./client-version.ts";
 import type { Connection } from "./connection.ts";
 import type { Group } from "./group.ts";
+import { delays, type LatencyRange } from "./latency.ts";
 import { LinkRequests } from "./link-requests.ts";
+import { DEFAULT_LIMITS, type Lookup, type LookupLimit } from "./lookup-limits.ts";
 import type { MediaStore } from "./media-store.ts";
 
 export type Clock = () => number;
@@ -36,22 +37,27 @@ export class World {
   readonly pairings = new Map<string, Connection>();
   /** Which rules of WhatsApp the server enforces. */
   readonly rules: Strictness;
+  readonly lookupLimits: Record<Lookup, LookupLimit> = structuredClone(DEFAULT_LIMITS);
   readonly linkRequests = new LinkRequests();
   readonly versions: ClientVersions;
   readonly unknown: UnknownStanza[] = [];
   readonly counts: Counts = { messages: 0, receipts: 0, acks: 0, logins: 0, pairings: 0 };
+  readonly #latency: LatencyRange | undefined;
   #ids = 0;
+  #connections = 0;
 
   constructor(options: {
     clock: Clock;
     certificates: Certificates;
     media: MediaStore;
-    relax?: readonly RelaxableRule[];
+    rules: Strictness;
+    latency?: LatencyRange | undefined;
   }) {
     this.clock = options.clock;
     this.certificates = options.certificates;
     this.media = options.media;
-    this.rules = new Strictness(options.relax);
+    this.rules = options.rules;
+    this.#latency = options.latency;
     this.versions = new ClientVersions(this.rules);
   }
 
@@ -63,6 +69,11 @@ export class World {
   /** Returns the privacy token that an account issues to a contact. The contact's messages to the account contain it. */
   privacyToken(account: Account, contact: Account): Buffer {
     return hmac(this.certificates.server.private, Buffer.from(`${account.lid} ${contact.lid}`)).subarray(0, 16);
+  }
+
+  /** Returns the delays of the stanzas of a new connection, or undefined without latency. */
+  nextDelays(): (() => number) | undefined {
+    return this.#latency && delays(this.#latency, this.#connections++);
   }
 
   /** Returns a unique id for a stanza from the server. */

@@ -1,5 +1,7 @@
 import type { Rule } from "./define.ts";
+import { deliveryRules } from "./delivery.ts";
 import { linkRules } from "./link.ts";
+import { mediaRules } from "./media.ts";
 import { privacyTokenRules } from "./privacy-token.ts";
 import { receiveRules } from "./receive.ts";
 import { requestRules } from "./request.ts";
@@ -10,6 +12,8 @@ export const rulesBySubject = {
   Receiving: receiveRules,
   "Privacy tokens": privacyTokenRules,
   Requests: requestRules,
+  Delivery: deliveryRules,
+  Files: mediaRules,
 };
 
 type Declared = (typeof rulesBySubject)[keyof typeof rulesBySubject][number];

@@ -36,7 +36,7 @@ export class SocketConnection implements Connection {
   constructor(world: World, socket: WebSocket) {
     this.#world = world;
     this.#noise = new NoiseResponder(world.certificates);
-    this.#transport = new Transport(socket, (data) => this.#receive(data));
+    this.#transport = new Transport(socket, (data) => this.#receive(data), world.nextDelays());
     world.connections.add(this);
     socket.on("close", () => this.#handleClose());
     // After an error, the socket also emits `close`.

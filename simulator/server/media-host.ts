@@ -1,16 +1,18 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
-import type { MediaStore } from "../model/media-store.ts";
+import type { MediaHostState, MediaStore } from "../model/media-store.ts";
 import { sha256 } from "../wire/crypto.ts";
 import { closeServer, listenOnLoopback } from "./loopback.ts";
 
-/** The media host: accepts and serves files over TLS. The path of an upload must contain the SHA-256 of the file. */
+/** A media host: accepts and serves files over TLS. The path of an upload must contain the SHA-256 of the file. */
 export class MediaHost {
   readonly #store: MediaStore;
+  readonly #state: MediaHostState;
   readonly #server: Server;
 
-  constructor(store: MediaStore) {
+  constructor(store: MediaStore, state: MediaHostState) {
     this.#store = store;
+    this.#state = state;
     this.#server = createServer({ key: store.tls.key, cert: store.tls.cert }, (request, response) => {
       this.#serve(request, response).catch((error: unknown) => {
         if (!response.headersSent) response.writeHead(500);
@@ -19,9 +21,9 @@ export class MediaHost {
     });
   }
 
-  /** Listens on the loopback interface and sets `hostname` of the store. */
+  /** Listens on the loopback interface and sets the `hostname` of its state. */
   async listen(port: number): Promise<void> {
-    this.#store.hostname = `127.0.0.1:${await listenOnLoopback(this.#server, port)}`;
+    this.#state.hostname = `127.0.0.1:${await listenOnLoopback(this.#server, port)}`;
   }
 
   close(): Promise<void> {
@@ -30,6 +32,15 @@ export class MediaHost {
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? "/", "https://media");
+    const { fault } = this.#state;
+    if (fault === "cut") {
+      request.socket.destroy();
+      return;
+    }
+    if (fault !== undefined) {
+      request.resume();
+      return this.#reject(response, fault, "requested by the test");
+    }
     if (request.method === "POST") await this.#upload(url, request, response);
     else if (request.method === "GET") this.#download(url, request, response);
     else response.writeHead(405).end();
@@ -45,8 +56,8 @@ export class MediaHost {
       chunks.push(chunk as Buffer);
     }
     if (fault !== undefined) return this.#reject(response, fault, "requested by the test");
-    if (url.searchParams.get("auth") !== this.#store.auth)
-      return this.#reject(response, 401, "the upload token is wrong");
+    if (!this.#store.acceptsToken(url.searchParams.get("auth") ?? ""))
+      return this.#reject(response, 401, "the upload token is wrong or has expired");
     const upload = /^\/(?:mms|product|pps|newsletter)\/([a-z-]+)\/([A-Za-z0-9_-]+)$/.exec(url.pathname);
     if (!upload) return this.#reject(response, 404, "the path of the upload is unknown");
     const body = Buffer.concat(chunks);
@@ -68,6 +79,11 @@ export class MediaHost {
     const fault = this.#store.faults.download.take();
     if (typeof fault === "number") {
       this.#reject(response, fault, "requested by the test");
+      return;
+    }
+    const problem = this.#store.pathProblem(url);
+    if (problem) {
+      this.#reject(response, problem, problem === 410 ? "the path has expired" : "the path is not signed");
       return;
     }
     const file = this.#store.files.get(url.pathname);

@@ -4,6 +4,7 @@ import { linkCode } from "../stanza/device/link-code.ts";
 import { completePairing } from "../stanza/device/pairing.ts";
 import { Refusal, Unanswered, Unsupported } from "../stanza/errors.ts";
 import { failure, type Origin, result } from "../stanza/iq.ts";
+import { limitLookups } from "../stanza/lookup.ts";
 import { BadStanza, type BinaryNode, child, node } from "../wire/node.ts";
 import { iqHandlers, stanzaHandlers } from "./routes.ts";
 
@@ -42,6 +43,7 @@ function handleIq(iq: BinaryNode, origin: Origin): void {
   try {
     const handle = iqHandlers[xmlns];
     if (!handle) throw new Unsupported(`iq ${iq.attrs.xmlns}`);
+    limitLookups(iq, origin);
     const answer = handle(iq, origin);
     const unanswered = device.faults.iqUnanswered.take((scheduled) => scheduled.xmlns === iq.attrs.xmlns);
     if (unanswered?.restart) connection.end({ code: "515" });

@@ -3,11 +3,13 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { WebSocketServer } from "ws";
 import type { Device, SocketView } from "../model/account.ts";
+import type { LatencyRange } from "../model/latency.ts";
 import { MediaStore } from "../model/media-store.ts";
 import { type Clock, World } from "../model/world.ts";
 import { addPredefinedLabels } from "../phone/owner/labels.ts";
 import { Phone, type PhoneOptions } from "../phone/phone.ts";
 import type { RelaxableRule } from "../rule/index.ts";
+import { Strictness } from "../rule/strictness.ts";
 import { issueCertificates } from "../wire/certificate.ts";
 import { SocketConnection } from "./connection.ts";
 import { closeServer, listenOnLoopback } from "./loopback.ts";
@@ -20,7 +22,7 @@ import { serveVersionPage } from "./version-page.ts";
 export type WhatsAppOptions = {
   /** Port of the WebSocket. Default: any free port. */
   port?: number;
-  /** Port of the media host. Default: any free port. */
+  /** Port of the primary media host. Default: any free port. The fallback host always has a free port. */
   mediaPort?: number;
   /** Returns milliseconds since the epoch. Default: the system's clock. */
   clock?: Clock;
@@ -34,6 +36,8 @@ export type WhatsAppOptions = {
    */
   stateFile?: string;
   saveEveryMs?: number;
+  /** Delays of the stanzas of all sockets. Default: no delay. */
+  latency?: LatencyRange;
   /** Rules of WhatsApp that the server does not enforce. Default: it enforces all rules. */
   relax?: readonly RelaxableRule[];
 };
@@ -54,10 +58,10 @@ export type WhatsApp = {
   readonly url: string;
   /** For Baileys' `WA_CERT_DETAILS.PUBLIC_KEY`: 32 bytes in hex. */
   readonly rootKey: string;
-  /** CA certificate of the media host, in PEM. */
+  /** CA certificate of the media hosts, in PEM. */
   readonly mediaCa: string;
   readonly mediaCaFile: string | undefined;
-  /** `host:port` of the media host. */
+  /** `host:port` of the primary media host. */
   readonly mediaHost: string;
   readonly world: World;
   readonly media: MediaStore;
@@ -85,11 +89,12 @@ export async function startWhatsApp(options: WhatsAppOptions = {}): Promise<What
   if (directory) mkdirSync(directory, { recursive: true });
   const saved = stateFile ? readState(stateFile) : undefined;
   const savedMedia = saved && { tls: saved.tls, auth: saved.mediaAuth, files: saved.files };
-  const media = new MediaStore(clock(), options.maxMediaBytes ?? DEFAULT_MEDIA_BYTES, savedMedia);
-  const mediaHost = new MediaHost(media);
-  await mediaHost.listen(options.mediaPort ?? 0);
+  const rules = new Strictness(options.relax);
+  const media = new MediaStore(clock, rules, options.maxMediaBytes ?? DEFAULT_MEDIA_BYTES, savedMedia);
+  const mediaHosts = media.hosts.map((state) => new MediaHost(media, state));
+  await Promise.all(mediaHosts.map((host, index) => host.listen(index === 0 ? (options.mediaPort ?? 0) : 0)));
   const certificates = saved?.certificates ?? issueCertificates(Math.floor(clock() / 1000));
-  const world = new World({ clock, certificates, media, relax: options.relax ?? [] });
+  const world = new World({ clock, certificates, media, rules, latency: options.latency });
   const listener = await listen(world, options.port ?? 0);
   const mediaCaFile = directory ? join(directory, "media-ca.pem") : undefined;
   if (mediaCaFile) writeFileSync(mediaCaFile, media.tls.ca);
@@ -121,7 +126,7 @@ export async function startWhatsApp(options: WhatsAppOptions = {}): Promise<What
       clearInterval(saving);
       for (const connection of world.connections) connection.cut();
       await listener.close();
-      await mediaHost.close();
+      await Promise.all(mediaHosts.map((host) => host.close()));
       saveState();
     },
   };

@@ -45,9 +45,13 @@ export class Transport {
   #out = new DelayLine();
   #silent: { in: Buffer[]; out: Buffer[]; timer: NodeJS.Timeout } | undefined;
   #closed = false;
+  /** Delay in each direction, in addition to `jitter`. */
   latencyMs = 0;
+  readonly #jitter: (() => number) | undefined;
 
-  constructor(socket: WebSocket, receive: (data: Buffer) => void) {
+  /** @param jitter returns the delay of the next data, in milliseconds. Default: no delay */
+  constructor(socket: WebSocket, receive: (data: Buffer) => void, jitter?: () => number) {
+    this.#jitter = jitter;
     this.#socket = socket;
     this.#receive = receive;
     socket.on("message", (data: Buffer) => this.#arrive(data));
@@ -57,15 +61,20 @@ export class Transport {
   write(data: Buffer): void {
     if (this.#closed) return;
     if (this.#silent) this.#silent.out.push(data);
-    else if (this.latencyMs > 0 || !this.#out.empty) this.#out.add(this.latencyMs, () => this.#socket.send(data));
-    else this.#socket.send(data);
+    else this.#after(this.#out, () => this.#socket.send(data));
   }
 
   #arrive(data: Buffer): void {
     if (this.#closed) return;
     if (this.#silent) this.#silent.in.push(data);
-    else if (this.latencyMs > 0 || !this.#in.empty) this.#in.add(this.latencyMs, () => this.#receive(data));
-    else this.#receive(data);
+    else this.#after(this.#in, () => this.#receive(data));
+  }
+
+  /** Runs a callback after the delay, or at once without a delay. */
+  #after(line: DelayLine, run: () => void): void {
+    const delayMs = this.latencyMs + (this.#jitter?.() ?? 0);
+    if (delayMs > 0 || !line.empty) line.add(delayMs, run);
+    else run();
   }
 
   /** Drops the socket without a close frame, as a dead network does. */
@@ -76,8 +85,7 @@ export class Transport {
 
   /** Sends all delayed data, then closes the socket with a close frame. */
   close(): void {
-    if (this.latencyMs > 0 || !this.#out.empty) this.#out.add(this.latencyMs, () => this.#socket.close());
-    else this.#socket.close();
+    this.#after(this.#out, () => this.#socket.close());
   }
 
   /**

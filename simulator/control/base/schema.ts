@@ -385,6 +385,23 @@ export const DeviceFaults = z.object({
 
 const Status = z.object({ status: z.number().int().min(400).max(599), times: Times });
 export const MediaFaults = z.object({ upload: Status.optional(), download: Status.optional() });
+const HostFault = z.union([z.int().min(400).max(599), z.literal("cut")]);
+export const MediaHosts = z.object({
+  hosts: z
+    .array(z.object({ hostname: z.string(), fault: HostFault.nullable() }))
+    .describe("The primary host, then its fallback"),
+});
+export const MediaHostChange = z.object({
+  fault: HostFault.nullable().describe("Answer each request with this status, or cut its connection"),
+});
+
+const Limit = z.object({
+  burst: z.int().min(0).describe("Look-ups that a device may make at once"),
+  perSecond: z.number().min(0).describe("Further look-ups per second"),
+});
+export const LookupLimits = z
+  .object({ account: Limit, group: Limit, prekey: Limit })
+  .describe("The server answers further look-ups with 429");
 
 const Version = z
   .string()

@@ -1,6 +1,13 @@
-import { type Route, route } from "../base/route.ts";
+import type { z } from "zod";
+import type { WhatsApp } from "../../server/whatsapp.ts";
+import { present } from "../base/present.ts";
+import { ControlError, type Route, route } from "../base/route.ts";
 import * as schema from "../base/schema.ts";
 import { versionsView } from "../base/view.ts";
+
+const hostsView = ({ media }: WhatsApp): z.input<typeof schema.MediaHosts> => ({
+  hosts: media.hosts.map(({ hostname, fault }) => ({ hostname, fault: fault ?? null })),
+});
 
 /** The server: its state, unknown stanzas, client versions and media faults. */
 export const serverRoutes: Route[] = [
@@ -67,6 +74,47 @@ export const serverRoutes: Route[] = [
       if (upload) wa.media.faults.upload.add(upload.status, upload.times);
       if (download) wa.media.faults.download.add(download.status, download.times);
     },
+  }),
+  route({
+    method: "get",
+    path: "/media/hosts",
+    summary: "Get the media hosts",
+    answer: schema.MediaHosts,
+    run: ({ wa }) => hostsView(wa),
+  }),
+  route({
+    method: "patch",
+    path: "/media/hosts/{host}",
+    summary: "Break or repair a media host: `primary` or `fallback`",
+    body: schema.MediaHostChange,
+    answer: schema.MediaHosts,
+    run: ({ wa, params, body: { fault } }) => {
+      const host = { primary: wa.media.hosts[0], fallback: wa.media.hosts[1] }[params.host ?? ""];
+      if (!host) throw new ControlError(404, `the media host ${params.host} does not exist`);
+      host.fault = fault ?? undefined;
+      return hostsView(wa);
+    },
+  }),
+  route({
+    method: "delete",
+    path: "/media/tokens",
+    summary: "Make the upload tokens of all clients invalid",
+    run: ({ wa }) => wa.media.revokeTokens(),
+  }),
+  route({
+    method: "get",
+    path: "/lookup-limits",
+    summary: "Get how many look-ups a device may make",
+    answer: schema.LookupLimits,
+    run: ({ wa }) => wa.world.lookupLimits,
+  }),
+  route({
+    method: "patch",
+    path: "/lookup-limits",
+    summary: "Change how many look-ups a device may make",
+    body: schema.LookupLimits.partial(),
+    answer: schema.LookupLimits,
+    run: ({ wa, body }) => Object.assign(wa.world.lookupLimits, present(body)),
   }),
   route({
     method: "delete",

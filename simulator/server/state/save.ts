@@ -13,7 +13,7 @@ export function save(world: World, phones: Iterable<Phone>): Saved {
     version: 1,
     certificates: world.certificates,
     tls: world.media.tls,
-    mediaAuth: world.media.auth,
+    mediaAuth: world.media.secret,
     files: world.media.files,
     phones: [...phones].map(savePhone),
     groups: [...world.groups.values()].map(saveGroup),

@@ -226,3 +226,24 @@ test("the control API lists the rules about WhatsApp, switches a rule off and on
   expect(await call("PUT", "/rules/nothing/relaxed")).toMatchObject({ status: 404 });
   expect(await call("PUT", "/rules/current_version_page/relaxed")).toMatchObject({ status: 409 });
 });
+
+test("the control API breaks a media host, revokes upload tokens and changes the limits of look-ups", async () => {
+  const [primary, fallback] = wa.media.hosts;
+  const hosts = [
+    { hostname: primary.hostname, fault: 503 },
+    { hostname: fallback.hostname, fault: null },
+  ];
+  expect(await call("PATCH", "/media/hosts/primary", { fault: 503 })).toEqual({ status: 200, json: { hosts } });
+  expect(await call("GET", "/media/hosts")).toEqual({ status: 200, json: { hosts } });
+  expect(primary.fault).toBe(503);
+  await call("PATCH", "/media/hosts/primary", { fault: null });
+  expect(primary.fault).toBeUndefined();
+  expect((await call("PATCH", "/media/hosts/other", { fault: null })).status).toBe(404);
+  const token = wa.media.issueToken();
+  expect((await call("DELETE", "/media/tokens")).status).toBe(204);
+  expect(wa.media.acceptsToken(token)).toBe(false);
+  const group = { burst: 1, perSecond: 0.5 };
+  expect(await call("PATCH", "/lookup-limits", { group })).toMatchObject({ status: 200, json: { group } });
+  expect((await call("GET", "/lookup-limits")).json).toEqual(wa.world.lookupLimits);
+  expect((await call("PATCH", "/lookup-limits", { group: { burst: -1 } })).status).toBe(400);
+});

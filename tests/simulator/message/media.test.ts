@@ -55,8 +55,8 @@ test("the simulator lets a client download and decrypt a phone's media", async (
   expect(await download(message)).toEqual(image);
 });
 
-test("the simulator fails an upload on request, and accepts the next upload", async () => {
-  wa.media.faults.upload.add(500);
+test("the simulator fails uploads on request, one at each host, and accepts the next upload", async () => {
+  wa.media.faults.upload.add(500, 2);
   const content = { document: randomBytes(100), mimetype: "a/b", fileName: "f" };
   await expect(client.sock.sendMessage(bob.jid, content)).rejects.toThrow("Media upload failed");
   await client.sock.sendMessage(bob.jid, content);
@@ -68,4 +68,55 @@ test("the simulator fails a download with the requested status", async () => {
   const message = await client.messages.waitFor(({ message }) => message?.imageMessage?.caption === "gone");
   wa.media.faults.download.add(404);
   await expect(download(message)).rejects.toThrow("Failed to fetch stream");
+});
+
+test("the simulator has a fallback host with the files of the primary host", async () => {
+  const [primary, fallback] = wa.media.hosts;
+  const { hosts } = await client.sock.refreshMediaConn();
+  expect(hosts.map(({ hostname }) => hostname)).toEqual([primary.hostname, fallback.hostname]);
+  primary.fault = 503;
+  await client.sock.sendMessage(bob.jid, { document: Buffer.from("around"), mimetype: "a/b", fileName: "f" });
+  const received = await bob.waitFor((message) => message.kind === "document");
+  expect(bob.download(received).toString()).toBe("around");
+  await bob.sendImage(alice.number, Buffer.from("picture"), { caption: "look" });
+  const message = await client.messages.waitFor(({ message }) => message?.imageMessage?.caption === "look");
+  await expect(download(message)).rejects.toThrow("Failed to fetch stream");
+  primary.fault = "cut";
+  await expect(download(message)).rejects.toThrow("fetch failed");
+  const { directPath = "" } = message.message?.imageMessage ?? {};
+  const response = await fetch(`https://${fallback.hostname}${directPath}`, {
+    dispatcher: mediaDispatcher(wa),
+  } as unknown as RequestInit);
+  expect(Buffer.from(await response.arrayBuffer())).toEqual(wa.media.get(directPath ?? ""));
+});
+
+test("the simulator refuses an upload with an expired token, and the client uploads with a new token", async () => {
+  const token = (await client.sock.refreshMediaConn()).auth;
+  expect(wa.media.acceptsToken(token)).toBe(true);
+  expect(wa.media.acceptsToken(token.replace(/^\d/, "9"))).toBe(false);
+  wa.media.revokeTokens();
+  expect(wa.media.acceptsToken(token)).toBe(false);
+  await client.sock.sendMessage(bob.jid, { document: Buffer.from("again"), mimetype: "a/b", fileName: "f" });
+  await bob.waitFor((message) => message.kind === "document");
+  expect(wa.media.counts).toMatchObject({ uploads: 1, rejected: 1 });
+  wa.media.lifetimes.token = 0;
+  expect(wa.media.acceptsToken(wa.media.issueToken())).toBe(false);
+  wa.world.rules.relax("upload_token_expiry");
+  expect(wa.media.acceptsToken(wa.media.issueToken())).toBe(true);
+});
+
+test("the simulator refuses a path without its signature, and an expired path", async () => {
+  const status = async (path: string) =>
+    (await fetch(wa.media.url(path), { dispatcher: mediaDispatcher(wa) } as unknown as RequestInit)).status;
+  const path = wa.media.put("image", Buffer.from("a file"));
+  expect(await status(path)).toBe(200);
+  expect(await status(path.split("?")[0] ?? "")).toBe(403);
+  wa.media.lifetimes.path = -1;
+  const expired = wa.media.put("image", Buffer.from("a file"));
+  expect(await status(expired)).toBe(410);
+  expect(await status(expired.replace(/oe=.*/, "oe=ffffffff"))).toBe(403);
+  wa.world.rules.relax("media_path_expiry");
+  expect(await status(expired)).toBe(200);
+  wa.world.rules.relax("media_path_signature");
+  expect(await status(path.split("?")[0] ?? "")).toBe(200);
 });

@@ -1,7 +1,8 @@
 import { DisconnectReason, WAMessageStatus } from "@whiskeysockets/baileys";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Phone, WhatsApp } from "../../../simulator/index.ts";
-import { type Client, silenceLibsignal, strictVerification } from "../../support/simulator/client.ts";
+import { delays } from "../../../simulator/model/latency.ts";
+import { type Client, silenceLibsignal, strictVerification, textOf } from "../../support/simulator/client.ts";
 import { endScene, startScene } from "../../support/simulator/scene.ts";
 import { until } from "../../support/until.ts";
 
@@ -123,4 +124,21 @@ test("the simulator sends a message again, under the same id, to a client that c
   expect((await client.waitForText("damaged on the way")).key.id).toBe(sent.id);
   expect(sent.retries).toBe(1);
   await expect.poll(() => wa.device(alice.number).kept.size).toBe(0);
+});
+
+test("the simulator delays each stanza of a connection by a different time, and keeps their order", async () => {
+  const next = delays({ minMs: 20, maxMs: 150, seed: 7 }, 1);
+  const times = Array.from({ length: 500 }, next);
+  expect(Math.min(...times)).toBeGreaterThanOrEqual(20);
+  expect(Math.max(...times)).toBeLessThanOrEqual(150);
+  expect(new Set(times.map(Math.round)).size).toBeGreaterThan(100);
+  const again = delays({ minMs: 20, maxMs: 150, seed: 7 }, 1);
+  expect(Array.from({ length: 500 }, again)).toEqual(times);
+  const slow = await startScene({ wa: { latency: { minMs: 5, maxMs: 60, seed: 7 } } });
+  await slow.client.pair(slow.alice);
+  const texts = Array.from({ length: 20 }, (_, index) => `number ${index}`);
+  for (const text of texts) await slow.bob.sendText(slow.alice.number, text);
+  await slow.client.waitForText("number 19");
+  expect(slow.client.messages.entries.map(textOf).filter((text) => text?.startsWith("number"))).toEqual(texts);
+  await endScene(slow.wa, slow.client);
 });

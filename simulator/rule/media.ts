@@ -1,0 +1,67 @@
+import { baileys, defineRule, issue, whatsmeow } from "./define.ts";
+
+/** Files on the media hosts. */
+export const mediaRules = [
+  defineRule({
+    name: "media_hosts",
+    claim:
+      "`media_conn` names several hosts, a primary one and fallbacks, and a file can be downloaded from each of them.",
+    sources: [
+      whatsmeow("download.go", "trying with next host"),
+      baileys("Utils/messages-media.js", "hosts[uploadInfo.hosts.length - 1]"),
+      issue("oxidezap/whatsapp-rust", 348),
+    ],
+    checked: "2026-11",
+    tests: [
+      "tests/simulator/message/media.test.ts > the simulator has a fallback host with the files of the primary host",
+    ],
+    enforced: true,
+    witness: false,
+  }),
+  defineRule({
+    name: "upload_token_expiry",
+    claim:
+      "The token of `media_conn` expires after `auth_ttl` seconds. An upload with an expired token is refused with 401.",
+    sources: [
+      whatsmeow("mediaconn.go", "AuthTTL"),
+      baileys("Utils/messages-media.js", "refreshMediaConn(true)"),
+      issue("oxidezap/whatsapp-rust", 344),
+    ],
+    checked: "2026-11",
+    tests: [
+      "tests/simulator/message/media.test.ts > the simulator refuses an upload with an expired token, and the client uploads with a new token",
+    ],
+    enforced: true,
+    relaxable: true,
+    witness: false,
+  }),
+  defineRule({
+    name: "media_path_signature",
+    claim: "The path of a file is signed. A host refuses a path without its signature with 403.",
+    sources: [issue("WhiskeySockets/Baileys", 1094), issue("lharries/whatsapp-mcp", 273)],
+    checked: "2026-11",
+    tests: [
+      "tests/simulator/message/media.test.ts > the simulator refuses a path without its signature, and an expired path",
+    ],
+    enforced: true,
+    relaxable: true,
+    witness: false,
+  }),
+  defineRule({
+    name: "media_path_expiry",
+    claim:
+      "The path of a file expires after weeks. From then on, hosts refuse it with 404, 410 or 403. The simulator uses 410.",
+    sources: [
+      issue("tulir/whatsmeow", 607),
+      issue("devlikeapro/waha", 2265),
+      whatsmeow("download.go", "ErrMediaDownloadFailedWith410"),
+    ],
+    checked: "2026-11",
+    tests: [
+      "tests/simulator/message/media.test.ts > the simulator refuses a path without its signature, and an expired path",
+    ],
+    enforced: true,
+    relaxable: true,
+    witness: false,
+  }),
+];
