@@ -3,6 +3,7 @@ import type { Vault } from "../crypto/index.ts";
 import { sealedPlace } from "../crypto/sealed-place.ts";
 import { AppError } from "../error.ts";
 import type { InstanceStatus, instances } from "./instance.sql.ts";
+import { explainReason } from "./reason.ts";
 
 export type Instance = InferSelectModel<typeof instances>;
 
@@ -18,13 +19,21 @@ const reconnectGraceMs = 2 * 60 * 1000;
  */
 export function assertSendable(instance: Instance, now: Date): void {
   if (instance.status === "connected") return;
+  const banned = isBanned(instance, now);
   const sinceStatusMs = now.getTime() - instance.statusAt.getTime();
-  if (instance.status === "connecting" && instance.linkedAt && sinceStatusMs < reconnectGraceMs) return;
-  const reason = instance.statusReason ? `: ${explainReason(instance.statusReason)}` : "";
+  if (instance.status === "connecting" && instance.linkedAt && !banned && sinceStatusMs < reconnectGraceMs) return;
+  const reason = instance.statusReason ? `: ${explainReason(instance.statusReason, instance.statusDetails)}` : "";
   throw new AppError("instance_not_connected", `the instance is ${instance.status}${reason}`, {
-    data: { status: instance.status },
+    data: {
+      status: instance.status,
+      ...(banned && instance.statusUntil ? { until: instance.statusUntil.toISOString() } : {}),
+    },
   });
 }
+
+/** Whether the account of the instance is temporarily banned, so that no host connects it. */
+const isBanned = ({ statusReason, statusUntil }: Instance, now: Date): boolean =>
+  statusReason === "temporarily_banned" && statusUntil !== null && statusUntil > now;
 
 /** Returns the shard for a new instance, computed from the random end of its id so that shards fill evenly. */
 export function shardOf(instanceId: string, shardCount: number): number {
@@ -37,10 +46,18 @@ export interface ConnectionStatus {
   status: InstanceStatus;
   /** Whether a QR code can be scanned now. */
   hasQr: boolean;
+  /** Why the instance is not connected. Null while it is connected. */
+  reason: string | null;
+  /** What has happened and what to do, for people. */
+  details: string | null;
+  /** When the reason ends, for example a temporary ban. Null if it has no known end. */
+  until: string | null;
 }
 
 export function connectionStatus(instance: Instance, now: Date): ConnectionStatus {
-  return { ready: instance.status === "connected", status: instance.status, hasQr: hasQr(instance, now) };
+  const { status, statusReason: reason, statusDetails: details, statusUntil } = instance;
+  const until = statusUntil && statusUntil > now ? statusUntil.toISOString() : null;
+  return { ready: status === "connected", status, hasQr: hasQr(instance, now), reason, details, until };
 }
 
 function hasQr(instance: Instance, now: Date): boolean {
@@ -70,13 +87,8 @@ export function scannableQr(
   return { qrCode, expiresAt: instance.qrExpiresAt };
 }
 
-/** Adds an explanation to a status reason that only the operator can resolve. */
-function explainReason(reason: string): string {
-  return reason === "client_outdated" ? `${reason}: WhatsApp refuses the client version of this gateway` : reason;
-}
-
 function noQrReason(instance: Instance): string {
-  const reason = instance.statusReason ? ` (${explainReason(instance.statusReason)})` : "";
+  const reason = instance.statusReason ? ` (${explainReason(instance.statusReason, instance.statusDetails)})` : "";
   switch (instance.status) {
     case "qr":
       return "the QR code has expired and the next one is not available yet: try again in a moment";

@@ -23,7 +23,8 @@ import { EventRelay } from "../outbox/relay.ts";
 import { replier } from "../outbox/replier.ts";
 import { SessionVersion } from "../session/client-version.ts";
 import { removeFormerAccount } from "../session/former-account.ts";
-import { Session, type SessionRow } from "../session/session.ts";
+import { Session } from "../session/session.ts";
+import { type SessionRow, sessionRow } from "../session/session-row.ts";
 import type { HostDeps } from "./deps.ts";
 import { CommandIntake } from "./intake.ts";
 
@@ -150,7 +151,7 @@ export class Shard {
   async #openSessions(): Promise<void> {
     const { db, log } = this.#deps;
     const rows = await db.sql<SessionRow[]>`
-      select id, user_id as "userId", status, linked_at is not null as linked from instances
+      select ${sessionRow(db.sql)} from instances
       where shard = ${this.lease.grant.shard} and desired = 'running' and deleted_at is null
         and not (id = any(${[...this.#sessions.keys()]}::uuid[]))`;
     for (const row of rows) {
@@ -168,7 +169,7 @@ export class Shard {
   async #removeDeleted(): Promise<void> {
     const { db, log } = this.#deps;
     const rows = await db.sql<SessionRow[]>`
-      select id, user_id as "userId", status, linked_at is not null as linked from instances
+      select ${sessionRow(db.sql)} from instances
       where shard = ${this.lease.grant.shard} and deleted_at < clock_timestamp() - ${deletedMs} * interval '1 ms'`;
     for (const row of rows) {
       this.#sessionOf(row)
@@ -187,8 +188,9 @@ export class Shard {
   }
 
   async #load(instanceId: string): Promise<Session | undefined> {
-    const [row] = await this.#deps.db.sql<SessionRow[]>`
-      select id, user_id as "userId", status, linked_at is not null as linked from instances
+    const { sql } = this.#deps.db;
+    const [row] = await sql<SessionRow[]>`
+      select ${sessionRow(sql)} from instances
       where id = ${instanceId} and shard = ${this.lease.grant.shard}`;
     return row && this.#sessionOf(row);
   }

@@ -79,6 +79,8 @@ export interface ReadableMessage {
 export interface InstanceFields {
   status?: InstanceStatus;
   status_reason?: string | null;
+  status_details?: string | null;
+  status_until?: Date | null;
   status_at?: Date;
   desired?: "running" | "stopped";
   connected_at?: Date | null;
@@ -91,15 +93,18 @@ export interface InstanceFields {
   qr_expires_at?: Date | null;
   pairing_code?: Buffer | null;
   pairing_code_expires_at?: Date | null;
+  pairing_codes_blocked_until?: Date | null;
+  passkey?: Buffer | null;
   history_completed_at?: Date | null;
 }
 
-/** Removes the QR code and the pairing code. */
+/** Removes the QR code, the pairing code and the request for a passkey. */
 export const noLinkCodes: InstanceFields = {
   qr: null,
   qr_expires_at: null,
   pairing_code: null,
   pairing_code_expires_at: null,
+  passkey: null,
 };
 
 export interface MessageFields {

@@ -1,5 +1,4 @@
 import type { ConnectionState } from "@whiskeysockets/baileys";
-import { sealedPlace } from "../../core/crypto/sealed-place.ts";
 import { AppError } from "../../core/error.ts";
 import type { InstanceStatus } from "../../core/instance/instance.sql.ts";
 import { accountOf } from "../baileys/account.ts";
@@ -16,9 +15,11 @@ import type { MediaStage } from "../media/stage.ts";
 import type { SessionVersion } from "./client-version.ts";
 import { Connection, type ConnectionDeps } from "./connection.ts";
 import { CredentialsMissing } from "./credentials.ts";
-import { backoff, judge, type Verdict } from "./disconnect.ts";
-import { PairingCodes } from "./pairing-code.ts";
-import { SessionState, withCloseEvent, withCloseEventAndActivity } from "./state.ts";
+import { closing, judge, outdated, type Verdict } from "./disconnect.ts";
+import { LinkCodes } from "./link-codes.ts";
+import { Reconnect } from "./reconnect.ts";
+import type { SessionRow } from "./session-row.ts";
+import { banCause, SessionState, withCloseEvent, withCloseEventAndActivity } from "./state.ts";
 
 export interface SessionDeps extends ConnectionDeps, Pick<SendQueueDeps, "countAttempt" | "mayStart"> {
   media: MediaStage;
@@ -30,20 +31,6 @@ export interface SessionDeps extends ConnectionDeps, Pick<SendQueueDeps, "countA
   removeInstance: (instanceId: string) => Promise<void>;
 }
 
-/** The state of an instance in the database when the host takes it over. */
-export interface SessionRow {
-  id: string;
-  userId: string;
-  status: InstanceStatus;
-  linked: boolean;
-}
-
-/**
- * A connection offers six QR codes. The first code is valid for 60 s, and the others for 20 s (Baileys, `socket.js`).
- */
-const firstQrMs = 60_000;
-const nextQrMs = 20_000;
-const allQrMs = firstQrMs + 5 * nextQrMs;
 /** QR codes are renewed for about half an hour. After that, the user must request a new QR code. */
 const maxQrRounds = 12;
 /** How long a request for a pairing code waits until WhatsApp offers a pairing. */
@@ -66,18 +53,16 @@ export class Session implements CommandTarget {
   #connection: Connection | undefined;
   /** Whether the session should be connected. */
   #running = false;
-  /** Number of connections lost in a row. */
-  #losses = 0;
-  /** Number of QR codes on this connection. */
-  #qrCount = 0;
   /** Number of connections in a row whose QR codes all expired. */
   #qrRounds = 0;
   /** When this connection was opened or, later, when its login succeeded. Milliseconds since 1970. */
   #openedAt = 0;
   readonly #groupReading = new GroupReading();
-  readonly #pairingCodes = new PairingCodes();
+  readonly #codes: LinkCodes;
   readonly #retryCounts = new RetryCounts();
-  #reconnectTimer: NodeJS.Timeout | undefined;
+  readonly #reconnect = new Reconnect(
+    () => void this.#inTurn(async () => (this.#running ? await this.#open() : undefined)),
+  );
   /** Frees this session's place in `logins`. */
   #endLogin: () => void = () => undefined;
   /** Settles when the last step has ended. */
@@ -90,6 +75,7 @@ export class Session implements CommandTarget {
     this.userId = row.userId;
     this.#deps = deps;
     this.#state = new SessionState(row);
+    this.#codes = new LinkCodes({ vault: deps.vault, instanceId: row.id });
     this.queue = new SendQueue({
       log: deps.log,
       record: (change) => this.record(change),
@@ -167,7 +153,7 @@ export class Session implements CommandTarget {
       // A logged-out instance stays logged out, because it can only be started by linking it again.
       const status = this.status === "logged_out" ? "logged_out" : "disconnected";
       const change = this.#state.enter(status, "disabled", { ...noLinkCodes, desired: "stopped" });
-      await this.#recordStep(wasOpen ? withCloseEventAndActivity(change, "disabled", false) : change);
+      await this.#recordStep(wasOpen ? withCloseEventAndActivity(change, { reason: "disabled" }, false) : change);
     }, correlationId);
   }
 
@@ -180,7 +166,7 @@ export class Session implements CommandTarget {
   /** Ends the session immediately because the lease is lost. Sends nothing more to WhatsApp or the database. */
   kill(): void {
     this.#running = false;
-    clearTimeout(this.#reconnectTimer);
+    this.#reconnect.cancel();
     this.queue.pause();
     this.#endLogin();
     const connection = this.#connection;
@@ -194,7 +180,7 @@ export class Session implements CommandTarget {
       const wasOpen = this.status === "connected";
       await this.#unlink();
       const change = this.#state.enterLoggedOut("logout", { by: "user" });
-      await this.#recordStep(wasOpen ? withCloseEvent(change, "logout", false) : change);
+      await this.#recordStep(wasOpen ? withCloseEvent(change, { reason: "logout" }, false) : change);
       await this.queue.failAll(new AppError("instance_not_connected", "the instance was logged out"));
     }, correlationId);
   }
@@ -213,35 +199,31 @@ export class Session implements CommandTarget {
     if (this.status === "connected") throw new AppError("instance_already_connected");
     await this.start(correlationId);
     await this.#state.until("qr", qrTimeoutMs);
-    const code = await this.#pairingCodes.request(() => this.#connection?.sock, phoneNumber);
-    const expiresAt = new Date(this.#openedAt + allQrMs);
-    const sealed = this.#deps.vault.seal(Buffer.from(code), sealedPlace.pairingCode(this.id));
-    await this.record({
-      instance: { pairing_code: sealed, pairing_code_expires_at: expiresAt },
-      activities: [{ action: "pairing_code_requested", details: { phoneNumber } }],
-      correlationId,
-    });
+    const { code, expiresAt, change } = await this.#codes.request(() => this.#connection?.sock, phoneNumber);
+    await this.record({ ...change, correlationId });
     return { code, expiresAt: expiresAt.toISOString() };
   }
 
   async #run(): Promise<void> {
     this.#running = true;
-    this.#losses = 0;
+    this.#reconnect.reset();
     this.#qrRounds = 0;
     await this.#open();
   }
 
   async #open(): Promise<void> {
-    clearTimeout(this.#reconnectTimer);
+    this.#reconnect.cancel();
+    const bannedUntil = this.#state.bannedUntil();
+    if (bannedUntil) return await this.#waitForEndOfBan(bannedUntil);
     if (this.status !== "connecting" && this.status !== "qr")
       await this.#recordStep(this.#state.enter("connecting", null, {}));
     this.#endLogin = await this.#deps.logins.enter();
     if (!this.#running) return this.#endLogin();
     try {
       this.#openedAt = Date.now();
-      this.#qrCount = 0;
+      this.#codes.begin();
       const version = await this.#deps.version.next();
-      if (!version) return await this.#onClose("client_outdated", "later");
+      if (!version) return await this.#onClose(outdated);
       const connection = await Connection.open(
         this.#deps,
         { id: this.id, linked: this.#state.linked, version },
@@ -258,8 +240,8 @@ export class Session implements CommandTarget {
     } catch (error) {
       this.#deps.log.error({ ...this.#trace, err: error }, "the session cannot be opened");
       this.#endLogin();
-      if (error instanceof CredentialsMissing) return await this.#onClose("credentials_missing", "never");
-      await this.#onClose("connection_lost", "later");
+      const missing = error instanceof CredentialsMissing;
+      await this.#onClose(missing ? closing("credentials_missing", "never") : closing("connection_lost", "later"));
     }
   }
 
@@ -276,20 +258,15 @@ export class Session implements CommandTarget {
       const verdict = judge(update.lastDisconnect?.error);
       this.#deps.log.info({ ...this.#trace, ...verdict }, "the connection ended");
       if (verdict.reason === "client_outdated") this.#deps.version.refused();
-      if (verdict.loggedOut) await this.#onLoggedOut(verdict.reason);
-      else await this.#onClose(verdict.reason, verdict.reconnect);
+      if (verdict.loggedOut) await this.#onLoggedOut(verdict);
+      else await this.#onClose(verdict);
     }
   }
 
   async #onQr(qr: string): Promise<void> {
     this.#endLogin();
-    const expiresAt = new Date(Date.now() + (this.#qrCount++ === 0 ? firstQrMs : nextQrMs));
-    const sealed = this.#deps.vault.seal(Buffer.from(qr), sealedPlace.qr(this.id));
-    const change = this.#state.enter("qr", null, { qr: sealed, qr_expires_at: expiresAt });
-    const event = {
-      type: "connection.qr" as const,
-      data: { sealedQr: sealed.toString("base64"), expiresAt: expiresAt.toISOString() },
-    };
+    const { fields, event } = this.#codes.showQr(qr);
+    const change = this.#state.enter("qr", null, fields);
     await this.#recordStep({ ...change, events: [...(change.events ?? []), event] });
   }
 
@@ -318,12 +295,12 @@ export class Session implements CommandTarget {
     void this.#groupReading.read(connection);
   }
 
-  async #onLoggedOut(reason: string): Promise<void> {
+  async #onLoggedOut(verdict: Verdict): Promise<void> {
     const wasLinked = this.#state.linked;
     this.#running = false;
     await this.#closeConnection();
-    const change = this.#state.enterLoggedOut(reason, { by: "whatsapp", wasLinked });
-    await this.#recordStep(withCloseEvent(change, reason, false));
+    const change = this.#state.enterLoggedOut(verdict.reason, { by: "whatsapp", wasLinked }, verdict);
+    await this.#recordStep(withCloseEvent(change, verdict, false));
     await this.queue.failAll(new AppError("instance_not_connected", "WhatsApp unlinked this device"));
   }
 
@@ -331,41 +308,47 @@ export class Session implements CommandTarget {
   #lose(reason: string): void {
     const connection = this.#connection;
     if (!connection) return;
-    void this.#inTurn(async () => (connection === this.#connection ? this.#onClose(reason, "later") : undefined));
+    void this.#inTurn(async () =>
+      connection === this.#connection ? this.#onClose(closing(reason, "later")) : undefined,
+    );
   }
 
   /** Handles the loss of the connection: reconnects, or gives up. */
-  async #onClose(reason: string, reconnect: Verdict["reconnect"]): Promise<void> {
+  async #onClose(verdict: Verdict): Promise<void> {
+    const { reason, reconnect, until } = verdict;
     const wasOpen = this.status === "connected";
     const qrExpired = !this.#state.linked && this.status === "qr" && reason === "connection_lost";
     await this.#closeConnection();
     if (!this.#running) return;
-    if (qrExpired && ++this.#qrRounds >= maxQrRounds) return await this.#giveUp("qr_not_scanned");
-    if (reconnect === "never") return await this.#giveUp(reason);
-    if (wasOpen && Date.now() - this.#openedAt > stableMs) this.#losses = 0;
+    if (qrExpired && ++this.#qrRounds >= maxQrRounds) return await this.#giveUp(closing("qr_not_scanned", "never"));
+    if (reconnect === "never") return await this.#giveUp(verdict);
+    if (wasOpen && Date.now() - this.#openedAt > stableMs) this.#reconnect.reset();
     if (reason !== "restart_required" && !qrExpired) {
-      const change = this.#state.enter("connecting", reason);
+      const change = this.#state.enter("connecting", reason, noLinkCodes, verdict);
       // Not awaited, because a failure of the database may be the reason for the loss.
-      void this.#recordStep(wasOpen ? withCloseEventAndActivity(change, reason, true) : change).catch(() => undefined);
+      void this.#recordStep(wasOpen ? withCloseEventAndActivity(change, verdict, true) : change).catch(() => undefined);
     }
-    const delayMs = reconnect === "now" || qrExpired ? 0 : backoff(this.#losses++);
-    this.#reconnectTimer = setTimeout(
-      () => void this.#inTurn(async () => (this.#running ? await this.#open() : undefined)),
-      delayMs,
-    );
+    if (until) this.#reconnect.afterBan(until);
+    else this.#reconnect.at(qrExpired ? "now" : reconnect);
+  }
+
+  async #waitForEndOfBan(until: Date): Promise<void> {
+    if (this.status !== "connecting" || this.#state.reason !== "temporarily_banned")
+      await this.#recordStep(this.#state.enter("connecting", "temporarily_banned", noLinkCodes, banCause(until)));
+    this.#reconnect.afterBan(until);
   }
 
   /** Stays disconnected until the user starts the instance again. */
-  async #giveUp(reason: string): Promise<void> {
+  async #giveUp(verdict: Verdict): Promise<void> {
     this.#running = false;
-    const change = this.#state.enter("disconnected", reason, { ...noLinkCodes, desired: "stopped" });
-    await this.#recordStep(withCloseEventAndActivity(change, reason, false)).catch(() => undefined);
+    const change = this.#state.enter("disconnected", verdict.reason, { ...noLinkCodes, desired: "stopped" }, verdict);
+    await this.#recordStep(withCloseEventAndActivity(change, verdict, false)).catch(() => undefined);
   }
 
   /** Logs out if the session is connected, and closes the connection. */
   async #unlink(): Promise<void> {
     this.#running = false;
-    clearTimeout(this.#reconnectTimer);
+    this.#reconnect.cancel();
     const connection = this.#connection;
     if (!connection || this.status !== "connected") return await this.#closeConnection();
     this.queue.pause();
@@ -381,7 +364,7 @@ export class Session implements CommandTarget {
   }
 
   async #closeConnection(): Promise<void> {
-    clearTimeout(this.#reconnectTimer);
+    this.#reconnect.cancel();
     this.queue.pause();
     this.#deps.transfers.disconnected();
     const connection = this.#connection;

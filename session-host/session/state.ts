@@ -1,17 +1,39 @@
+import type { NewEvent } from "../../core/event/catalog/index.ts";
 import type { InstanceStatus } from "../../core/instance/instance.sql.ts";
 import { needsUser } from "../../core/instance/needs-user.ts";
+import { actionableReasons, guideTo, isActionable } from "../../core/instance/reason.ts";
 import { type Change, type InstanceFields, noLinkCodes } from "../ledger/change.ts";
+import type { Verdict } from "./disconnect.ts";
 import { StatusWaiters } from "./status-waiters.ts";
+
+/** More about a reason: an explanation for people, and when the reason ends. */
+export type Cause = Pick<Verdict, "details" | "until">;
+
+/** The state of an instance in the database. */
+export interface StoredState {
+  status: InstanceStatus;
+  statusReason: string | null;
+  statusUntil: Date | null;
+  linked: boolean;
+}
 
 /** The connection state of an instance, and the changes that record its transitions. */
 export class SessionState {
   #status: InstanceStatus;
+  #reason: string | null;
+  /** When the reason ends. */
+  #until: Date | null;
+  /** The end of the last ban. It stays when the reason changes, for example when the user stops the instance. */
+  #bannedUntil: Date | null;
   /** Whether a phone has linked this device. */
   linked: boolean;
   readonly #waiters = new StatusWaiters();
 
-  constructor({ status, linked }: { status: InstanceStatus; linked: boolean }) {
+  constructor({ status, statusReason, statusUntil, linked }: StoredState) {
     this.#status = status;
+    this.#reason = statusReason;
+    this.#until = statusUntil;
+    this.#bannedUntil = statusReason === "passkey_required" ? null : statusUntil;
     this.linked = linked;
   }
 
@@ -19,8 +41,17 @@ export class SessionState {
     return this.#status;
   }
 
+  get reason(): string | null {
+    return this.#reason;
+  }
+
   get needsUser(): boolean {
     return needsUser({ status: this.#status, linked: this.linked });
+  }
+
+  /** The end of a ban that has not ended. No host connects the instance before. */
+  bannedUntil(now = Date.now()): Date | null {
+    return this.#bannedUntil && this.#bannedUntil.getTime() > now ? this.#bannedUntil : null;
   }
 
   /** Waits until the state is `status`. Throws `whatsapp_error` after `timeoutMs`. */
@@ -28,36 +59,78 @@ export class SessionState {
     if (this.#status !== status) await this.#waiters.until(status, timeoutMs);
   }
 
-  /** Enters a state immediately. Returns the change that records it, with an event if the state is different. */
-  enter(status: InstanceStatus, reason: string | null, fields: InstanceFields = noLinkCodes): Change {
-    const changed = status !== this.#status;
+  /**
+   * Enters a state immediately. Returns the change that records it. If the state is different, or the reason is a new
+   * one that a person can act on, the change has events.
+   */
+  enter(
+    status: InstanceStatus,
+    reason: string | null,
+    fields: InstanceFields = noLinkCodes,
+    cause: Cause = { details: null, until: null },
+  ): Change {
+    const { details, until } = cause;
+    const problem = details !== null && isActionable(reason) && !this.#isCurrent(reason, until);
+    const changed = status !== this.#status || problem;
+    if (status !== this.#status) this.#waiters.reached(status);
     this.#status = status;
-    this.#waiters.reached(status);
+    this.#reason = reason;
+    this.#until = until;
+    if (reason === "temporarily_banned") this.#bannedUntil = until;
+    if (status === "connected" || status === "logged_out") this.#bannedUntil = null;
+    const end = until?.toISOString() ?? null;
+    const events: NewEvent[] = changed
+      ? [{ type: "connection.update", data: { status, reason, ...(end ? { until: end } : {}) } }]
+      : [];
+    if (problem)
+      events.push({ type: "connection.problem", data: { reason, details, until: end, guide: guideTo(reason) } });
     return {
-      instance: { ...fields, status, status_reason: reason, ...(changed ? { status_at: new Date() } : {}) },
-      events: changed ? [{ type: "connection.update", data: { status, reason } }] : [],
+      instance: {
+        ...fields,
+        status,
+        status_reason: reason,
+        status_details: details,
+        status_until: until ?? this.bannedUntil(),
+        ...(changed ? { status_at: new Date() } : {}),
+      },
+      events,
     };
   }
 
   /** Enters `logged_out`. The change removes the credentials and the session's keys. */
-  enterLoggedOut(reason: string, details: { by: "user" | "whatsapp"; wasLinked?: boolean }): Change {
+  enterLoggedOut(reason: string, log: { by: "user" | "whatsapp"; wasLinked?: boolean }, cause?: Cause): Change {
     this.linked = false;
     return {
-      ...this.enter("logged_out", reason, { ...noLinkCodes, linked_at: null, desired: "stopped" }),
+      ...this.enter("logged_out", reason, { ...noLinkCodes, linked_at: null, desired: "stopped" }, cause),
       forgetSession: true,
-      activities: [{ action: "logged_out", details }],
+      activities: [{ action: "logged_out", details: log }],
     };
+  }
+
+  #isCurrent(reason: string, until: Date | null): boolean {
+    return reason === this.#reason && until?.getTime() === this.#until?.getTime();
   }
 }
 
+/** The cause of `temporarily_banned` when the ban was recorded before. */
+export const banCause = (until: Date): Cause => ({
+  details: `${actionableReasons.temporarily_banned}. The ban ends at ${until.toISOString()}`,
+  until,
+});
+
+/** Why a connection was closed. */
+type Closed = Pick<Verdict, "reason"> & Partial<Cause>;
+
 /** Adds a `connection.close` event to a change. */
-export function withCloseEvent(change: Change, reason: string, willReconnect: boolean): Change {
-  const event = { type: "connection.close" as const, data: { reason, willReconnect } };
+export function withCloseEvent(change: Change, { reason, until }: Closed, willReconnect: boolean): Change {
+  const end = until ? { until: until.toISOString() } : {};
+  const event = { type: "connection.close" as const, data: { reason, willReconnect, ...end } };
   return { ...change, events: [...(change.events ?? []), event] };
 }
 
 /** Adds a `connection.close` event and an entry of the activity log to a change. */
-export function withCloseEventAndActivity(change: Change, reason: string, willReconnect: boolean): Change {
-  const activities = [{ action: "connection_closed" as const, details: { reason, willReconnect } }];
-  return { ...withCloseEvent(change, reason, willReconnect), activities };
+export function withCloseEventAndActivity(change: Change, closed: Closed, willReconnect: boolean): Change {
+  const details = { reason: closed.reason, willReconnect };
+  const activities = [{ action: "connection_closed" as const, details }];
+  return { ...withCloseEvent(change, closed, willReconnect), activities };
 }

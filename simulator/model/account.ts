@@ -6,6 +6,7 @@ import { DeviceFaults } from "./faults.ts";
 import { LookupCounter } from "./lookup-limits.ts";
 import type { Picture } from "./media-store.ts";
 import { OfflineQueue } from "./offline-queue.ts";
+import { type Failure, Standing } from "./standing.ts";
 
 export type Business = { name: string };
 
@@ -33,6 +34,7 @@ export class Account {
   /** LIDs of blocked accounts. */
   readonly blocked = new Set<string>();
   readonly appState: AppState = new Map();
+  readonly standing = new Standing();
   /** Devices that requested this account's device list and cache it. */
   readonly watchers = new Set<Device>();
   /** WhatsApp does not reuse device ids. */
@@ -114,6 +116,8 @@ export interface DeviceSocket {
   send(stanza: BinaryNode): void;
   /** Sends `stream:error` with a reason and closes the socket. */
   end(attrs: Record<string, string>, reason?: BinaryNode): void;
+  /** Sends `failure` and closes the socket. */
+  refuse(failure: Failure | number): void;
   readonly active: boolean;
 }
 

@@ -8,8 +8,6 @@ export interface Connection extends DeviceSocket {
   readonly device: Device | undefined;
   /** Set while the client waits to be linked. */
   readonly pairing: PairingOffer | undefined;
-  /** Rejects the login or registration with `failure`, and closes the socket. */
-  refuse(reason: number): void;
   /** Closes with a close frame. */
   close(): void;
   /** Drops the socket without a close frame. */

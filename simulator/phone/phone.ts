@@ -1,5 +1,6 @@
 import { Device } from "../model/account.ts";
 import type { Group } from "../model/group.ts";
+import type { Failure } from "../model/standing.ts";
 import type { World } from "../model/world.ts";
 import { sendTyping, setPresence, type Typing, typingNode } from "../stanza/account/presence.ts";
 import { removeDevice } from "../stanza/device/device-list.ts";
@@ -188,6 +189,20 @@ export class Phone extends PhoneBase {
     const found = device instanceof Device ? device : this.account.companions.get(device);
     if (!found) throw new PairingError(`the device ${device} is not linked`);
     removeDevice(this.world, found);
+  }
+
+  /**
+   * Bans the account for some seconds: its linked devices are disconnected with 402, and so are their logins until the
+   * end. `code` is the cause. Source: `TemporaryBan` in whatsmeow's types/events/events.go.
+   */
+  ban({ seconds, code = 101 }: { seconds: number; code?: number }): void {
+    this.account.standing.ban(this.world.clock() + seconds * 1000, code);
+    this.disconnectDevices({ reason: 402, expire: seconds, code });
+  }
+
+  /** Ends the connections of the linked devices with a `failure`. */
+  disconnectDevices(failure: Failure): void {
+    for (const device of this.devices) device.socket?.refuse(failure);
   }
 
   /**

@@ -38,4 +38,47 @@ export const linkRules = [
     enforced: true,
     witness: false,
   }),
+  defineRule({
+    name: "temporary_ban",
+    claim:
+      "WhatsApp ends the connection of a banned account with 402, and refuses its logins until the ban ends. `expire` is the rest of the ban in seconds, and `code` its cause.",
+    sources: [
+      whatsmeow("connectionevents.go", "ConnectFailureTempBanned"),
+      whatsmeow("types/events/events.go", "TempBanReason"),
+    ],
+    checked: "2026-11",
+    tests: [
+      "tests/simulator/session/fault.test.ts > the simulator ends the connections of a banned account with 402, and refuses its logins until the ban ends",
+      "tests/integration/session/connection.test.ts > an instance whose account is banned for some time reconnects by itself after the end and never before",
+    ],
+    enforced: true,
+    witness: false,
+  }),
+  defineRule({
+    name: "login_failures",
+    claim:
+      "A login that fails with 401, 403 or 406 ends the link. After 409, a repeat does not help. Only after 500 and 503 does WhatsApp expect the client to try again.",
+    sources: [
+      whatsmeow("types/events/events.go", "IsLoggedOut"),
+      whatsmeow("connectionevents.go", "handleConnectFailure"),
+    ],
+    checked: "2026-11",
+    tests: [
+      "tests/unit/session-host/disconnect.test.ts > with the code %i has the reason %s, reconnects %s, and drops the credentials: %s",
+    ],
+    enforced: false,
+    witness: false,
+  }),
+  defineRule({
+    name: "device_removed",
+    claim: "A stream error means that the device was unlinked only if it has the conflict `device_removed`.",
+    sources: [whatsmeow("connectionevents.go", "device_removed"), issue("devlikeapro/waha", 2136)],
+    checked: "2026-11",
+    tests: [
+      "tests/unit/session-host/disconnect.test.ts > with %s",
+      "tests/integration/session/link.test.ts > an instance that the owner unlinks reports the logout, deletes its credentials, and can be linked again",
+    ],
+    enforced: true,
+    witness: false,
+  }),
 ];

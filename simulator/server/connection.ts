@@ -2,6 +2,7 @@ import type { WebSocket } from "ws";
 import type { Device } from "../model/account.ts";
 import type { Connection } from "../model/connection.ts";
 import type { PairingOffer } from "../model/pairing.ts";
+import { type Failure, failureAttrs } from "../model/standing.ts";
 import type { World } from "../model/world.ts";
 import { setOnline } from "../stanza/account/presence.ts";
 import { offerPairing, readRegistration } from "../stanza/device/pairing.ts";
@@ -61,8 +62,8 @@ export class SocketConnection implements Connection {
     this.close();
   }
 
-  refuse(reason: number): void {
-    this.send(node("failure", { reason: String(reason), location: "sim" }));
+  refuse(failure: Failure | number): void {
+    this.send(node("failure", failureAttrs(typeof failure === "number" ? { reason: failure } : failure)));
     this.close();
   }
 
@@ -173,7 +174,7 @@ export class SocketConnection implements Connection {
       this.refuse(401);
       return;
     }
-    const fault = device.faults.login.take();
+    const fault = account.standing.refusal(this.#world.clock()) ?? device.faults.login.take();
     if (fault !== undefined) {
       this.refuse(fault);
       return;

@@ -207,6 +207,7 @@ test("every event has the name of its dialect, or no body if the dialect lacks t
     called: null,
     rejected: null,
     ended: null,
+    problem: "connection_problem",
     qr: "qr_received",
   });
   expect(names(gateway)).toEqual({
@@ -239,6 +240,7 @@ test("every event has the name of its dialect, or no body if the dialect lacks t
     open: "connection.open",
     close: "connection.close",
     update: "connection.update",
+    problem: "connection.problem",
     disabled: null,
     join: "group.join",
     leave: "group.leave",

@@ -106,6 +106,12 @@ export const events = {
   open: event("connection.open", { phoneNumber: "6289876543210", lid: null, pushName: null }),
   close: event("connection.close", { reason: "logout", willReconnect: false }, "2023-01-01T18:00:00.000Z"),
   update: event("connection.update", { status: "connecting", reason: null }),
+  problem: event("connection.problem", {
+    reason: "temporarily_banned",
+    details: "WhatsApp banned the account",
+    until: "2023-01-02T18:00:00.000Z",
+    guide: "docs/guides/linking.md#temporarily_banned",
+  }),
   disabled: event("webhook.disabled", { url: "https://a.test", failingSince: "2023-01-01T12:00:00.000Z", failures: 9 }),
   join: event("group.join", { ...inGroup, subject: "My Group", size: 3, reason: "added" }),
   leave: event("group.leave", { ...inGroup, reason: "removed" }),

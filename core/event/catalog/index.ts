@@ -35,6 +35,7 @@ export const eventCatalog = {
   [connection.open.type]: connection.open,
   [connection.close.type]: connection.close,
   [connection.update.type]: connection.update,
+  [connection.problem.type]: connection.problem,
   [connection.qr.type]: connection.qr,
   [chat.update.type]: chat.update,
   [group.join.type]: group.join,

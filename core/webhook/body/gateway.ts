@@ -1,11 +1,11 @@
 import * as z from "zod";
 import * as chat from "../../event/catalog/chat.ts";
+import * as connection from "../../event/catalog/connection.ts";
 import * as group from "../../event/catalog/group.ts";
 import * as history from "../../event/catalog/history.ts";
 import type { EventData } from "../../event/catalog/index.ts";
 import * as parked from "../../event/catalog/parked.ts";
 import * as stanza from "../../event/catalog/stanza.ts";
-import { instanceStatuses } from "../../instance/instance.sql.ts";
 import { isGroupJid } from "../../message/recipient.ts";
 import { contextFields, contextFieldsOf } from "../../message/shown-context.ts";
 import { defined } from "../../object.ts";
@@ -142,8 +142,10 @@ const schemas = {
     lid: z.string().nullable(),
     pushName: z.string().nullable(),
   }),
-  "connection.close": body("connection.close", { reason: z.string(), willReconnect: z.boolean() }),
-  "connection.update": body("connection.update", { status: z.enum(instanceStatuses), reason: z.string().nullable() }),
+  "connection.close": body("connection.close", connection.close.data.shape),
+  "connection.update": body("connection.update", connection.update.data.shape),
+  /** The instance can't link or connect, for a reason that a person can act on. */
+  "connection.problem": body("connection.problem", connection.problem.data.shape),
   "chat.update": body("chat.update", chat.update.data.shape),
   "history.progress": body("history.progress", history.progress.data.shape),
   "history.completed": body("history.completed", history.completed.data.shape),
@@ -230,6 +232,8 @@ export function gatewayBody(event: WebhookEvent, context: BodyContext, link: Fil
       return make(event.type, event.data);
     case "connection.update":
       return make(event.type, event.data);
+    case "connection.problem":
+      return make(event.type, event.data);
     case "chat.update":
       return make(event.type, event.data);
     case "history.progress":
@@ -244,10 +248,8 @@ export function gatewayBody(event: WebhookEvent, context: BodyContext, link: Fil
       return make(event.type, event.data);
     case "group.participants.update":
       return make(event.type, event.data);
-    case "call.received": {
-      const { isVideo, isGroup, groupId, missed } = event.data;
-      return make(event.type, { ...callOf(event.data), isVideo, isGroup, groupId, missed });
-    }
+    case "call.received":
+      return make(event.type, receivedCallOf(event.data));
     case "call.rejected":
       return make(event.type, { ...callOf(event.data), by: event.data.by });
     case "call.ended":
@@ -303,6 +305,11 @@ function messageFields(data: MessageData, link: FileLink | null) {
     ...defined({ truncated: data.truncated }),
     content: data.content,
   };
+}
+
+function receivedCallOf(data: EventData<"call.received">) {
+  const { isVideo, isGroup, groupId, missed } = data;
+  return { ...callOf(data), isVideo, isGroup, groupId, missed };
 }
 
 function callOf({

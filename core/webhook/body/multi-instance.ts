@@ -1,5 +1,6 @@
 import * as z from "zod";
 import * as chat from "../../event/catalog/chat.ts";
+import * as connection from "../../event/catalog/connection.ts";
 import * as history from "../../event/catalog/history.ts";
 import type { EventData } from "../../event/catalog/index.ts";
 import { contextEventFields } from "../../message/context.ts";
@@ -152,7 +153,9 @@ const schemas = {
     lid: z.string().nullable(),
     pushName: z.string().nullable(),
   }),
-  connection_closed: body("connection_closed", { reason: z.string(), willReconnect: z.boolean() }),
+  connection_closed: body("connection_closed", connection.close.data.shape),
+  /** The instance can't link or connect, for a reason that a person can act on. */
+  connection_problem: body("connection_problem", connection.problem.data.shape),
   qr_received: body("qr_received", { qrCode: z.string(), expiresAt: z.iso.datetime() }),
 };
 
@@ -225,6 +228,8 @@ export function multiInstanceBody(
       return make("connection_opened", event.data);
     case "connection.close":
       return make("connection_closed", event.data);
+    case "connection.problem":
+      return make("connection_problem", event.data);
     case "connection.qr": {
       const { sealedQr, expiresAt } = event.data;
       return make("qr_received", { qrCode: context.openQr(sealedQr), expiresAt });

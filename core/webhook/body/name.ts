@@ -25,6 +25,7 @@ const multiInstanceNames: Partial<Record<EventType, string>> = {
   "history.completed": "history_completed",
   "connection.open": "connection_opened",
   "connection.close": "connection_closed",
+  "connection.problem": "connection_problem",
   "connection.qr": "qr_received",
 };
 

@@ -27,10 +27,12 @@ export const isAboutMessages = (type: string) => /^(message|status|media|poll|ch
 
 /**
  * Further types that are on by default. Version 0.1 sent the first three; the last two of these report that something was
- * not stored or sent. The others come only if the instance imports its history.
+ * not stored or sent. A problem of the connection needs a person. The others come only if the instance imports its
+ * history.
  */
 const alsoDefault: readonly string[] = [
   ...["call.ended", "stanza.quarantined", "event.parked"],
+  "connection.problem",
   ...["history.progress", "history.completed"],
 ];
 

@@ -2,9 +2,20 @@ import * as z from "zod";
 import { eventQueueText } from "../../../core/event-sink/allowed.ts";
 import { instanceStatuses } from "../../../core/instance/instance.sql.ts";
 import { toJid } from "../../../core/message/recipient.ts";
+import { isoDate } from "./common.ts";
 
 export const instanceStatus = z.enum(instanceStatuses);
-export const connectionStatusShape = z.object({ ready: z.boolean(), status: instanceStatus, hasQr: z.boolean() });
+export const connectionStatusShape = z.object({
+  ready: z.boolean(),
+  status: instanceStatus,
+  hasQr: z.boolean(),
+  /** Why the instance is not connected. */
+  reason: z.string().nullable(),
+  /** What has happened and what to do, in English. */
+  details: z.string().nullable(),
+  /** When the reason ends, for example a temporary ban. Null if it has no known end. */
+  until: isoDate.nullable(),
+});
 
 /** Null or an empty string means "none". Forms send an empty string. */
 export const eventQueueSetting = z.union([eventQueueText, z.literal(""), z.null()]).optional();

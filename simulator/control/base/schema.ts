@@ -383,6 +383,22 @@ export const DeviceFaults = z.object({
   corruptIn: z.number().int().min(1).optional().describe("Damage this many of the next messages to the device"),
 });
 
+const Failure = z.object({
+  reason: z.number().int().min(400).max(599).describe("For example 402 (temporary ban), 403 (locked) or 406 (banned)"),
+  expire: z.number().int().min(0).optional().describe("For 402: seconds until the end of the ban"),
+  code: z.number().int().optional().describe("For 402: the cause, for example 101"),
+  header: z.string().optional().describe("For 403: `logout_message_header`"),
+  subtext: z.string().optional().describe("For 403: `logout_message_subtext`"),
+});
+export const LoginFailures = z.object({
+  login: Failure.extend({ times: Times }).optional().describe("Refuse the next logins of the linked devices"),
+  now: Failure.optional().describe("End the open connections of the linked devices"),
+  ban: z
+    .object({ seconds: z.number().int().min(1), code: z.number().int().default(101) })
+    .optional()
+    .describe("End the open connections with 402, and refuse all logins until the ban ends"),
+});
+
 const Status = z.object({ status: z.number().int().min(400).max(599), times: Times });
 export const MediaFaults = z.object({ upload: Status.optional(), download: Status.optional() });
 const HostFault = z.union([z.int().min(400).max(599), z.literal("cut")]);

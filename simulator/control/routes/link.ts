@@ -1,4 +1,6 @@
+import type { Failure } from "../../model/standing.ts";
 import { phoneOf } from "../base/lookup.ts";
+import { present } from "../base/present.ts";
 import { type Route, route } from "../base/route.ts";
 import * as schema from "../base/schema.ts";
 import { deviceView } from "../base/view.ts";
@@ -29,5 +31,21 @@ export const linkRoutes: Route[] = [
     path: "/phones/{number}/devices/{device}",
     summary: "Unlink a device. The server closes the device's socket with 401.",
     run: (request) => phoneOf(request).unlink(Number(request.params.device)),
+  }),
+  route({
+    method: "post",
+    path: "/phones/{number}/failures",
+    summary: "Refuse logins of the linked devices, end their connections with a failure, or ban the account",
+    body: schema.LoginFailures,
+    run: (request) => {
+      const phone = phoneOf(request);
+      const { login, now, ban } = request.body;
+      if (login) {
+        const { times, ...failure } = login;
+        phone.account.standing.failures.add(present(failure) as Failure, times);
+      }
+      if (now) phone.disconnectDevices(present(now) as Failure);
+      if (ban) phone.ban(ban);
+    },
   }),
 ];

@@ -222,7 +222,14 @@ describe("the QR code", () => {
     const inGateway = await api.request("GET", `/api/instance/${id}/qr`, { key });
     expect(inGateway.body).toMatchObject({ success: true, data: { id, qrCode: qrOf(id) } });
     const status = await api.request("GET", `/api/whatsapp/${id}/status`, { key });
-    expect(status.body).toEqual({ ready: false, status: "qr", hasQr: true });
+    expect(status.body).toEqual({
+      ready: false,
+      status: "qr",
+      hasQr: true,
+      reason: null,
+      details: null,
+      until: null,
+    });
   });
 
   test.each(["as made", "connecting", "expired qr", "logged_out"] as const)(
@@ -236,6 +243,9 @@ describe("the QR code", () => {
         ready: false,
         status,
         hasQr: false,
+        reason: null,
+        details: null,
+        until: null,
       });
     },
   );

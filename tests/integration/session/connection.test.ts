@@ -26,6 +26,13 @@ const newPhone = phoneSeries(() => gate.wa, "49155502000");
 
 const linked = async (dialect: Dialect = "multi-instance") => linkInstance(gate, await newPhone(), dialect);
 
+/** Waits for the webhook that reports a problem. */
+const problem = (instance: string, reason: string) =>
+  gate.receiver.waitFor(
+    ({ body }) =>
+      /^connection[._]problem$/.test(body.event) && body.data.instanceId === instance && body.data.reason === reason,
+  );
+
 describe.each(dialects)("in the %s dialect", (dialect) => {
   test("an instance reconnects after a lost connection, and the messages of both sides arrive in order and once", async () => {
     const { owner, client } = await linked(dialect);
@@ -72,6 +79,57 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     expect(bob.inbox.messages.some((message) => message.id === id)).toBe(false);
   });
 
+  test.each([
+    [403, "account_locked"],
+    [406, "banned"],
+  ])(
+    "after the failure %i, the instance is logged out as %s, and offers a new QR code when it is reconnected",
+    async (code, reason) => {
+      const { owner, client } = await linked(dialect);
+      owner.account.standing.failures.add({ reason: code, header: "Account review" });
+      gate.wa.device(owner.number).faults.cut();
+      await gate.status(client.instance, "logged_out");
+      expect(await details(gate, client.instance)).toMatchObject({ status: "logged_out", statusReason: reason });
+      const { body } = await gate.api("GET", `/api/instances/${client.instance}`);
+      expect(body.connectionStatus).toMatchObject({ reason, until: null });
+      expect(body.connectionStatus.details).toContain("WhatsApp says: Account review");
+      const guide = `docs/guides/linking.md#${reason}`;
+      expect((await problem(client.instance, reason)).body.data).toMatchObject({ reason, until: null, guide });
+      expect(await secrets(gate, client.instance)).toBe(0);
+      expect((await client.request("POST", "restart")).status).toBe(200);
+      await owner.scanQr(await gate.qr(client.instance));
+      await gate.status(client.instance, "connected");
+      await exchange(client, { owner, peer: bob }, "after the new scan");
+    },
+  );
+
+  test("an instance whose account is banned for some time reconnects by itself after the end and never before", async () => {
+    const { owner, client } = await linked(dialect);
+    owner.ban({ seconds: 6, code: 101 });
+    const { until: end } = (await problem(client.instance, "temporarily_banned")).body.data;
+    expect(new Date(end).getTime()).toBeGreaterThan(Date.now() - 6000);
+    const shown = await details(gate, client.instance);
+    expect(shown).toMatchObject({ status: "connecting", statusReason: "temporarily_banned", statusUntil: end });
+    expect(shown.statusDetails).toContain("address books");
+    expect(closings(gate, client.instance)).toMatchObject([{ reason: "temporarily_banned", willReconnect: true }]);
+    const refused = await gate.api("POST", `/api/whatsapp/${client.instance}/send`, {
+      body: { phone: bob.number, message: "during the ban" },
+    });
+    expect(refused).toMatchObject({ status: 409, body: { code: "instance_not_connected", until: end } });
+    expect(refused.body.detail).toContain("temporarily_banned");
+    // A person who asks for a reconnect does not shorten the ban.
+    expect((await client.request("POST", "restart")).status).toBe(200);
+    expect(await details(gate, client.instance)).toMatchObject({
+      statusReason: "temporarily_banned",
+      statusUntil: end,
+    });
+    await opened(gate, client.instance, 2);
+    expect(owner.account.standing.refusedLogins).toBe(0);
+    expect(owner.devices).toHaveLength(1);
+    expect(await details(gate, client.instance)).toMatchObject({ statusReason: null, statusUntil: null });
+    await exchange(client, { owner, peer: bob }, "after the ban");
+  });
+
   test("a restart over the API reconnects without a new scan", async () => {
     const { owner, client } = await linked(dialect);
     expect((await client.request("POST", "restart")).status).toBe(200);
@@ -91,6 +149,18 @@ test("a send whose look-up of devices is not answered before the stream restarts
   expect((await peer.waitFor((message) => message.id === id, { timeoutMs: 45_000 })).copies).toBe(1);
   await opened(gate, client.instance, 2);
 }, 90_000);
+
+test("an instance whose client description is rejected stays linked, and tries again only at the user's request", async () => {
+  const { owner, client } = await linked();
+  owner.account.standing.failures.add({ reason: 409 });
+  gate.wa.device(owner.number).faults.cut();
+  await gate.status(client.instance, "disconnected");
+  expect(await details(gate, client.instance)).toMatchObject({ statusReason: "user_agent_rejected" });
+  expect(await secrets(gate, client.instance)).toBeGreaterThan(0);
+  expect((await client.request("POST", "restart")).status).toBe(200);
+  await gate.status(client.instance, "connected");
+  expect(owner.account.standing.refusedLogins).toBe(1);
+});
 
 test("a rejected login is retried, and the credentials are kept", async () => {
   const { owner, client } = await linked();

@@ -1,9 +1,16 @@
 import { DisconnectReason, WAMessageStatus } from "@whiskeysockets/baileys";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { startControl } from "../../../simulator/control/server.ts";
 import type { Phone, WhatsApp } from "../../../simulator/index.ts";
 import { delays } from "../../../simulator/model/latency.ts";
-import { type Client, silenceLibsignal, strictVerification, textOf } from "../../support/simulator/client.ts";
-import { endScene, startScene } from "../../support/simulator/scene.ts";
+import {
+  type Client,
+  silenceLibsignal,
+  strictVerification,
+  textOf,
+  type Update,
+} from "../../support/simulator/client.ts";
+import { caller, endScene, startScene } from "../../support/simulator/scene.ts";
 import { until } from "../../support/until.ts";
 
 silenceLibsignal();
@@ -141,4 +148,35 @@ test("the simulator delays each stanza of a connection by a different time, and 
   await slow.client.waitForText("number 19");
   expect(slow.client.messages.entries.map(textOf).filter((text) => text?.startsWith("number"))).toEqual(texts);
   await endScene(slow.wa, slow.client);
+});
+
+/** Returns the attributes of the `<failure>` that closed the connection. */
+const failureOf = ({ lastDisconnect }: Update) => (lastDisconnect?.error as { data?: unknown } | undefined)?.data;
+
+test("the simulator ends the connections of a banned account with 402, and refuses its logins until the ban ends", async () => {
+  const closed = client.next((update) => update.connection === "close");
+  alice.ban({ seconds: 1, code: 104 });
+  expect(failureOf(await closed)).toMatchObject({ reason: "402", expire: "1", code: "104" });
+  const refused = client.next((update) => update.connection === "close");
+  client.connect();
+  expect(failureOf(await refused)).toMatchObject({ reason: "402", code: "104" });
+  await until(async () => {
+    const again = client.next((update) => update.connection === "close" || update.connection === "open");
+    client.connect();
+    return (await again).connection === "open" || undefined;
+  });
+});
+
+test("the control API refuses the next logins of an account with a failure", async () => {
+  const control = await startControl(wa);
+  try {
+    await client.close();
+    await caller(control)("POST", `/phones/${alice.number}/failures`, { login: { reason: 403, header: "Locked" } });
+    const refused = client.next((update) => update.connection === "close");
+    client.connect();
+    expect(failureOf(await refused)).toMatchObject({ reason: "403", logout_message_header: "Locked" });
+    await client.login();
+  } finally {
+    await control.stop();
+  }
 });

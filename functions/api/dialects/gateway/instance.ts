@@ -24,6 +24,10 @@ const created = z.object({
 const detailed = created.extend({
   /** Why the instance is not connected; null while connected. */
   statusReason: z.string().nullable(),
+  /** What has happened and what to do, in English. */
+  statusDetails: z.string().nullable(),
+  /** When the reason ends, for example a temporary ban. Null if it has no known end. */
+  statusUntil: isoDate.nullable(),
   hasQr: z.boolean(),
   phoneNumber: z.string().nullable(),
   pushName: z.string().nullable(),
@@ -45,6 +49,8 @@ const toCreated = (
 const toDetailed = (instance: instances.InstanceView): z.input<typeof detailed> => ({
   ...toCreated(instance),
   statusReason: instance.statusReason,
+  statusDetails: instance.connectionStatus.details,
+  statusUntil: instance.connectionStatus.until,
   hasQr: instance.connectionStatus.hasQr,
   phoneNumber: instance.phoneNumber,
   pushName: instance.pushName,
