@@ -60,7 +60,8 @@ export function pairsIn(stanza: BinaryNode): Pair[] {
   return [...pairs.values()];
 }
 
-async function storePairs(
+/** Stores which number belongs to which LID, and moves the sessions of the numbers to the LIDs. */
+export async function storePairs(
   pairs: readonly Pair[],
   repository: SignalRepositoryWithLIDStore,
   store: KeyStore,

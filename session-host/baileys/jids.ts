@@ -1,4 +1,11 @@
-import { type BinaryNode, jidNormalizedUser, type SignalKeyStore, type WASocket } from "@whiskeysockets/baileys";
+import {
+  type BinaryNode,
+  jidDecode,
+  jidEncode,
+  jidNormalizedUser,
+  type SignalKeyStore,
+  type WASocket,
+} from "@whiskeysockets/baileys";
 import type { Person } from "../../core/event/catalog/group.ts";
 import { isLidJid } from "../../core/message/recipient.ts";
 
@@ -57,6 +64,23 @@ export async function lidsOf(
   const lids = await keys.get("lid-mapping", users);
   return new Map(Object.entries(lids).map(([user, lid]) => [`${user}@s.whatsapp.net`, `${lid}@lid`]));
 }
+
+/** Returns the LIDs of the devices of numbers that the session knows, as Baileys' `getLIDsForPNs` does. */
+export async function storedLids(
+  keys: Pick<SignalKeyStore, "get">,
+  numbers: readonly string[],
+): Promise<{ lid: string; pn: string }[] | null> {
+  const known = await lidsOf(keys, numbers.map(phoneOf));
+  const pairs = numbers.flatMap((pn) => {
+    const [user = ""] = (known.get(phoneOf(pn)) ?? "").split("@");
+    const { device = 0, server } = jidDecode(pn) ?? {};
+    return user ? [{ pn, lid: jidEncode(user, server === "hosted" ? "hosted.lid" : "lid", device) }] : [];
+  });
+  return pairs.length > 0 ? pairs : null;
+}
+
+/** Returns the phone number, as a JID, of a device. */
+const phoneOf = (device: string) => `${jidDecode(device)?.user ?? ""}@s.whatsapp.net`;
 
 /** Replaces the person's LID with the phone number (as a JID), if `phones` has it. */
 export function byPhone<Given extends Person | null>(person: Given, phones: ReadonlyMap<string, string>): Given {

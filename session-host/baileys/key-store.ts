@@ -109,6 +109,17 @@ export class KeyStore {
     );
   }
 
+  /** Returns the ids of all values of a type. Reads no values. */
+  async ids(type: keyof SignalDataTypeMap): Promise<string[]> {
+    const stored = await this.#readable(
+      () => this.#db.sql<{ key_id: string }[]>`
+        select key_id from session_keys where instance_id = ${this.#instanceId} and type = ${type}`,
+    );
+    const written = [...this.#dirty.keys()].filter((name) => name.startsWith(`${type} `));
+    const ids = new Set([...stored.map((row) => row.key_id), ...written.map((name) => name.slice(type.length + 1))]);
+    return [...ids];
+  }
+
   /** Notes that these writes are durable. From then on, they may be evicted and read from the database again. */
   noteDurable(keys: readonly KeyWrite[]): void {
     for (const key of keys) {

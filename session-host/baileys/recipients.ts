@@ -1,13 +1,24 @@
-import { type GroupMetadata, jidNormalizedUser, type WASocket } from "@whiskeysockets/baileys";
+import {
+  type CacheStore,
+  type GroupMetadata,
+  jidDecode,
+  jidNormalizedUser,
+  type WASocket,
+} from "@whiskeysockets/baileys";
+import { LRUCache } from "lru-cache";
 import { isChannelJid, isGroupJid } from "../../core/message/recipient.ts";
 import type { RecipientList } from "../ledger/change.ts";
+import { type DeviceLists, Devices, jidOf, userOf } from "./devices.ts";
+import { GroupCache, type SharedGroups } from "./group-cache.ts";
 import { personOf } from "./jids.ts";
+import type { KeyStore } from "./key-store.ts";
+import { participantHash } from "./participant-hash.ts";
+import { currentPlan, type SendPlan } from "./send-plan.ts";
+import { SenderKeys } from "./sender-keys.ts";
+import { openSessions } from "./sessions.ts";
 
-/**
- * How long Baileys uses a device list before it reads the list from WhatsApp again, in milliseconds (7.0.0-rc14,
- * `DEFAULT_CACHE_TTLS` in `Defaults/index.js`).
- */
-export const deviceListMs = 5 * 60_000;
+/** How long after a message a device that was not in the sender's list counts as a recipient, in milliseconds. */
+export const newDeviceMs = 5 * 60_000;
 
 /**
  * Returns the JIDs to which a status post is sent: its audience, and the account itself, whose devices show it as "My
@@ -17,52 +28,130 @@ export const addressees = (sock: WASocket, audience: readonly string[]): string[
   ...new Set([...audience, jidNormalizedUser(sock.user?.id)]),
 ];
 
-/** Finds out who gets a message, immediately before Baileys encrypts it. */
-export class Recipients {
-  readonly #socket: () => WASocket;
-  /** The group metadata that was read for the message that Baileys encrypts next. */
-  readonly #read = new Map<string, GroupMetadata>();
+/** Who gets a message. */
+export interface Targets {
+  list: RecipientList;
+  /** Undefined for a channel. */
+  plan: SendPlan | undefined;
+}
 
-  constructor(socket: () => WASocket) {
-    this.#socket = socket;
+export interface RecipientsDeps {
+  socket: () => WASocket;
+  store: KeyStore;
+  /** Baileys' cache of device lists. */
+  devices: CacheStore;
+  groups: SharedGroups;
+  fail: (error: unknown) => void;
+}
+
+/** Finds out who gets a message, and makes sure that it can be encrypted for them, before Baileys encrypts it. */
+export class Recipients {
+  readonly groups: GroupCache;
+  readonly devices: Devices;
+  /** Baileys' cache of device lists. */
+  readonly deviceCache: CacheStore;
+  readonly #deps: RecipientsDeps;
+  readonly #senderKeys: SenderKeys;
+  /** By chat: WhatsApp's hash of the devices and ours, if they differ although the lists are new. */
+  readonly #settled = new LRUCache<string, string>({ max: 1_000 });
+
+  constructor(deps: RecipientsDeps) {
+    const { socket, store, devices: cache, groups, fail } = deps;
+    this.#deps = deps;
+    this.deviceCache = cache;
+    this.groups = new GroupCache(socket, groups);
+    this.devices = new Devices({ socket, store, cache });
+    const forgetDevices = (jids: readonly string[]) => this.devices.forget(jids);
+    this.#senderKeys = new SenderKeys({ socket, store, forgetDevices, fail });
+  }
+
+  listen(sock: WASocket): void {
+    for (const part of [this.groups, this.devices, this.#senderKeys]) part.listen(sock);
   }
 
   /**
-   * Returns who gets the next message to this chat.
-   *
-   * Baileys doesn't report the devices, so this function makes the lookups of Baileys' `relayMessage`
-   * (Socket/messages-send.ts). Baileys then takes the device lists from its cache, and the group from `groupMetadata`.
+   * Returns who gets the next message to this chat, and the plan for `withPlan`. Makes the lookups of Baileys'
+   * `relayMessage` (Socket/messages-send.js), and opens the sessions.
    */
-  async of(jid: string, audience: readonly string[] | undefined): Promise<RecipientList> {
-    if (isChannelJid(jid)) return { jids: [], people: [] };
-    const sock = this.#socket();
+  async of(jid: string, audience: readonly string[] | undefined): Promise<Targets> {
+    if (isChannelJid(jid)) return { list: { jids: [], people: [] }, plan: undefined };
+    const sock = this.#deps.socket();
     const own = [sock.user?.id, sock.user?.lid].map((id) => jidNormalizedUser(id)).filter(Boolean);
-    const members = isGroupJid(jid) && !audience ? await this.#membersOf(jid) : [];
-    const people = audience ? addressees(sock, audience) : isGroupJid(jid) ? members.flat() : [jid];
-    const asked = isGroupJid(jid) || audience ? people : [ownJidFor(jid, sock), jid];
-    const devices = await sock.getUSyncDevices(asked, true, false);
+    const group = isGroupJid(jid) && !audience ? await this.groups.read(jid) : undefined;
+    const members = group ? membersOf(group) : [];
+    const people = audience ? addressees(sock, audience) : group ? group.participants.map(({ id }) => id) : [jid];
+    const asked = group || audience ? people : [ownJidFor(jid, sock), jid];
+    const devices = await this.#reachable(asked, group);
+    const targets = [...devices.values()].flat().map(jidOf);
+    const self = ownDevice(sock, group ? group.addressingMode === "pn" : !jid.endsWith("@lid"));
     return {
-      jids: [...new Set([...people, ...own, ...devices.map((device) => device.jid)])],
-      people: members.filter((names) => !names.some((name) => own.includes(name))).map(listEntry),
+      list: {
+        jids: [...new Set([...people, ...members.flat(), ...own, ...targets])],
+        people: members.filter((names) => !names.some((name) => own.includes(name))).map(listEntry),
+      },
+      plan: { devices, group, targets, hash: participantHash([...targets.filter(isPersonal), self]) },
     };
   }
 
-  /** Returns the metadata that `of` read for a group, once. Baileys reads the metadata itself if this is undefined. */
+  /** Forgets what a plan was made from, because WhatsApp has shown that it is wrong. */
+  forget(jid: string, { devices }: SendPlan): void {
+    if (isGroupJid(jid)) this.groups.drop(jid);
+    this.devices.forgetUsers(devices.keys());
+  }
+
+  /** Returns the devices of a new plan that belong to people in the old one and are not in the old one. */
+  missing(old: SendPlan, fresh: SendPlan | undefined): string[] {
+    const known = new Set(old.targets);
+    return (fresh?.targets ?? []).filter((jid) => old.devices.has(userOf(jid)) && !known.has(jid));
+  }
+
+  /** Notes that a new lookup found no more devices although WhatsApp reports this hash. */
+  settle(jid: string, hash: string, plan: SendPlan | undefined): void {
+    this.#settled.set(jid, `${hash} ${plan?.hash}`);
+  }
+
+  /** Whether a lookup for this difference between WhatsApp's hash and the plan's found no more devices. */
+  isSettled(jid: string, hash: string, { hash: own }: SendPlan): boolean {
+    return this.#settled.get(jid) === `${hash} ${own}`;
+  }
+
+  /** Returns the group that Baileys encrypts for. Baileys reads the group itself if this is undefined. */
   readonly groupMetadata = async (jid: string): Promise<GroupMetadata | undefined> => {
-    const metadata = this.#read.get(jid);
-    this.#read.delete(jid);
-    return metadata;
+    const group = currentPlan()?.group;
+    return group?.id === jid ? group : undefined;
   };
 
-  /** Returns the JIDs of each member. */
-  async #membersOf(group: string): Promise<string[][]> {
-    const metadata = await this.#socket().groupMetadata(group);
-    this.#read.set(group, metadata);
-    return metadata.participants.map(({ id, phoneNumber, lid }) =>
-      [id, phoneNumber, lid].filter((jid) => jid !== undefined).map((jid) => jidNormalizedUser(jid)),
-    );
+  /**
+   * Returns the devices of people, after opening the sessions with those that need a copy. If WhatsApp has no keys for a device,
+   * reads the lists of its person again, and leaves the device out.
+   */
+  async #reachable(people: readonly string[], group: GroupMetadata | undefined): Promise<DeviceLists> {
+    const devices = await this.devices.of(people);
+    const missing = await this.#open(devices, group);
+    if (missing.length === 0) return devices;
+    this.devices.forget(missing);
+    const again = await this.devices.of(people);
+    const gone = new Set(await this.#open(again, group));
+    return new Map([...again].map(([user, list]) => [user, list.filter((device) => !gone.has(jidOf(device)))]));
+  }
+
+  /** Opens sessions, and returns the devices for which WhatsApp has no keys. */
+  async #open(devices: DeviceLists, group: GroupMetadata | undefined): Promise<string[]> {
+    const { socket, store } = this.#deps;
+    const jids = [...devices.values()].flat().map(jidOf);
+    const needed = group ? await this.#senderKeys.lacking(group.id, jids) : jids;
+    return await openSessions(socket(), store, group ? needed.filter(isPersonal) : needed);
   }
 }
+
+/** Whether a device belongs to a person. The devices of companies' servers get no messages to groups. */
+const isPersonal = (device: string) => !device.includes("@hosted");
+
+/** Returns the JIDs of each member. */
+const membersOf = ({ participants }: GroupMetadata): string[][] =>
+  participants.map(({ id, phoneNumber, lid }) =>
+    [id, phoneNumber, lid].filter((jid) => jid !== undefined).map((jid) => jidNormalizedUser(jid)),
+  );
 
 /** Returns the entry of a member in `RecipientList.people`. */
 function listEntry(names: readonly string[]): string {
@@ -74,4 +163,11 @@ function listEntry(names: readonly string[]): string {
 function ownJidFor(jid: string, sock: WASocket): string {
   const { id, lid } = sock.user ?? {};
   return jidNormalizedUser(jid.endsWith("@lid") && lid ? lid : id);
+}
+
+/** Returns the JID of this device. */
+function ownDevice({ user }: WASocket, byNumber: boolean): string {
+  const device = jidDecode(user?.id)?.device;
+  const person = jidNormalizedUser(byNumber || !user?.lid ? user?.id : user.lid);
+  return device ? person.replace("@", `:${device}@`) : person;
 }

@@ -102,6 +102,12 @@ async function forgetSenderKey({ authState }: WASocket, group: string, device: s
   await keys.transaction(forget, creds.me?.id ?? group);
 }
 
+/** Returns the type of a `message` stanza and the attributes of its `enc` nodes. */
+export const stanzaAttributes = (message: proto.IMessage) => ({
+  type: stanzaType(message),
+  enc: encAttributes(message),
+});
+
 /** Returns the type of a `message` stanza. Source: `getMessageType` in Baileys' Socket/messages-send.ts. */
 function stanzaType(message: proto.IMessage): string {
   const content = normalizeMessageContent(message) ?? {};

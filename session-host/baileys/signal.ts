@@ -12,7 +12,9 @@ import type { Database } from "../../core/db/index.ts";
 import { errorText } from "../../core/error-text.ts";
 import type { Logger } from "../../core/log.ts";
 import type { Change } from "../ledger/change.ts";
+import { storedLids } from "./jids.ts";
 import type { KeyStore } from "./key-store.ts";
+import { currentPlan } from "./send-plan.ts";
 import { orQuarantine, stanzaSource } from "./stanza-source.ts";
 
 /** Returns the change that a decrypted stanza makes. `repository` resolves LIDs. */
@@ -67,8 +69,11 @@ export class JournalingSignal {
       logger,
       pnToLid,
     );
+    answerFromStore(inner.lidMapping, store);
     const repository: SignalRepositoryWithLIDStore = {
       ...inner,
+      // The sessions of a plan are open. If one has ended since, its device gets no copy.
+      validateSession: async (jid) => (currentPlan() ? { exists: true } : await inner.validateSession(jid)),
       decryptMessage: (message) =>
         store.keys.transaction(
           () => this.#decrypt(message.ciphertext, () => inner.decryptMessage(message), repository),
@@ -128,4 +133,14 @@ export class JournalingSignal {
       throw error;
     }
   }
+}
+
+/**
+ * Makes Baileys take LIDs from the store alone while it decrypts or encrypts, because other messages wait for that.
+ * Elsewhere, it asks WhatsApp for the LID of an unknown number (7.0.0-rc14, Signal/lid-mapping.js).
+ */
+function answerFromStore(mapping: SignalRepositoryWithLIDStore["lidMapping"], { keys }: KeyStore): void {
+  const lookUp = mapping.getLIDsForPNs.bind(mapping);
+  mapping.getLIDsForPNs = (numbers) =>
+    keys.isInTransaction() || currentPlan() ? storedLids(keys, numbers) : lookUp(numbers);
 }

@@ -19,6 +19,14 @@ const maxRounds = 3;
  */
 const silentRound = 1 / 3;
 
+/** WhatsApp's acknowledgement of a message. */
+export interface Ack {
+  /** WhatsApp's code if it refused the message. */
+  error: string | undefined;
+  /** WhatsApp's hash of the devices that should have got the message, if it reports one. */
+  phash: string | undefined;
+}
+
 /** A stanza that WhatsApp has not acknowledged. */
 export interface Flight {
   command: OrderedCommand;
@@ -33,6 +41,11 @@ export interface Flight {
   changeOnAck?: Change;
   /** Sends the stanza, with the same id each time. Sets `since` and `sent`. */
   send: () => Promise<void>;
+  /**
+   * Sends the message to the devices that did not get it, if the acknowledgement shows that there are some. Resolves
+   * with whether another acknowledgement follows. Returns undefined if there is nothing to repair.
+   */
+  repair: (ack: Ack) => Promise<boolean> | undefined;
 }
 
 export interface FlightsDeps {

@@ -12,7 +12,7 @@ import type { Database } from "../../core/db/index.ts";
 import type { Logger } from "../../core/log.ts";
 import { isGroupJid } from "../../core/message/recipient.ts";
 import { knownJids, plainJid } from "../baileys/jids.ts";
-import { deviceListMs } from "../baileys/recipients.ts";
+import { newDeviceMs } from "../baileys/recipients.ts";
 import { type RetryRequest, resend } from "../baileys/resend.ts";
 
 /** Maximum number of copies of one message for one device. Source: `maxMsgRetryCount` in Baileys' Defaults/index.js. */
@@ -156,15 +156,15 @@ export class Retries {
   }
 
   /**
-   * Returns whether the message was encrypted for this device. Baileys' device list may be some minutes old, so soon
-   * after the message, a new device of a recipient counts too.
+   * Returns whether the message was encrypted for this device. WhatsApp may report a new device late, so soon after the
+   * message, a new device of a recipient counts too.
    */
   async #isAddressed({ recipients, sentAt }: SentMessage, device: string): Promise<boolean> {
     const addressed = new Set(recipients);
     const number = jidDecode(device)?.device ?? 0;
     const people = await knownJids(this.#deps.sock, device);
     if (people.some((person) => addressed.has(deviceJid(person, number)))) return true;
-    return Date.now() - sentAt.getTime() < deviceListMs && people.some((person) => addressed.has(person));
+    return Date.now() - sentAt.getTime() < newDeviceMs && people.some((person) => addressed.has(person));
   }
 
   async #acknowledge(receipt: BinaryNode): Promise<void> {

@@ -6,17 +6,15 @@ import { AppError } from "../../core/error.ts";
 import { derivedMessageId } from "../../core/id.ts";
 import type { Logger } from "../../core/log.ts";
 import { type Content, contentVersion } from "../../core/message/content/index.ts";
-import { isChannelJid } from "../../core/message/recipient.ts";
 import { readAudience, statusChat } from "../../core/message/status.ts";
 import { defined } from "../../core/object.ts";
-import { relayNewsletterMessage } from "../baileys/newsletter-send.ts";
-import { addressees } from "../baileys/recipients.ts";
 import type { ConnectedContext } from "../executors/types.ts";
 import { readContent } from "../inbound/content/index.ts";
 import { openPayload } from "../inbound/content/stored.ts";
 import type { Change } from "../ledger/change.ts";
 import { type Claimed, isSend, type OrderedCommand } from "./claimed-command.ts";
-import { type Flight, Flights } from "./flights.ts";
+import { type Ack, type Flight, Flights } from "./flights.ts";
+import { flightOf, type Outgoing } from "./relay.ts";
 import type { SentMessage } from "./retries.ts";
 import { failureOf, prepareSend, runMutation } from "./run.ts";
 import { traceOf } from "./trace.ts";
@@ -46,14 +44,6 @@ export interface SendQueueDeps {
   onSilence: () => void;
   /** Returns the monotonic time in milliseconds. Default: `performance.now`. */
   monotonic?: () => number;
-}
-
-/** A message to relay, and its recipients. */
-interface Outgoing {
-  waId: string;
-  jid: string;
-  message: proto.IMessage;
-  audience: readonly string[] | undefined;
 }
 
 /**
@@ -155,8 +145,30 @@ export class SendQueue {
     for (const command of late) this.#failLate(command);
   }
 
-  /** Ends the command whose stanza WhatsApp has acknowledged, or refused with `error`. */
-  acknowledge(waId: string, error: string | undefined): void {
+  /**
+   * Handles an acknowledgement: sends the message to devices that did not get it, or ends the command whose stanza
+   * WhatsApp has acknowledged or refused.
+   */
+  acknowledge(waId: string, ack: Ack): void {
+    const flight = this.#inFlight.get(waId);
+    const repair = flight?.repair(ack);
+    if (!flight || !repair) {
+      this.#land(waId, ack);
+      return;
+    }
+    repair
+      .catch((error: unknown) => {
+        this.#deps.log.warn({ ...traceOf(flight.command), err: error }, "a message could not be sent to all devices");
+        return false;
+      })
+      .then((isWaiting) => {
+        if (isWaiting) flight.since = this.#now();
+        // The connection may have ended. The message is then sent again on the next one.
+        else if (this.#inFlight.get(waId) === flight) this.#land(waId, ack);
+      });
+  }
+
+  #land(waId: string, { error }: Ack): void {
     const flight = this.#inFlight.land(waId);
     if (!flight) return;
     this.#tries.delete(flight.command.id);
@@ -203,20 +215,20 @@ export class SendQueue {
     const { change, stanza } = await runMutation(command, context);
     if (!stanza) return this.#end(command, change);
     const { waId, jid, message, attributes: additionalAttributes, audience } = stanza;
-    const recipients = await context.recipients.of(jid, audience);
+    const { list, plan } = await context.recipients.of(jid, audience);
     if (this.#context !== context) return this.#putBack(command);
     this.#recallable.set(waId, {
       chatId: jid,
       message,
       attributes: additionalAttributes,
-      recipients: recipients.jids,
+      recipients: list.jids,
       sentAt: new Date(),
     });
     const isStored = change.messages?.some((stored) => stored.wa_id === waId);
     await this.#relay(
-      { command, changeOnAck: isStored ? { ...change, recipients: [{ waId, ...recipients }] } : change },
+      { command, changeOnAck: isStored ? { ...change, recipients: [{ waId, ...list }] } : change },
       context,
-      { waId, jid, message, audience },
+      { waId, jid, message, audience, plan },
       { additionalAttributes },
     );
   }
@@ -237,10 +249,10 @@ export class SendQueue {
   ): Promise<Outgoing> {
     const { waId, chatId: jid } = messageOf(command);
     if (jid === statusChat) command.audience ??= await readAudience(db, instanceId, waId);
-    const list = await recipients.of(jid, command.audience);
+    const { list, plan } = await recipients.of(jid, command.audience);
     // The members of a group may have changed since the earlier attempt.
     void this.#record(command, { recipients: [{ waId, ...list }] });
-    return { waId, jid, message: proto.Message.decode(payload), audience: command.audience };
+    return { waId, jid, message: proto.Message.decode(payload), audience: command.audience, plan };
   }
 
   async #prepare(command: Claimed<SendName>, context: ConnectedContext): Promise<Outgoing> {
@@ -253,7 +265,7 @@ export class SendQueue {
     command.payload = payload;
     command.chatId = jid;
     command.audience = extras?.audience;
-    const recipients = await context.recipients.of(jid, command.audience);
+    const { list: recipients, plan } = await context.recipients.of(jid, command.audience);
     const device = jidDecode(context.sock.user?.id)?.device ?? 0;
     // Not awaited: the gate holds the stanza back until this is durable.
     void this.#record(command, {
@@ -265,34 +277,20 @@ export class SendQueue {
       ],
       ...defined({ messageUpdates: media ? [{ waId, set: { media } }] : undefined }),
     });
-    return { waId, jid, message, audience: command.audience };
+    return { waId, jid, message, audience: command.audience, plan };
   }
 
   async #relay(
     work: Pick<Flight, "command" | "changeOnAck">,
-    { sock }: ConnectedContext,
-    { waId, jid, message, audience }: Outgoing,
-    options: Partial<Parameters<ConnectedContext["sock"]["relayMessage"]>[2]>,
+    context: ConnectedContext,
+    outgoing: Outgoing,
+    options: Parameters<typeof flightOf>[3],
   ): Promise<void> {
-    const statusJidList = audience && addressees(sock, audience);
-    const relay = { messageId: waId, ...options, ...defined({ statusJidList }) };
-    const flight: Flight = {
-      ...work,
-      since: Number.POSITIVE_INFINITY,
-      sent: false,
-      send: async () => {
-        // Encrypting for a large audience is slow. The time without an acknowledgement counts only from the end of the
-        // encryption.
-        flight.since = audience ? Number.POSITIVE_INFINITY : this.#now();
-        flight.sent = false;
-        if (isChannelJid(jid)) await relayNewsletterMessage(sock, jid, message, relay);
-        else await sock.relayMessage(jid, message, relay);
-        flight.sent = true;
-        if (audience) flight.since = this.#now();
-      },
-    };
+    const record = (change: Change) => void this.#record(work.command, change);
+    const deps = { log: this.#deps.log, now: () => this.#now(), record };
+    const flight = flightOf(work, context, outgoing, options, deps);
     // Added before the stanza is sent, because its acknowledgement may arrive before `relayMessage` returns.
-    this.#inFlight.add(waId, flight);
+    this.#inFlight.add(outgoing.waId, flight);
     await flight.send();
   }
 

@@ -38,7 +38,7 @@ export interface ExtrasInput {
 export async function extrasOf(context: ConnectedContext, jid: string, input: ExtrasInput): Promise<MessageExtras> {
   const mentions = [...new Set(input.mentions ?? [])];
   const quoted = input.quoted === undefined ? undefined : await findQuoted(context, jid, input.quoted);
-  const ephemeralExpiration = await context.disappearing.secondsOf(await spellingsOf(context, jid), context.sock);
+  const ephemeralExpiration = await context.disappearing.secondsOf(await spellingsOf(context, jid));
   const stored: MessageContext = {
     ...(quoted && {
       quotedMessageId: quoted.row.waId,

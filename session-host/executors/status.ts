@@ -3,6 +3,7 @@ import type { CommandInput, CommandOutput } from "../../core/command/catalog/ind
 import { AppError } from "../../core/error.ts";
 import { findMessage } from "../../core/message/find.ts";
 import { assertAudience, readAddressBook, type StatusRequest, statusChat } from "../../core/message/status.ts";
+import { jidOf } from "../baileys/devices.ts";
 import { sendFile } from "./media.ts";
 import { generationOptions } from "./message.ts";
 import { remove } from "./message-action.ts";
@@ -52,10 +53,10 @@ export async function deletePost(
 async function audienceOf(context: ConnectedContext, { statusJidList }: StatusRequest): Promise<string[]> {
   const audience = statusJidList ? [...new Set(statusJidList)] : await unblockedContacts(context);
   assertAudience(audience, "every contact in the address book is blocked");
-  const { sock } = context;
-  const devices = await sock.getUSyncDevices(audience, true, false);
+  const { sock, recipients } = context;
+  const devices = [...(await recipients.devices.of(audience)).values()].flat().map(jidOf);
   const hasOthers = devices.some(
-    ({ jid }) => !areJidsSameUser(jid, sock.user?.id) && !areJidsSameUser(jid, sock.user?.lid),
+    (jid) => !areJidsSameUser(jid, sock.user?.id) && !areJidsSameUser(jid, sock.user?.lid),
   );
   if (!hasOthers)
     throw new AppError("recipient_not_on_whatsapp", "none of the contacts who may see the status post is on WhatsApp");

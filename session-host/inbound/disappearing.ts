@@ -29,6 +29,8 @@ export interface DisappearingDeps {
   instanceId: string;
   /** Ends the connection, because the timers can't be read. */
   fail: (error: unknown) => void;
+  /** Returns a group, from the connection's cache if possible. */
+  readGroup: (group: string) => Promise<Pick<GroupMetadata, "ephemeralDuration">>;
 }
 
 /**
@@ -65,9 +67,9 @@ export class DisappearingTimers {
    * Returns the timer of a chat in seconds, or 0 if its messages don't disappear. `chats` are the JIDs of the chat. The
    * timer of a group is also 0 if the lookup fails or takes too long.
    */
-  async secondsOf(chats: readonly string[], sock: WASocket): Promise<number> {
+  async secondsOf(chats: readonly string[]): Promise<number> {
     const group = chats.find(isGroupJid);
-    if (group) return await this.#groupSeconds(group, sock);
+    if (group) return await this.#groupSeconds(group);
     const timers = await Promise.all(chats.filter(isPerson).map((chat) => this.#load(chat)));
     return timers.reduce((newest, timer) => (timer.setAt > newest.setAt ? timer : newest), unknown).seconds;
   }
@@ -122,11 +124,11 @@ export class DisappearingTimers {
     return timers;
   }
 
-  async #groupSeconds(group: string, sock: WASocket): Promise<number> {
+  async #groupSeconds(group: string): Promise<number> {
     const known = this.#groups.get(group);
     if (known !== undefined) return known;
     // If this lookup fails because the account is not in the group, the send fails with that reason.
-    const metadata = await within(lookupTimeoutMs, sock.groupMetadata(group), () => new Error("timeout")).catch(
+    const metadata = await within(lookupTimeoutMs, this.#deps.readGroup(group), () => new Error("timeout")).catch(
       () => undefined,
     );
     const announced = this.#groups.get(group);

@@ -1,35 +1,82 @@
-import type { CacheStore } from "@whiskeysockets/baileys";
+import { type CacheStore, jidDecode } from "@whiskeysockets/baileys";
 import { LRUCache } from "lru-cache";
-import { deviceListMs } from "../baileys/recipients.ts";
+import { type SharedGroups, sharedGroups } from "../baileys/group-cache.ts";
+import { Recipients, type RecipientsDeps } from "../baileys/recipients.ts";
+import { currentPlan } from "../baileys/send-plan.ts";
+import type { Gate } from "./gate.ts";
 
-/** Baileys' caches that all sessions of a host share, because their content does not depend on the account. */
+/** What the sessions of a host share, because it does not depend on the account, or to bound its size. */
 export interface SharedCaches {
-  userDevicesCache: CacheStore;
+  userDevicesCache: LRUCache<string, Owned>;
   callOfferCache: CacheStore;
+  groups: SharedGroups;
 }
 
-/** Time to live as in Baileys (7.0.0-rc14, `DEFAULT_CACHE_TTLS` in `Defaults/index.js`). */
-const callOffersMs = 5 * 60_000;
-
-export function sharedCaches(): SharedCaches {
-  return { userDevicesCache: ttlCache(50_000, deviceListMs), callOfferCache: ttlCache(5_000, callOffersMs) };
+/** A device list, and whether the connection that looked it up is open and hears of its changes. */
+interface Owned {
+  devices: unknown;
+  isWatched: () => boolean;
 }
 
 /**
- * Returns the caches of one session. The device list of the session's own account is not shared, because Baileys omits
- * the requesting device from the list. Other sessions would not send to that device.
+ * How long a device list is used, in milliseconds. WhatsApp notifies a connection of changes of the lists that it has
+ * looked up, and whatsmeow (user.go) never looks a list up again. Baileys does so after five minutes (7.0.0-rc14,
+ * `DEFAULT_CACHE_TTLS` in `Defaults/index.js`).
  */
-export function sessionCaches({ userDevicesCache, ...shared }: SharedCaches, isOwn: (user: string) => boolean) {
-  const own = ttlCache(2, deviceListMs);
-  const of = (user: string) => (isOwn(user) ? own : userDevicesCache);
+const deviceListMs = 60 * 60_000;
+/** Time to live as in Baileys' `DEFAULT_CACHE_TTLS`. */
+const callOffersMs = 5 * 60_000;
+
+export function sharedCaches(): SharedCaches {
   return {
-    ...shared,
-    userDevicesCache: {
-      get: <T>(user: string) => of(user).get<T>(user),
-      set: <T>(user: string, devices: T) => of(user).set(user, devices),
-      del: (user: string) => of(user).del(user),
-      flushAll: () => own.flushAll(),
-    } satisfies CacheStore,
+    userDevicesCache: new LRUCache({ max: 50_000, ttl: deviceListMs }),
+    callOfferCache: ttlCache(5_000, callOffersMs),
+    groups: sharedGroups(),
+  };
+}
+
+/** Returns what finds out who gets the messages of a connection. */
+export function recipientsOf(
+  caches: SharedCaches,
+  { socket, store, gate, fail }: Pick<RecipientsDeps, "socket" | "store" | "fail"> & { gate: Gate },
+): Recipients {
+  const isOwn = (user: string) => [socket().user?.id, socket().user?.lid].some((jid) => jidDecode(jid)?.user === user);
+  const devices = deviceCache(caches, { isOwn, isOpen: () => !gate.failed && socket().ws.isOpen });
+  return new Recipients({ socket, store, devices, groups: caches.groups, fail });
+}
+
+/** What a session's caches need to know about the session. */
+interface CacheOwner {
+  /** Returns whether the user part of a JID belongs to the session's account. */
+  isOwn: (user: string) => boolean;
+  /** Returns whether the session's connection is open. */
+  isOpen: () => boolean;
+}
+
+/**
+ * Returns the device lists of one session. The list of the session's own account is not shared, because it lacks the
+ * session's own device. A list that a closed connection looked up is not used, because WhatsApp reports its changes to
+ * nobody. While a message is sent, the lists are those of its plan.
+ */
+function deviceCache({ userDevicesCache }: SharedCaches, { isOwn, isOpen }: CacheOwner): CacheStore {
+  const own = ttlCache(4, deviceListMs);
+  return {
+    get: <T>(user: string) => {
+      const plan = currentPlan();
+      if (plan) return (plan.devices.get(user) ?? []) as T;
+      if (isOwn(user)) return own.get<T>(user);
+      const found = userDevicesCache.get(user);
+      return found?.isWatched() ? (found.devices as T) : undefined;
+    },
+    set: (user: string, devices: unknown) => {
+      if (isOwn(user)) own.set(user, devices);
+      else userDevicesCache.set(user, { devices, isWatched: isOpen });
+    },
+    del: (user: string) => {
+      own.del(user);
+      userDevicesCache.delete(user);
+    },
+    flushAll: () => own.flushAll(),
   };
 }
 

@@ -4,7 +4,6 @@ import {
   areJidsSameUser,
   type BinaryNode,
   type ConnectionState,
-  jidDecode,
   type WASocket,
 } from "@whiskeysockets/baileys";
 import { boundId } from "../../core/bound.ts";
@@ -21,10 +20,11 @@ import { keepGroupLids } from "../baileys/group-lids.ts";
 import { type JidResolver, knownJids, lidsOf, phonesOf } from "../baileys/jids.ts";
 import { KeyStore } from "../baileys/key-store.ts";
 import { failOpenQueriesAtEnd } from "../baileys/open-queries.ts";
-import { Recipients } from "../baileys/recipients.ts";
+import type { Recipients } from "../baileys/recipients.ts";
 import { JournalingSignal } from "../baileys/signal.ts";
 import { orQuarantine, stanzaSource } from "../baileys/stanza-source.ts";
 import type { WhatsAppEndpoint } from "../baileys/whatsapp.ts";
+import type { Ack } from "../command/flights.ts";
 import { isRetry, Retries, type RetryCounts, type SentMessage } from "../command/retries.ts";
 import type { OpenConnection } from "../executors/types.ts";
 import { completeCall, journalCall } from "../inbound/calls.ts";
@@ -45,7 +45,7 @@ import type { Change } from "../ledger/change.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { loadRefused } from "../ledger/refusal.ts";
 import type { MediaConnection } from "../media/downloads.ts";
-import type { SharedCaches } from "./caches.ts";
+import { recipientsOf, type SharedCaches } from "./caches.ts";
 import { loadCredentials } from "./credentials.ts";
 import { Gate } from "./gate.ts";
 import { GroupAdmins } from "./group-admins.ts";
@@ -71,8 +71,8 @@ export interface ConnectionDeps {
 export interface ConnectionHandlers {
   /** Baileys reports a new state of the connection. */
   onUpdate(update: Partial<ConnectionState>): void;
-  /** WhatsApp acknowledged a message of ours. `error` is WhatsApp's code if it refused the message. */
-  onAck(ack: { waId: string; error: string | undefined }): void;
+  /** WhatsApp acknowledged or refused a message of ours. */
+  onAck(waId: string, ack: Ack): void;
   /** Returns a message that was sent with this id and is not in the database. */
   recall(waId: string): SentMessage | undefined;
   /** The numbers of copies that devices got. They outlive the connection. */
@@ -111,7 +111,7 @@ export class Connection implements OpenConnection, MediaConnection {
   readonly waiting: WaitingNotes;
   /** Runs work while no message is decrypted and recorded. */
   readonly exclusively: <Result>(work: () => Promise<Result>) => Promise<Result>;
-  readonly recipients = new Recipients(() => this.sock);
+  readonly recipients: Recipients;
   /** Options for `fetch` that reach this connection's media host. */
   readonly downloads: RequestInit;
   readonly #deps: ConnectionDeps;
@@ -168,28 +168,29 @@ export class Connection implements OpenConnection, MediaConnection {
     handlers: ConnectionHandlers,
     parts: Parts,
   ) {
-    const { db, endpoint, log } = deps;
-    const { creds, recorder, history, settings } = parts;
+    const { db, endpoint, log, caches } = deps;
+    const { gate, store, creds, recorder, history, settings } = parts;
     const { record } = recorder;
     this.#deps = deps;
     this.#instanceId = instanceId;
     this.#handlers = handlers;
-    this.#gate = parts.gate;
+    this.#gate = gate;
     this.#recorder = recorder;
     this.creds = creds;
     this.#history = history;
     this.labels = new LabelBook(record);
-    const timers = { db, instanceId, fail: recorder.fail };
-    this.disappearing = new DisappearingTimers(timers);
+    const readGroup = (group: string) => this.recipients.groups.read(group);
+    this.disappearing = new DisappearingTimers({ db, instanceId, fail: recorder.fail, readGroup });
     this.contacts = new ContactSource({ instanceId, log, me: this.#me, record });
     this.#channels = new ChannelSource({ db, instanceId, log, me: this.#me, record });
     const { proxy } = settings;
     const route = endpoint.route(proxy ? (target) => deps.dialProxy(proxy, target) : undefined);
     this.downloads = route.downloads(() => this.sock.getMediaHost());
     // An empty change is durable after all earlier ones.
-    this.exclusively = (work) => parts.store.keys.transaction(work, instanceId);
+    this.exclusively = (work) => store.keys.transaction(work, instanceId);
     this.waiting = new WaitingNotes({ db, instanceId, settled: () => record({}), fail: recorder.fail });
-    const signal = this.#journalingSignal(parts.store);
+    const signal = this.#journalingSignal(store);
+    this.recipients = recipientsOf(caches, { socket: () => this.sock, store, gate, fail: recorder.fail });
     this.sock = openSocket({
       instanceId,
       version,
@@ -197,12 +198,12 @@ export class Connection implements OpenConnection, MediaConnection {
       route,
       settings,
       downloads: this.downloads,
-      caches: deps.caches,
+      userDevicesCache: this.recipients.deviceCache,
+      callOfferCache: caches.callOfferCache,
       log,
       syncFullHistory: history === "full",
-      auth: { creds, keys: parts.store.keys },
+      auth: { creds, keys: store.keys },
       makeSignalRepository: signal.makeRepository,
-      isOwn: (user) => [this.#me().id, this.#me().lid].some((jid) => jidDecode(jid)?.user === user),
       cachedGroupMetadata: this.recipients.groupMetadata,
     });
     this.#gate.guard(outletOf(this.sock));
@@ -212,7 +213,7 @@ export class Connection implements OpenConnection, MediaConnection {
     parts.unreadable.on("stored", () => this.#phoneRequests.wake());
     this.#answerRetries();
     this.#journalStanzas(signal);
-    keepGroupLids(this.sock, parts.store);
+    keepGroupLids(this.sock, store);
     putAsideRefused(this.sock, parts.refused, recorder.recordInBackground);
     putAsideThrown(this.sock, recorder.recordInBackground, log.child({ instanceId }));
     this.#listen();
@@ -234,6 +235,7 @@ export class Connection implements OpenConnection, MediaConnection {
    */
   async close(): Promise<void> {
     this.#phoneRequests.stop();
+    this.recipients.groups.clear();
     this.#gate.fail();
     this.sock.ev.removeAllListeners("connection.update");
     await Promise.all([this.sock.end(undefined), this.#recorder.close()]);
@@ -258,9 +260,8 @@ export class Connection implements OpenConnection, MediaConnection {
   #journalingSignal(store: KeyStore): JournalingSignal {
     const { db, vault, log } = this.#deps;
     const instanceId = this.#instanceId;
-    const admins = new GroupAdmins((group) => this.sock.groupMetadata(group), log);
+    const admins = new GroupAdmins((group) => this.recipients.groups.read(group), log);
     const knownLids = (phones: readonly string[]) => lidsOf(store.keys, phones);
-    const find = (waId: string) => this.#findUnreadable(waId);
     return new JournalingSignal({
       db,
       vault,
@@ -273,8 +274,8 @@ export class Connection implements OpenConnection, MediaConnection {
           isAdmin: admins.has,
           lidsOf: knownLids,
           waiting: this.waiting,
-          findUnreadable: find,
-          history: () => this.#readHistorySetting(),
+          findUnreadable: this.#findUnreadable,
+          history: this.#readHistorySetting,
           log: log.child({ instanceId }),
         };
         const context = { instanceId, me: this.#me(), timers: this.disappearing, ...known };
@@ -332,14 +333,21 @@ export class Connection implements OpenConnection, MediaConnection {
     const { ws, ev } = this.sock;
     for (const kind of stanzaKinds) ws.prependListener(`CB:${kind}`, () => noteWork(`stanza ${kind}`));
     ws.on("CB:ack,class:message", ({ attrs }: BinaryNode) => {
-      if (attrs.id) this.#handlers.onAck({ waId: attrs.id, error: attrs.error });
+      if (attrs.id) this.#handlers.onAck(attrs.id, { error: attrs.error, phash: attrs.phash });
     });
     ev.on("creds.update", () => this.#recordCredentials());
     ev.on("connection.update", (update) => {
       if (update.connection === "open") void this.#phoneRequests.start();
       this.#handlers.onUpdate(update);
     });
-    for (const source of [this.contacts, this.#channels, this.presences, this.disappearing, this.labels])
+    for (const source of [
+      this.contacts,
+      this.#channels,
+      this.presences,
+      this.disappearing,
+      this.labels,
+      this.recipients,
+    ])
       source.listen(this.sock);
   }
 
@@ -369,20 +377,18 @@ export class Connection implements OpenConnection, MediaConnection {
     this.#recorder.recordInBackground({ keys: [KeyStore.credsWrite(this.creds)] });
   }
 
-  /** Returns the unreadable messages with an id. Ends the connection if the database can't be read. */
-  async #findUnreadable(waId: string): Promise<StoredUnreadable[]> {
-    try {
-      return await findUnreadable(this.#deps.db, this.#instanceId, waId);
-    } catch (error) {
-      this.#recorder.fail(error);
-      throw error;
-    }
-  }
+  readonly #findUnreadable = (waId: string): Promise<StoredUnreadable[]> =>
+    this.#orEnd(() => findUnreadable(this.#deps.db, this.#instanceId, waId));
 
-  async #readHistorySetting(): Promise<InstanceHistory> {
+  readonly #readHistorySetting = async (): Promise<InstanceHistory> => {
+    this.#history = await this.#orEnd(() => readHistorySetting(this.#deps.db, this.#instanceId));
+    return this.#history;
+  };
+
+  /** Returns what `read` returns. Ends the connection if the database can't be read. */
+  async #orEnd<Result>(read: () => Promise<Result>): Promise<Result> {
     try {
-      this.#history = await readHistorySetting(this.#deps.db, this.#instanceId);
-      return this.#history;
+      return await read();
     } catch (error) {
       this.#recorder.fail(error);
       throw error;

@@ -229,7 +229,7 @@ export class Session implements CommandTarget {
         { id: this.id, linked: this.#state.linked, version },
         {
           onUpdate: (update) => void this.#inTurn(() => this.#onUpdate(connection, update)),
-          onAck: ({ waId, error }) => this.queue.acknowledge(waId, error),
+          onAck: (waId, ack) => this.queue.acknowledge(waId, ack),
           recall: (waId) => this.queue.recall(waId),
           retryCounts: this.#retryCounts,
           onMedia: () => this.#deps.transfers.downloads.wake(),

@@ -14,23 +14,20 @@ import { defined } from "../../core/object.ts";
 import type { Route } from "../baileys/route.ts";
 import type { WhatsAppEndpoint } from "../baileys/whatsapp.ts";
 import { isEmptyHistory } from "../inbound/history.ts";
-import { type SharedCaches, sessionCaches, ttlCache } from "./caches.ts";
+import { ttlCache } from "./caches.ts";
 import type { Outlet } from "./gate.ts";
 
 const hourMs = 60 * 60_000;
 
 export interface SocketOptions
   extends Pick<SocketConfig, "cachedGroupMetadata" | "makeSignalRepository">,
-    Pick<UserFacingSocketConfig, "auth" | "version" | "syncFullHistory"> {
+    Pick<UserFacingSocketConfig, "auth" | "version" | "syncFullHistory" | "userDevicesCache" | "callOfferCache"> {
   instanceId: string;
   endpoint: WhatsAppEndpoint;
   route: Route;
   settings: SessionSettings;
   /** How Baileys fetches files from WhatsApp's media host. */
   downloads: RequestInit;
-  caches: SharedCaches;
-  /** Returns whether the user part of a JID belongs to this account. */
-  isOwn: (user: string) => boolean;
   log: Logger;
 }
 
@@ -58,7 +55,7 @@ const namedBrowser = (name: string): WABrowserDescription => {
 
 /** Opens a Baileys socket that is configured for a host with many sessions. */
 export function openSocket(options: SocketOptions): WASocket {
-  const { instanceId, endpoint, route, settings, downloads, caches, isOwn, log, ...config } = options;
+  const { instanceId, endpoint, route, settings, downloads, log, ...config } = options;
   const { url } = endpoint;
   return makeWASocket({
     ...DEFAULT_CONNECTION_CONFIG,
@@ -75,7 +72,6 @@ export function openSocket(options: SocketOptions): WASocket {
     msgRetryCounterCache: ttlCache(1000, hourMs),
     placeholderResendCache: noPlaceholderRequests,
     retryRequestDelayMs: 0,
-    ...sessionCaches(caches, isOwn),
     // Baileys would send the message to anyone who asks for it. `Retries` answers these requests.
     getMessage: async () => undefined,
     ...config,

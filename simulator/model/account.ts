@@ -17,7 +17,7 @@ export class Account {
   /** User part of the LID. */
   readonly lid: string;
   /** Public identity key, raw 32 bytes. Its private half signs the companions of the account. */
-  readonly identityKey: Buffer;
+  identityKey: Buffer;
   pushName: string;
   about = "";
   picture: Picture | undefined;
@@ -153,6 +153,8 @@ export class Device implements Endpoint {
   readonly counts: DeviceCounts = { received: 0, tokens: 0, delivered: 0, redelivered: 0, acked: 0, nacked: 0 };
   readonly faults = new DeviceFaults();
   readonly lookups = new LookupCounter();
+  /** Number of `iq` requests from the device by namespace. */
+  readonly queries = new Map<string, number>();
   /** Whether the phone has started to send the app-state key and the history to the device. */
   initialized = false;
   /** Whether the device has not yet acknowledged the server's request for more prekeys. */

@@ -44,6 +44,39 @@ export class Reversal {
   }
 }
 
+/** Holds the answers to requests back, by the namespace of the request. */
+export class HeldAnswers {
+  readonly #held = new Map<string, (() => void)[]>();
+
+  /** Starts to hold answers back. */
+  begin(xmlns: string): void {
+    if (!this.#held.has(xmlns)) this.#held.set(xmlns, []);
+  }
+
+  /** Keeps the answer if the namespace is held back. */
+  holds(xmlns: string, answer: () => void): boolean {
+    const held = this.#held.get(xmlns);
+    held?.push(answer);
+    return held !== undefined;
+  }
+
+  /** Number of answers that are held back. */
+  count(xmlns: string): number {
+    return this.#held.get(xmlns)?.length ?? 0;
+  }
+
+  /** Gives the answers that were held back. */
+  end(xmlns: string): void {
+    const held = this.#held.get(xmlns) ?? [];
+    this.#held.delete(xmlns);
+    for (const answer of held) answer();
+  }
+
+  clear(): void {
+    for (const xmlns of [...this.#held.keys()]) this.end(xmlns);
+  }
+}
+
 /** Faults of one linked device. The faults outlast the device's sockets, so that a reconnect can fail too. */
 export class DeviceFaults {
   /**
@@ -68,6 +101,8 @@ export class DeviceFaults {
    * with `restart`, ends the stream with 515.
    */
   readonly iqUnanswered = new Scheduled<{ xmlns: string; restart?: true }>();
+  /** Delays the answers to the device's `iq` requests of a namespace. */
+  readonly answers = new HeldAnswers();
   /** Reverses the order of receipts to the device. */
   readonly receipts = new Reversal();
   /** Delay in milliseconds in each direction, for the open socket and later sockets. */
@@ -87,6 +122,7 @@ export class DeviceFaults {
       this.iqUnanswered,
     ])
       scheduled.clear();
+    this.answers.clear();
     this.slow(0);
   }
 

@@ -18,12 +18,16 @@ export interface CommunitySettings {
   anyoneAdds: boolean;
 }
 
-/** A group. Its members address each other by LID. */
+/** How the stanzas of a group name its members: by LID, or in an older group by phone number. */
+export type GroupAddressing = "lid" | "pn";
+
+/** A group. */
 export class Group {
   readonly id: string;
   readonly creator: Account;
   /** Seconds since the epoch. */
   readonly createdAt: number;
+  addressing: GroupAddressing = "lid";
   subject: string;
   subjectAt: number;
   description: { id: string; text: string; author: Account; at: number } | undefined;

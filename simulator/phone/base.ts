@@ -32,7 +32,7 @@ export abstract class PhoneBase implements PrimaryEndpoint {
   readonly id = 0;
   readonly world: World;
   readonly account: Account;
-  readonly signal: SignalStore;
+  signal: SignalStore;
   readonly sent = new SentMessages();
   readonly inbox = new Inbox();
   /** Ciphertexts that the phone could not decrypt. The phone requests the message again. */

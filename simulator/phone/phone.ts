@@ -3,7 +3,7 @@ import type { Group } from "../model/group.ts";
 import type { Failure } from "../model/standing.ts";
 import type { World } from "../model/world.ts";
 import { sendTyping, setPresence, type Typing, typingNode } from "../stanza/account/presence.ts";
-import { removeDevice } from "../stanza/device/device-list.ts";
+import { announceIdentity, removeDevice } from "../stanza/device/device-list.ts";
 import { createGroup } from "../stanza/group/create.ts";
 import { followInvite } from "../stanza/group/invite.ts";
 import { leaveGroup } from "../stanza/group/members.ts";
@@ -27,7 +27,7 @@ import { type FreeReceipt, markRead, sendReceipt } from "./receipts.ts";
 import { Receiver } from "./receiver.ts";
 import { NotOnWhatsApp, Sender, type SendOptions } from "./sender.ts";
 import { SenderKeyRing, type SenderKeyRingState } from "./signal/sender-key.ts";
-import type { SignalState } from "./signal/signal-store.ts";
+import { type SignalState, SignalStore } from "./signal/signal-store.ts";
 import { PhoneSurveys } from "./surveys.ts";
 import { Sync } from "./sync.ts";
 import { type ChatTimer, timerSetting } from "./timers.ts";
@@ -145,6 +145,19 @@ export class Phone extends PhoneBase {
   companionReady(device: Device): void {
     const history = { chats: this.history, transport: this.historyTransport };
     this.sync.initialize(device, history).catch((error: Error) => this.errors.push(error));
+  }
+
+  /**
+   * Reinstalls WhatsApp on the phone: the phone has new keys and no sessions, and all linked devices are unlinked. The
+   * server announces the new identity.
+   */
+  reinstall(): void {
+    for (const device of this.devices) this.unlink(device);
+    this.signal = new SignalStore(this.number);
+    this.account.identityKey = this.signal.identity.public;
+    this.#senderKeys.clear();
+    this.sender.forgetKeys();
+    announceIdentity(this.world, this.account);
   }
 
   /**

@@ -252,6 +252,11 @@ export class Sender {
     return node("enc", { v: "2", type, count: count === undefined ? undefined : String(count) }, body);
   }
 
+  /** Forgets the sender keys of groups. */
+  forgetKeys(): void {
+    this.#groupKeys.clear();
+  }
+
   /** Opens a session with new keys of a device. */
   async openSession(endpoint: Endpoint): Promise<void> {
     await this.#phone.signal.open(signalAddress(endpoint), endpoint.takeBundle());

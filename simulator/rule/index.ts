@@ -1,5 +1,6 @@
 import type { Rule } from "./define.ts";
 import { deliveryRules } from "./delivery.ts";
+import { deviceRules } from "./device.ts";
 import { linkRules } from "./link.ts";
 import { mediaRules } from "./media.ts";
 import { privacyTokenRules } from "./privacy-token.ts";
@@ -14,6 +15,7 @@ export const rulesBySubject = {
   Requests: requestRules,
   Delivery: deliveryRules,
   Files: mediaRules,
+  "Devices and keys": deviceRules,
 };
 
 type Declared = (typeof rulesBySubject)[keyof typeof rulesBySubject][number];

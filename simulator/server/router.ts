@@ -31,6 +31,14 @@ function handleOther(stanza: BinaryNode, origin: Origin): void {
 }
 
 function handleIq(iq: BinaryNode, origin: Origin): void {
+  const { device } = origin;
+  const { xmlns = "" } = iq.attrs;
+  device.queries.set(xmlns, (device.queries.get(xmlns) ?? 0) + 1);
+  if (device.faults.answers.holds(xmlns, () => answerIq(iq, origin))) return;
+  answerIq(iq, origin);
+}
+
+function answerIq(iq: BinaryNode, origin: Origin): void {
   const { connection, device } = origin;
   const { xmlns = "" } = iq.attrs;
   const fault = device.faults.iq.take(

@@ -72,6 +72,10 @@ export class SenderKeyRing {
     this.#states = states;
   }
 
+  clear(): void {
+    this.#states.clear();
+  }
+
   save(): SenderKeyRingState {
     return this.#states;
   }

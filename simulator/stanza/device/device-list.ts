@@ -23,6 +23,19 @@ export function announceDevices(world: World, account: Account, change: "add" | 
   }
 }
 
+/**
+ * Notifies the devices that cache the account's device list of the account's new identity key. Sources:
+ * `handleIdentityChange` in Baileys' Utils/identity-change-handler.js, `handleEncryptNotification` in whatsmeow's
+ * notification.go.
+ */
+export function announceIdentity(world: World, account: Account): void {
+  for (const listener of account.watchers) {
+    if (listener.account.companions.get(listener.id) !== listener) continue;
+    const attrs = { from: account.pnJid, lid: account.lidJid, id: world.nextId(), type: "encrypt", t: world.seconds };
+    listener.deliver(node("notification", attrs, [node("identity")]));
+  }
+}
+
 /** Unlinks a companion. The server closes its socket with 401 and rejects later logins. */
 export function removeDevice(world: World, device: Device): void {
   const { account } = device;

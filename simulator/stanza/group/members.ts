@@ -27,7 +27,9 @@ function forEachMember(apply: (group: Group, account: Account) => number | undef
     });
     if (succeeded.length > 0 && change.tag === "add") notifyJoin(world, group, actor, succeeded);
     else if (succeeded.length > 0) {
-      const changed = succeeded.map((account) => participantNode(account, group.members.get(account)));
+      const changed = succeeded.map((account) =>
+        participantNode(account, group.members.get(account), group.addressing),
+      );
       notifyGroup(world, group, actor, node(change.tag, {}, changed), { also: succeeded });
     }
     updateCommunity(world, actor, group, change.tag, succeeded);
@@ -68,5 +70,7 @@ export function leaveGroup(world: World, account: Account, group: Group): void {
     return;
   }
   if (!group.members.delete(account)) throw new Refusal(404, "item-not-found");
-  notifyGroup(world, group, account, node("remove", {}, [participantNode(account)]), { also: [account] });
+  notifyGroup(world, group, account, node("remove", {}, [participantNode(account, "member", group.addressing)]), {
+    also: [account],
+  });
 }

@@ -1,5 +1,5 @@
 import type { Account } from "../../model/account.ts";
-import type { Group, Role } from "../../model/group.ts";
+import type { Group, GroupAddressing, Role } from "../../model/group.ts";
 import { type BinaryNode, node } from "../../wire/node.ts";
 
 /**
@@ -8,7 +8,7 @@ import { type BinaryNode, node } from "../../wire/node.ts";
  */
 export function groupNode(group: Group): BinaryNode {
   const { creator } = group;
-  const content = [...group.members].map(([account, role]) => participantNode(account, role));
+  const content = [...group.members].map(([account, role]) => participantNode(account, role, group.addressing));
   if (group.announcement) content.push(node("announcement"));
   if (group.locked) content.push(node("locked"));
   if (group.ephemeral > 0) content.push(node("ephemeral", { expiration: String(group.ephemeral) }));
@@ -27,7 +27,7 @@ export function groupNode(group: Group): BinaryNode {
       creation: String(group.createdAt),
       creator: creator.lidJid,
       creator_pn: creator.pnJid,
-      addressing_mode: "lid",
+      addressing_mode: group.addressing,
       size: String(group.members.size),
     },
     content,
@@ -57,7 +57,13 @@ export function descriptionNode({ id, text, author, at }: NonNullable<Group["des
   return node("description", attrs, [node("body", {}, Buffer.from(text))]);
 }
 
-export function participantNode(account: Account, role: Role = "member"): BinaryNode {
+export function participantNode(
+  account: Account,
+  role: Role = "member",
+  addressing: GroupAddressing = "lid",
+): BinaryNode {
   const type = role === "member" ? undefined : role;
-  return node("participant", { jid: account.lidJid, phone_number: account.pnJid, type });
+  const { lidJid, pnJid } = account;
+  const names = addressing === "lid" ? { jid: lidJid, phone_number: pnJid } : { jid: pnJid, lid: lidJid };
+  return node("participant", { ...names, type });
 }

@@ -31,7 +31,7 @@ export function notifyJoin(
   reason?: string,
 ): void {
   const attrs = noticeAttrs(world, group, actor, "w:gp2");
-  const participants = joined.map((account) => participantNode(account, group.members.get(account)));
+  const participants = joined.map((account) => participantNode(account, group.members.get(account), group.addressing));
   const others = [...group.members.keys()].filter((account) => !joined.includes(account));
   deliverToAll(others, node("notification", attrs, [node("add", { reason }, participants)]));
   deliverToAll(joined, node("notification", attrs, [node("create", { reason }, [groupNode(group)])]));
@@ -46,7 +46,7 @@ function noticeAttrs(world: World, group: Group, actor: Account, type: string) {
     participant: actor.lidJid,
     participant_pn: actor.pnJid,
     notify: actor.pushName,
-    addressing_mode: "lid",
+    addressing_mode: group.addressing,
   };
 }
 

@@ -19,7 +19,7 @@ export function routeGroupMessage(
 ): Rejection | undefined {
   const group = world.groups.get(stanza.attrs.to ?? "");
   if (!group) return { code: 404, reason: "the group does not exist" };
-  const rejection = writeProblem(group, sender);
+  const rejection = writeProblem(group, sender) ?? addressingProblem(world, group, stanza);
   if (rejection) return rejection;
   const attrs = participantEnvelope(world, sender, stanza, group.jid);
   const identity = child(stanza, "device-identity");
@@ -35,11 +35,22 @@ export function routeGroupMessage(
     const target = to.attrs.jid ? world.endpointOf(to.attrs.jid) : undefined;
     if (target) keys.set(target, children(to));
   }
-  for (const target of group.endpoints()) {
+  // A message that is sent again to some devices has a ciphertext for each of them and an empty one for the group.
+  // Source: `createFanoutMsgStanza` in WhatsApp Web's module WAWebSendMsgCreateFanoutStanza.
+  const isDirect = stanza.attrs.device_fanout === "false";
+  if (isDirect) for (const [target, copy] of keys) target.deliver(node("message", attrs, withIdentity(copy, identity)));
+  for (const target of isDirect ? [] : group.endpoints()) {
     if (target === sender) continue;
     deliverMessage(target, attrs, withIdentity([...(keys.get(target) ?? []), ...content], identity), withheld);
   }
   return undefined;
+}
+
+/** Sources: `StaleGroupAddressingMode` in WhatsApp Web's WAWebSendGroupSkmsgJob, and `group_addressing_mode` in `simulator/rule/device.ts`. */
+function addressingProblem(world: World, { addressing }: Group, { attrs }: BinaryNode): Rejection | undefined {
+  const isStale = attrs.addressing_mode !== undefined && attrs.addressing_mode !== addressing;
+  if (!isStale || world.rules.relaxed("group_addressing_mode")) return undefined;
+  return { code: 421, reason: "the sender does not know how the group names its members" };
 }
 
 function writeProblem(group: Group, { account }: Endpoint): Rejection | undefined {

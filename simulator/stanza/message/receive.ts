@@ -3,6 +3,7 @@ import { checkPrivacyToken, hasPrivacyToken } from "../account/privacy-token.ts"
 import { serverIdOf } from "../channel/post.ts";
 import type { StanzaHandler } from "../iq.ts";
 import { corrupt } from "./envelope.ts";
+import { hashOfMissed } from "./participant-hash.ts";
 import { routeMessage } from "./route.ts";
 
 /** `message` from a client: delivers and acknowledges the message, or rejects the message with an error in the ack. */
@@ -22,6 +23,7 @@ export const receiveMessage: StanzaHandler = (stanza, { world, connection, devic
   const damaged = device.faults.corruptOut.take() ? corrupt(stanza) : stanza;
   const rejection = fault === undefined ? routeMessage(world, device, damaged) : { code: fault };
   const error = rejection ? String(rejection.code) : undefined;
+  const phash = rejection ? undefined : hashOfMissed(world, device, stanza);
   const serverId = serverIdOf(world, to, id);
-  connection.send(node("ack", { class: "message", id, from: to, t: world.seconds, error, server_id: serverId }));
+  connection.send(node("ack", { class: "message", id, from: to, t: world.seconds, error, server_id: serverId, phash }));
 };

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Phone } from "../../../simulator/index.ts";
-import { change } from "../../../simulator/phone/owner/group.ts";
-import { node } from "../../../simulator/wire/node.ts";
+import type { Device, Phone } from "../../../simulator/index.ts";
+import { change, changeMembers } from "../../../simulator/phone/owner/group.ts";
+import { children, node } from "../../../simulator/wire/node.ts";
 import { expectNoComplaints } from "../../support/gateway/complaints.ts";
-import { type LinkedInstance, linkBothDialects } from "../../support/gateway/linked-gateway.ts";
+import { type LinkedInstance, linkBothDialects, linkInstance } from "../../support/gateway/linked-gateway.ts";
 import { dialects, type RestClient } from "../../support/gateway/rest-client.ts";
 import { type Dialect, startTestGateway, type TestGateway } from "../../support/gateway/test-gateway.ts";
 import { until } from "../../support/until.ts";
@@ -162,6 +162,186 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     expect(carol.inbox.messages.find((message) => message.id === id)).toBeUndefined();
   });
 });
+
+describe("the recipients of a message", () => {
+  let owner: Phone;
+  let client: RestClient;
+  let device: Device;
+  beforeAll(() => {
+    ({ owner, client } = sides["multi-instance"]);
+    device = gate.wa.device(owner.number);
+  });
+
+  const queries = (xmlns: string) => device.queries.get(xmlns) ?? 0;
+  const newPhone = (last: string) => gate.wa.addPhone({ number: `49155500001${last}`, pushName: `Member ${last}` });
+  /** Waits until the instance has handled everything that WhatsApp reported. */
+  const settled = () => until(async () => device.kept.size === 0 || undefined);
+  const arrives = (phone: Phone, id: string) => phone.waitFor((message) => message.id === id);
+  const got = (phone: Phone, id: string) => phone.inbox.messages.some((message) => message.id === id);
+  /** Returns the devices to which a message was encrypted. */
+  async function devicesOf(id: string): Promise<string[]> {
+    const [row] = await gate.db.sql<{ jids: string[] }[]>`
+      select jids from messages join recipient_lists list on list.instance_id = messages.instance_id and hash = recipients
+      where wa_id = ${id}`;
+    return row?.jids ?? [];
+  }
+
+  test("messages go to the members of the moment, and WhatsApp is asked for the group once", async () => {
+    const [dave, erin] = [await newPhone("01"), await newPhone("02")];
+    const { jid } = bob.createGroup("Changing", [owner.number, dave.number]);
+    await arrives(dave, await client.sendText(jid, "first"));
+    const [groups, devices] = [queries("w:g2"), queries("usync")];
+    await arrives(dave, await client.sendText(jid, "second"));
+    expect([queries("w:g2"), queries("usync")]).toEqual([groups, devices]);
+
+    changeMembers(bob, jid, "add", [erin.jid]);
+    await settled();
+    const third = await client.sendText(jid, "third");
+    for (const phone of [bob, dave, erin]) await arrives(phone, third);
+    changeMembers(bob, jid, "promote", [dave.jid]);
+    changeMembers(bob, jid, "remove", [dave.jid]);
+    await settled();
+    const fourth = await client.sendText(jid, "fourth");
+    for (const phone of [bob, erin]) await arrives(phone, fourth);
+    expect(got(dave, fourth)).toBe(false);
+    expect(queries("w:g2")).toBe(groups);
+
+    device.faults.cut();
+    changeMembers(bob, jid, "remove", [erin.jid]);
+    changeMembers(bob, jid, "add", [dave.jid]);
+    const fifth = await client.sendText(jid, "fifth");
+    for (const phone of [bob, dave]) await arrives(phone, fifth);
+    expect(got(erin, fifth)).toBe(false);
+    const afterwards = queries("w:g2");
+    for (const text of ["sixth", "seventh"]) await arrives(dave, await client.sendText(jid, text));
+    expect(queries("w:g2") - afterwards).toBeLessThanOrEqual(1);
+  });
+
+  test("a group that changed its addressing unnoticed gets the message on the second try, with the same id", async () => {
+    const changing = bob.createGroup("Migrating", [owner.number, carol.number]);
+    changing.addressing = "pn";
+    const before = await client.sendText(changing.jid, "by number");
+    for (const phone of [bob, carol]) await arrives(phone, before);
+    changing.addressing = "lid";
+    const after = await client.sendText(changing.jid, "by LID");
+    for (const phone of [bob, carol]) expect(await arrives(phone, after)).toMatchObject({ copies: 1 });
+    await client.inHistory(changing.jid, after, "delivered");
+  });
+
+  test("a former member does not have the key of later messages", async () => {
+    const frank = await newPhone("03");
+    const { jid } = bob.createGroup("Without Frank", [owner.number, frank.number]);
+    await arrives(frank, await client.sendText(jid, "with Frank"));
+    changeMembers(bob, jid, "remove", [frank.jid]);
+    await settled();
+    const { id } = await captured(bob, () => client.sendText(jid, "without Frank"), frank);
+    await arrives(bob, id);
+    await until(async () => frank.failures.length > 0 || undefined);
+    expect(got(frank, id)).toBe(false);
+  });
+
+  test("a member who reinstalled WhatsApp reads the next message at once", async () => {
+    const grace = await newPhone("04");
+    const { jid } = bob.createGroup("With Grace", [owner.number, grace.number]);
+    await arrives(grace, await client.sendText(jid, "old phone"));
+    grace.reinstall();
+    await settled();
+    const id = await client.sendText(jid, "new phone");
+    expect(await arrives(grace, id)).toMatchObject({ copies: 1 });
+    const direct = await client.sendText(grace.number, "and directly");
+    await arrives(grace, direct);
+    expect(grace.failures).toEqual([]);
+  });
+
+  test("a linked device gets messages from the moment it is linked until it is unlinked", async () => {
+    const heidi = await newPhone("05");
+    await arrives(heidi, await client.sendText(heidi.number, "phone only"));
+    const linked = await linkInstance(gate, heidi, "gateway");
+    const [companion] = heidi.devices;
+    await settled();
+    const both = await client.sendText(heidi.number, "phone and computer");
+    await linked.client.reported("received", both);
+    expect(await devicesOf(both)).toEqual(expect.arrayContaining([companion?.pnJid]));
+    heidi.unlink(companion as Device);
+    await settled();
+    const alone = await client.sendText(heidi.number, "phone only again");
+    await arrives(heidi, alone);
+    expect(await devicesOf(alone)).not.toContain(companion?.pnJid);
+  });
+
+  test("a new device of the account gets copies of the messages that the instance sends", async () => {
+    await arrives(carol, await client.sendText(carol.number, "before"));
+    const second = await linkInstance(gate, owner, "gateway");
+    await settled();
+    const id = await client.sendText(carol.number, "with a copy");
+    await second.client.reported("sent", id);
+    owner.unlink(Math.max(...owner.devices.map((one) => one.id)));
+    await settled();
+  });
+
+  test("a device that was linked unnoticed gets the message after WhatsApp's acknowledgement", async () => {
+    const ivan = await newPhone("06");
+    const { jid } = bob.createGroup("With Ivan", [owner.number, ivan.number]);
+    for (const chat of [ivan.number, jid]) await arrives(ivan, await client.sendText(chat, "phone only"));
+    ivan.account.watchers.clear();
+    const linked = await linkInstance(gate, ivan, "gateway");
+    for (const chat of [ivan.number, jid]) {
+      ivan.account.watchers.clear();
+      const id = await client.sendText(chat, `unnoticed, ${chat}`);
+      await linked.client.reported("received", id);
+      expect(await arrives(ivan, id)).toMatchObject({ copies: 1 });
+      const later = await client.sendText(chat, `known, ${chat}`);
+      await linked.client.reported("received", later);
+    }
+  });
+
+  test("receiving does not wait for the keys of a recipient", async () => {
+    const judy = await newPhone("07");
+    await arrives(judy, await client.sendText(judy.number, "phone only"));
+    await linkInstance(gate, judy, "gateway");
+    await settled();
+    device.faults.answers.begin("encrypt");
+    const id = await client.sendText(judy.number, "waits for the keys of the computer");
+    await until(async () => device.faults.answers.count("encrypt") > 0 || undefined);
+    device.faults.corruptIn.add(true);
+    const unreadable = await bob.sendText(owner.number, "damaged on the way in");
+    const readable = await carol.sendText(owner.number, "meanwhile");
+    await client.reported("received", readable.id);
+    await client.reported("received", unreadable.id);
+    expect(got(judy, id)).toBe(false);
+    device.faults.answers.end("encrypt");
+    await arrives(judy, id);
+  });
+
+  test("a message to a known contact needs no lookup, and a message to a new one needs three", async () => {
+    const kim = await newPhone("08");
+    const counted = async (text: string) => {
+      const before = queries("usync") + queries("encrypt") + queries("w:g2");
+      await arrives(kim, await client.sendText(kim.number, text));
+      return queries("usync") + queries("encrypt") + queries("w:g2") - before;
+    };
+    expect(await counted("new")).toBe(3);
+    expect(await counted("known")).toBe(0);
+    expect(await counted("still known")).toBe(0);
+  });
+});
+
+/** Returns what `send` returns, and delivers the message that `phone` gets also to `eavesdropper`. */
+async function captured(phone: Phone, send: () => Promise<string>, eavesdropper: Phone): Promise<{ id: string }> {
+  const deliver = phone.deliver.bind(phone);
+  phone.deliver = (stanza) => {
+    deliver(stanza);
+    if (stanza.tag === "message")
+      eavesdropper.deliver({
+        ...stanza,
+        content: children(stanza, "enc").filter(({ attrs }) => attrs.type === "skmsg"),
+      });
+  };
+  const id = await send();
+  await phone.waitFor((message) => message.id === id);
+  phone.deliver = deliver;
+  return { id };
+}
 
 test("WhatsApp and the phones report no error", () => {
   expectNoComplaints(gate.wa);

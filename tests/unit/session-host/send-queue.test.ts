@@ -67,7 +67,10 @@ test("a poll declares its type in the stanza, and a text does not", async () => 
   queue.push(prepared("TEXT", { extendedTextMessage: { text: "x" } }));
   queue.push(prepared("POLL", { pollCreationMessage: { name: "x" } }));
   queue.push(prepared("CHOICE", { pollCreationMessageV3: { name: "x" } }));
-  queue.resume({ sock: { relayMessage }, recipients: { of: async () => [] } } as unknown as ConnectedContext);
+  queue.resume({
+    sock: { relayMessage },
+    recipients: { of: async () => ({ list: { jids: [], people: [] } }) },
+  } as unknown as ConnectedContext);
   await until(async () => sent.length === 3 || undefined);
   queue.pause();
   const meta = [{ tag: "meta", attrs: { polltype: "creation" } }];
@@ -94,12 +97,17 @@ test("a send whose user was disabled after the claim is not sent, and later send
     payload: Buffer.from(proto.Message.encode({ conversation: id }).finish()),
   });
   for (const id of ["FIRST", "DISABLED", "LAST"]) queue.push(prepared(id));
-  queue.resume({ sock: { relayMessage }, recipients: { of: async () => [] } } as unknown as ConnectedContext);
+  queue.resume({
+    sock: { relayMessage },
+    recipients: { of: async () => ({ list: { jids: [], people: [] } }) },
+  } as unknown as ConnectedContext);
   await until(async () => sent.length === 2 || undefined);
   expect(sent).toEqual(["3EB0FIRST", "3EB0LAST"]);
   expect(queue.size).toBe(2);
   queue.pause();
 });
+
+const acknowledged = { error: undefined, phash: undefined };
 
 /** A queue on a connection whose server acknowledges nothing by itself, with a clock that the test moves. */
 function startUnacknowledged(answersPings: () => boolean) {
@@ -155,7 +163,7 @@ test("a message that WhatsApp never acknowledges fails after three rounds, and t
   for (let round = 1; round <= 3; round++) {
     push(`OTHER${round}`, 1 + round);
     await pass(1);
-    queue.acknowledge(`3EB0OTHER${round}`, undefined);
+    queue.acknowledge(`3EB0OTHER${round}`, acknowledged);
     await pass(15);
   }
   expect(sent.filter((id) => id === "3EB0POISON")).toHaveLength(3);
@@ -177,7 +185,7 @@ test("an acknowledgement in a later round ends the send as done", async () => {
   await until(async () => sent.length === 1 || undefined);
   await pass(32);
   expect(sent).toEqual(["3EB0SLOW", "3EB0SLOW", "3EB0SLOW"]);
-  queue.acknowledge("3EB0SLOW", undefined);
+  queue.acknowledge("3EB0SLOW", acknowledged);
   await pass(60);
   expect(ends()).toMatchObject([{ id: "SLOW", status: "done" }]);
   queue.pause();
