@@ -6,7 +6,7 @@ import { startWhatsApp } from "../../simulator/index.ts";
 import type { WhatsApp } from "../../simulator/server/whatsapp.ts";
 import { Bare } from "./bare/subject.ts";
 import { WholeGateway } from "./gateway/subject.ts";
-import type { Options, Part } from "./options.ts";
+import { latencyOf, type Options, type Part } from "./options.ts";
 import { measureLoad, prepareLoad } from "./part/load.ts";
 import { measureMemory } from "./part/memory.ts";
 import type { Figure, Holding, Report, Round, Study } from "./result/result.ts";
@@ -79,7 +79,14 @@ function addSimulatorProblems(wa: WhatsApp): void {
 }
 
 const folder = await mkdtemp(join(tmpdir(), "switchboard-bench-"));
-const wa = await startWhatsApp({ port: 0, directory: folder });
+const latency = latencyOf(options.latency);
+const wa = await startWhatsApp({
+  port: 0,
+  directory: folder,
+  ...(latency && { latency: { ...latency, seed: 1 } }),
+  // The benchmark writes to hundreds of new people at full speed.
+  relax: ["account_lookup_limit", "prekey_lookup_limit"],
+});
 try {
   if (options.parts.includes("load")) await load(wa, join(folder, "load"));
   if (options.parts.includes("memory")) await memory(wa, join(folder, "idle"));

@@ -23,6 +23,8 @@ export interface Options {
   host: Exclude<HostMode, "none">;
   /** Shards of the gateway. */
   shards: number;
+  /** The delay of each stanza between a session and WhatsApp, as `<least>-<most>` in milliseconds, or `none`. */
+  latency: string;
   parts: Part[];
   /** Uses small numbers, for a check of the benchmark itself. */
   quick: boolean;
@@ -50,6 +52,7 @@ export const help = `npm run bench -- [options]
   --rest MS          rest before memory is measured (${full.rest})
   --host MODE        session host of the gateway: inside (in its process) or child (inside)
   --shards N         shards of the gateway (4)
+  --latency A-B      delay of each stanza in each direction, in milliseconds, for example 20-150 (none)
   --part NAME        ${parts.join(", ")}; can be repeated (all)
   --quick            use small numbers: under a minute
   --profile          write CPU profiles of the processes under test
@@ -73,6 +76,7 @@ export function readOptions(argv: readonly string[]): Options | undefined {
         rest: text,
       },
       ...{ host: { ...text, default: "inside" }, shards: { ...text, default: "4" } },
+      latency: { ...text, default: "none" },
       ...{ part: { ...text, multiple: true }, out: { ...text, default: "bench-results" } },
       ...{ quick: flag, profile: flag, help: flag },
     },
@@ -86,6 +90,7 @@ export function readOptions(argv: readonly string[]): Options | undefined {
   if (wanted.length === 0 || part.some((name) => !wanted.includes(name as Part))) {
     throw new Error(`--part must be ${parts.join(" or ")}, not ${part.join(", ")}`);
   }
+  latencyOf(values.latency);
   return {
     texts: count("texts", sizes.texts),
     low: count("low", sizes.low),
@@ -100,11 +105,21 @@ export function readOptions(argv: readonly string[]): Options | undefined {
     rest: count("rest", sizes.rest),
     shards: count("shards", values.shards),
     host,
+    latency: values.latency,
     parts: wanted,
     quick: values.quick,
     profile,
     out,
   };
+}
+
+/** Returns the delays that the option `latency` asks for, or null for none. Throws an error with a message for the user. */
+export function latencyOf(text: string): { minMs: number; maxMs: number } | null {
+  if (text === "none") return null;
+  const [minMs, maxMs] = (/^(\d+)-(\d+)$/.exec(text) ?? []).slice(1).map(Number);
+  if (minMs === undefined || maxMs === undefined || minMs > maxMs)
+    throw new Error(`--latency must be none or two numbers such as 20-150, not ${text}`);
+  return { minMs, maxMs };
 }
 
 function count(name: string, text: string): number {

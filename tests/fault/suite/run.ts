@@ -28,6 +28,8 @@ export interface RunResult {
 
 /** Time for a message while nothing is broken, in milliseconds. */
 const calmMs = 15_000;
+/** The delay of each stanza, in each direction, in milliseconds. */
+const latency = { minMs: 20, maxMs: 150 };
 /** How long a run waits for the recovery from one fault, and for the end of all work, in milliseconds. */
 const recoveryLimitMs = 120_000;
 /** Messages that are sent after the moment of a fault while the gateway still recovers from the fault before. */
@@ -36,7 +38,7 @@ const aheadOfFault = 200;
 /** Runs a plan in an empty folder, and checks what it has left behind. */
 export async function runPlan(plan: Plan, folder: string, load: number): Promise<RunResult> {
   const started = performance.now();
-  const world = await World.start({ folder });
+  const world = await World.start({ folder, latency: { ...latency, seed: plan.seed } });
   const rest = new Rest(world);
   try {
     const accounts = await Promise.all(

@@ -9,7 +9,7 @@ import { openStorage } from "../../../../core/storage/index.ts";
 import { prepareDatabase } from "../../../../functions/migrate/prepare.ts";
 import { openDataDir } from "../../../../local/data/index.ts";
 import { type LocalPostgres, startPostgres } from "../../../../local/postgres/index.ts";
-import { startWhatsApp, type WhatsApp } from "../../../../simulator/index.ts";
+import { type LatencyRange, startWhatsApp, type WhatsApp } from "../../../../simulator/index.ts";
 import { png } from "../../../support/media/png.ts";
 import { type FileServer, startFileServer } from "../../../support/network/file-server.ts";
 import { seedPostgres } from "../../../support/postgres.ts";
@@ -25,6 +25,8 @@ export interface WorldOptions {
   logLevel?: string;
   /** Node.js arguments of the processes of a program. */
   nodeArguments?: Partial<Record<Program, readonly string[]>>;
+  /** Delays of the stanzas between the hosts and WhatsApp. Default: no delay. */
+  latency?: LatencyRange;
   /** More environment variables of the processes of the gateway. */
   env?: Record<string, string>;
 }
@@ -217,9 +219,10 @@ async function startParts({
   workers = 2,
   logLevel = "warn",
   env: more = {},
+  latency,
 }: WorldOptions): Promise<Parts> {
   await mkdir(folder, { recursive: true });
-  const wa = await startWhatsApp({ directory: folder });
+  const wa = await startWhatsApp({ directory: folder, ...(latency && { latency }) });
   const endpoints = await Endpoints.start();
   const files = await startFileServer({ "/picture.png": { body: png(16), type: "image/png" } });
   const dataDir = await openDataDir(join(folder, "data"));
