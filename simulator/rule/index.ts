@@ -1,15 +1,27 @@
 import type { Rule } from "./define.ts";
 import { deliveryRules } from "./delivery.ts";
 import { deviceRules } from "./device.ts";
+import { groupRules } from "./group.ts";
+import { historyRules } from "./history.ts";
 import { linkRules } from "./link.ts";
 import { mediaRules } from "./media.ts";
+import { messageRules } from "./message.ts";
+import { placeholderRules } from "./placeholder.ts";
+import { presenceRules } from "./presence.ts";
 import { privacyTokenRules } from "./privacy-token.ts";
 import { receiveRules } from "./receive.ts";
 import { requestRules } from "./request.ts";
+import { sessionRules } from "./session.ts";
 
 /** What we believe about WhatsApp, by subject. `npm run docs` writes docs/reference/whatsapp.md from it. */
 export const rulesBySubject = {
   "Link and login": linkRules,
+  Sessions: sessionRules,
+  "After the link": historyRules,
+  Messages: messageRules,
+  "Missing content": placeholderRules,
+  "Groups and channels": groupRules,
+  "Presence and profiles": presenceRules,
   Receiving: receiveRules,
   "Privacy tokens": privacyTokenRules,
   Requests: requestRules,

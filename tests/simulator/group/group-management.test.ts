@@ -107,3 +107,9 @@ test("the simulator refuses changes that only admins may make to other members",
   await expect(client.sock.groupSettingUpdate(group.jid, "locked")).rejects.toThrow("forbidden");
   await expect(client.sock.groupParticipantsUpdate(group.jid, [bob.jid], "remove")).rejects.toThrow("forbidden");
 });
+
+test("the simulator refuses a subject that is too long with 406", async () => {
+  const { id } = await client.sock.groupCreate("Trip", [bob.jid]);
+  await expect(client.sock.groupUpdateSubject(id, "x".repeat(101))).rejects.toMatchObject({ data: 406 });
+  expect((await client.sock.groupMetadata(id)).subject).toBe("Trip");
+});

@@ -95,3 +95,15 @@ test("the simulator delivers each of a thousand texts from a phone once and in o
   const texts = client.messages.entries.map(textOf).filter((text) => text?.startsWith("n"));
   expect(texts).toEqual(Array.from({ length: 1000 }, (_, index) => `n${index}`));
 });
+
+test("the simulator rejects a message to one person that has a ciphertext and a list of participants with 479", async () => {
+  await client.pair(alice);
+  const acked = new Promise((resolve) =>
+    client.sock.ws.once("CB:ack,id:BOTH", ({ attrs }: { attrs: { error?: string } }) => resolve(attrs.error)),
+  );
+  const enc = { tag: "enc", attrs: { v: "2", type: "msg" }, content: Buffer.from("any") };
+  const participants = { tag: "participants", attrs: {}, content: [] };
+  const attrs = { id: "BOTH", to: bob.jid, type: "text" };
+  await client.sock.sendNode({ tag: "message", attrs, content: [enc, participants] });
+  expect(await acked).toBe("479");
+});
