@@ -49,6 +49,7 @@ export const errorCodes = {
   rate_limited: { status: 429, title: "Too many requests, please try again later" },
   internal: { status: 500, title: "An internal error occurred" },
   not_supported: { status: 501, title: "WhatsApp or this server does not support this" },
+  pairing_code_refused: { status: 502, title: "WhatsApp refused the request for a pairing code" },
   whatsapp_error: { status: 502, title: "WhatsApp refused the request" },
   outcome_unknown: { status: 502, title: "The outcome of the request is unknown" },
   unavailable: { status: 503, title: "The service is unavailable; nothing was done" },

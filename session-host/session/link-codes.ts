@@ -1,9 +1,12 @@
 import type { WASocket } from "@whiskeysockets/baileys";
 import type { Vault } from "../../core/crypto/index.ts";
 import { sealedPlace } from "../../core/crypto/sealed-place.ts";
+import { AppError } from "../../core/error.ts";
 import type { NewEvent } from "../../core/event/catalog/index.ts";
+import { assertNoPairingPause } from "../../core/instance/pairing-pause.ts";
 import type { Change, InstanceFields } from "../ledger/change.ts";
-import { PairingCodes } from "./pairing-code.ts";
+import { PairingCodeRefused, PairingCodes } from "./pairing-code.ts";
+import type { SessionState } from "./state.ts";
 
 /**
  * A connection offers six QR codes. The first code is valid for 60 s, and the others for 20 s (Baileys, `socket.js`).
@@ -11,6 +14,16 @@ import { PairingCodes } from "./pairing-code.ts";
 const firstQrMs = 60_000;
 const nextQrMs = 20_000;
 const allQrMs = firstQrMs + 5 * nextQrMs;
+
+/** How long a request for a pairing code waits until WhatsApp offers a pairing. */
+const qrTimeoutMs = 15_000;
+
+/** The parts of a session that a request for a pairing code uses. */
+interface PairingSession {
+  state: SessionState;
+  sock: () => WASocket | undefined;
+  record(change: Change): Promise<void>;
+}
 
 /** The QR codes and pairing codes of one session, and the changes that record them. */
 export class LinkCodes {
@@ -22,9 +35,13 @@ export class LinkCodes {
   /** When this connection was opened. Milliseconds since 1970. */
   #openedAt = 0;
 
-  constructor({ vault, instanceId }: { vault: Vault; instanceId: string }) {
+  /** Until when no pairing code is requested. */
+  #blockedUntil: Date | null;
+
+  constructor({ vault, instanceId, blockedUntil }: { vault: Vault; instanceId: string; blockedUntil: Date | null }) {
     this.#vault = vault;
     this.#instanceId = instanceId;
+    this.#blockedUntil = blockedUntil;
   }
 
   /** Notes that a connection is opened. */
@@ -46,18 +63,37 @@ export class LinkCodes {
     };
   }
 
-  /** Requests a pairing code on the socket that `sock` returns when earlier requests have ended. */
-  async request(
-    sock: () => WASocket | undefined,
-    phoneNumber: string,
-  ): Promise<{ code: string; expiresAt: Date; change: Change }> {
-    const code = await this.#pairingCodes.request(sock, phoneNumber);
+  /** Throws `rate_limited` while requests for a pairing code are paused. */
+  assertNoPause(): void {
+    assertNoPairingPause(this.#blockedUntil, new Date());
+  }
+
+  /**
+   * Requests a pairing code as soon as WhatsApp offers a pairing. Throws `pairing_code_refused` or `rate_limited` if
+   * WhatsApp refuses, and records it.
+   */
+  async request(session: PairingSession, phoneNumber: string): Promise<{ code: string; expiresAt: string }> {
+    const { state, sock, record } = session;
+    await state.untilPairing(qrTimeoutMs);
+    const code = await this.#pairingCodes.request(sock, phoneNumber).catch(async (error: unknown) => {
+      if (!(error instanceof PairingCodeRefused)) throw error;
+      await this.#recordRefusal(session, error);
+      this.assertNoPause();
+      throw new AppError("pairing_code_refused", error.details);
+    });
     const expiresAt = new Date(this.#openedAt + allQrMs);
     const sealed = this.#vault.seal(Buffer.from(code), sealedPlace.pairingCode(this.#instanceId));
-    const change: Change = {
+    await record({
       instance: { pairing_code: sealed, pairing_code_expires_at: expiresAt },
       activities: [{ action: "pairing_code_requested", details: { phoneNumber } }],
-    };
-    return { code, expiresAt, change };
+    });
+    return { code, expiresAt: expiresAt.toISOString() };
+  }
+
+  async #recordRefusal({ state, record }: PairingSession, refusal: PairingCodeRefused): Promise<void> {
+    if (refusal.until) this.#blockedUntil = refusal.until;
+    const fields = refusal.until ? { pairing_codes_blocked_until: refusal.until } : {};
+    if (state.status === "qr") await record(state.enter("qr", "pairing_code_refused", fields, refusal));
+    else await record({ instance: fields });
   }
 }

@@ -5,9 +5,10 @@ import type { StoredState } from "./state.ts";
 export interface SessionRow extends StoredState {
   id: string;
   userId: string;
+  pairingCodesBlockedUntil: Date | null;
 }
 
 /** The columns of `SessionRow`. */
 export const sessionRow = (sql: postgres.ISql) => sql`
   id, user_id as "userId", status, status_reason as "statusReason", status_until as "statusUntil",
-  linked_at is not null as linked`;
+  linked_at is not null as linked, pairing_codes_blocked_until as "pairingCodesBlockedUntil"`;

@@ -33,8 +33,6 @@ export interface SessionDeps extends ConnectionDeps, Pick<SendQueueDeps, "countA
 
 /** QR codes are renewed for about half an hour. After that, the user must request a new QR code. */
 const maxQrRounds = 12;
-/** How long a request for a pairing code waits until WhatsApp offers a pairing. */
-const qrTimeoutMs = 15_000;
 /**
  * How long a stopping session waits for WhatsApp to acknowledge its messages. The next host sends unacknowledged
  * messages again.
@@ -75,7 +73,7 @@ export class Session implements CommandTarget {
     this.userId = row.userId;
     this.#deps = deps;
     this.#state = new SessionState(row);
-    this.#codes = new LinkCodes({ vault: deps.vault, instanceId: row.id });
+    this.#codes = new LinkCodes({ vault: deps.vault, instanceId: row.id, blockedUntil: row.pairingCodesBlockedUntil });
     this.queue = new SendQueue({
       log: deps.log,
       record: (change) => this.record(change),
@@ -197,11 +195,10 @@ export class Session implements CommandTarget {
   /** Returns a code for "Link with phone number" as soon as WhatsApp offers a pairing. */
   async requestPairingCode(phoneNumber: string, correlationId?: string): Promise<{ code: string; expiresAt: string }> {
     if (this.status === "connected") throw new AppError("instance_already_connected");
+    this.#codes.assertNoPause();
     await this.start(correlationId);
-    await this.#state.until("qr", qrTimeoutMs);
-    const { code, expiresAt, change } = await this.#codes.request(() => this.#connection?.sock, phoneNumber);
-    await this.record({ ...change, correlationId });
-    return { code, expiresAt: expiresAt.toISOString() };
+    const record = (change: Change) => this.record({ ...change, correlationId });
+    return await this.#codes.request({ state: this.#state, sock: () => this.#connection?.sock, record }, phoneNumber);
   }
 
   async #run(): Promise<void> {
@@ -266,7 +263,7 @@ export class Session implements CommandTarget {
   async #onQr(qr: string): Promise<void> {
     this.#endLogin();
     const { fields, event } = this.#codes.showQr(qr);
-    const change = this.#state.enter("qr", null, fields);
+    const change = this.#state.enterQr(fields);
     await this.#recordStep({ ...change, events: [...(change.events ?? []), event] });
   }
 

@@ -1,7 +1,8 @@
+import { AppError } from "../../core/error.ts";
 import type { NewEvent } from "../../core/event/catalog/index.ts";
 import type { InstanceStatus } from "../../core/instance/instance.sql.ts";
 import { needsUser } from "../../core/instance/needs-user.ts";
-import { actionableReasons, guideTo, isActionable } from "../../core/instance/reason.ts";
+import { actionableReasons, explainReason, guideTo, isActionable } from "../../core/instance/reason.ts";
 import { type Change, type InstanceFields, noLinkCodes } from "../ledger/change.ts";
 import type { Verdict } from "./disconnect.ts";
 import { StatusWaiters } from "./status-waiters.ts";
@@ -23,6 +24,7 @@ export class SessionState {
   #reason: string | null;
   /** When the reason ends. */
   #until: Date | null;
+  #details: string | null = null;
   /** The end of the last ban. It stays when the reason changes, for example when the user stops the instance. */
   #bannedUntil: Date | null;
   /** Whether a phone has linked this device. */
@@ -54,9 +56,18 @@ export class SessionState {
     return this.#bannedUntil && this.#bannedUntil.getTime() > now ? this.#bannedUntil : null;
   }
 
-  /** Waits until the state is `status`. Throws `whatsapp_error` after `timeoutMs`. */
-  async until(status: InstanceStatus, timeoutMs: number): Promise<void> {
-    if (this.#status !== status) await this.#waiters.until(status, timeoutMs);
+  /**
+   * Waits until the session offers a pairing. Throws `whatsapp_error` after `timeoutMs`, and `pairing_code_refused`
+   * during a ban.
+   */
+  async untilPairing(timeoutMs: number): Promise<void> {
+    const banned = this.bannedUntil();
+    if (banned) throw new AppError("pairing_code_refused", banCause(banned).details ?? undefined);
+    if (this.#status === "qr") return;
+    await this.#waiters.until("qr", timeoutMs).catch((error: unknown) => {
+      if (!isActionable(this.#reason)) throw error;
+      throw new AppError("pairing_code_refused", explainReason(this.#reason, this.#details), { cause: error });
+    });
   }
 
   /**
@@ -76,6 +87,7 @@ export class SessionState {
     this.#status = status;
     this.#reason = reason;
     this.#until = until;
+    this.#details = details;
     if (reason === "temporarily_banned") this.#bannedUntil = until;
     if (status === "connected" || status === "logged_out") this.#bannedUntil = null;
     const end = until?.toISOString() ?? null;
@@ -95,6 +107,13 @@ export class SessionState {
       },
       events,
     };
+  }
+
+  /** Enters `qr` with a new code. A refused pairing code stays the reason, because it is not the end of this state. */
+  enterQr(fields: InstanceFields): Change {
+    const refused = this.#status === "qr" && this.#reason === "pairing_code_refused";
+    if (!refused) return this.enter("qr", null, fields);
+    return this.enter("qr", this.#reason, fields, { details: this.#details, until: this.#until });
   }
 
   /** Enters `logged_out`. The change removes the credentials and the session's keys. */

@@ -26,6 +26,10 @@ export function failureAttrs({ reason, expire, code, header, subtext }: Failure)
 export class Standing {
   /** Failures of the next logins of the account's devices. */
   readonly failures = new Scheduled<Failure>();
+  /** Codes of the refusals of the next requests for a linking code. */
+  readonly codeRefusals = new Scheduled<number>();
+  /** Number of requests for a linking code. */
+  codeRequests = 0;
   /** Number of logins that were refused because of a failure or a ban. */
   refusedLogins = 0;
   #ban: { until: number; code: number } | undefined;

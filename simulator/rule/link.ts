@@ -81,4 +81,34 @@ export const linkRules = [
     enforced: true,
     witness: false,
   }),
+  defineRule({
+    name: "pairing_display_name",
+    claim:
+      "WhatsApp refuses the request for a linking code with 400 if the display name isn't a common browser and system, as in `Chrome (Windows)`.",
+    sources: [
+      whatsmeow("pair-code.go", "the server will validate it and return 400 if it's wrong"),
+      issue("WhiskeySockets/Baileys", 2560),
+      issue("WhiskeySockets/Baileys", 2769),
+    ],
+    checked: "2026-11",
+    tests: [
+      "tests/simulator/session/link.test.ts > the simulator refuses a linking code for a client with an odd name, unless the rule is relaxed",
+      "tests/integration/session/link.test.ts > an instance with a device name can be linked with a pairing code",
+    ],
+    enforced: true,
+    relaxable: true,
+    witness: false,
+  }),
+  defineRule({
+    name: "pairing_code_limit",
+    claim:
+      "WhatsApp refuses too many requests for a linking code with 429. The limit isn't known, so the simulator refuses only when a test asks for it.",
+    sources: [whatsmeow("errors.go", "ErrIQRateOverLimit")],
+    checked: "2026-11",
+    tests: [
+      "tests/integration/session/link.test.ts > after WhatsApp refuses a pairing code with 429, further requests are refused at once, with the time to wait",
+    ],
+    enforced: false,
+    witness: false,
+  }),
 ];

@@ -67,7 +67,7 @@ export const requestPairingCode = defineCommand({
     phoneNumber: z.string().regex(/^[1-9][0-9]{6,14}$/),
   }),
   output: z.object({ code: z.string(), expiresAt: z.iso.datetime() }),
-  errors: ["instance_already_connected", "whatsapp_error"],
+  errors: ["instance_already_connected", "pairing_code_refused", "rate_limited", "whatsapp_error"],
   offline: true,
   repeatable: true,
   secret: true,

@@ -2,6 +2,7 @@ import { readActivity } from "../../../core/activity/index.ts";
 import { assertEventQueue } from "../../../core/event-sink/allowed.ts";
 import { readSink, type SinkState } from "../../../core/event-sink/index.ts";
 import { type ConnectionStatus, connectionStatus, type Instance, scannableQr } from "../../../core/instance/index.ts";
+import { assertNoPairingPause } from "../../../core/instance/pairing-pause.ts";
 import * as store from "../../../core/instance/store.ts";
 import { assertProxy } from "../../../core/instance-management/account-settings.ts";
 import * as lifecycle from "../../../core/instance-management/lifecycle.ts";
@@ -53,6 +54,11 @@ export const getQr = async (context: InstanceContext) =>
 
 export const getActivity = (context: InstanceContext, page: PageRequest & { actions?: string[] | undefined }) =>
   readActivity(context.deps.db, context.instance.id, page);
+
+/** Throws `rate_limited`, with the time to wait, while WhatsApp's refusal pauses requests for a pairing code. */
+export async function assertPairingAllowed({ instance, deps }: InstanceContext): Promise<void> {
+  assertNoPairingPause(instance.pairingCodesBlockedUntil, deps.clock.now());
+}
 
 export const restartInstance = async (context: InstanceContext) =>
   waitForCommand(context, await lifecycle.restartInstance(context.deps, origin(context), context.instance));

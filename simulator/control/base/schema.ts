@@ -392,6 +392,7 @@ const Failure = z.object({
 });
 export const LoginFailures = z.object({
   login: Failure.extend({ times: Times }).optional().describe("Refuse the next logins of the linked devices"),
+  linkCode: Code.optional().describe("Refuse the next requests for a linking code, for example with 429"),
   now: Failure.optional().describe("End the open connections of the linked devices"),
   ban: z
     .object({ seconds: z.number().int().min(1), code: z.number().int().default(101) })

@@ -35,11 +35,13 @@ export const linkRoutes: Route[] = [
   route({
     method: "post",
     path: "/phones/{number}/failures",
-    summary: "Refuse logins of the linked devices, end their connections with a failure, or ban the account",
+    summary:
+      "Refuse logins or linking codes, end the connections of the linked devices with a failure, or ban the account",
     body: schema.LoginFailures,
     run: (request) => {
       const phone = phoneOf(request);
-      const { login, now, ban } = request.body;
+      const { login, now, ban, linkCode } = request.body;
+      if (linkCode) phone.account.standing.codeRefusals.add(linkCode.code, linkCode.times);
       if (login) {
         const { times, ...failure } = login;
         phone.account.standing.failures.add(present(failure) as Failure, times);

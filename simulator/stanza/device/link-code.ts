@@ -2,9 +2,15 @@ import type { Connection } from "../../model/connection.ts";
 import type { PairingOffer } from "../../model/pairing.ts";
 import type { World } from "../../model/world.ts";
 import { parseJid } from "../../wire/jid.ts";
-import { BadStanza, type BinaryNode, child, childBytes, node } from "../../wire/node.ts";
+import { BadStanza, type BinaryNode, bytes, child, childBytes, node } from "../../wire/node.ts";
 import { Refusal } from "../errors.ts";
 import { result } from "../iq.ts";
+
+/**
+ * The display names that the server accepts: a common browser and system. The list of WhatsApp isn't known. Source:
+ * `PairPhone` in whatsmeow's pair-code.go, Baileys#2769.
+ */
+const KNOWN_DISPLAY = /^(Chrome|Edge|Firefox|IE|Opera|Safari) \((Windows|Mac OS|macOS|Linux|Ubuntu)\)$/;
 
 /**
  * Handles the two messages of a client that links with a code. Between these two, the phone sends its own message.
@@ -34,7 +40,14 @@ export function linkCode(iq: BinaryNode, { world, connection }: { world: World; 
 
 function receiveHello(world: World, request: BinaryNode, pairing: PairingOffer): Buffer {
   const number = parseJid(request.attrs.jid ?? "").user;
-  if (!world.accounts.has(number)) throw new Refusal(404, "item-not-found");
+  const account = world.accounts.get(number);
+  if (!account) throw new Refusal(404, "item-not-found");
+  account.standing.codeRequests++;
+  const fault = account.standing.codeRefusals.take();
+  if (fault !== undefined) throw new Refusal(fault, fault === 429 ? "rate-overlimit" : "bad-request");
+  const display = child(request, "companion_platform_display");
+  if (!KNOWN_DISPLAY.test(String(bytes(display) ?? "")) && !world.rules.relaxed("pairing_display_name"))
+    throw new Refusal(400, "bad-request");
   const ref = Buffer.from(pairing.refs[0] ?? "");
   pairing.hello = {
     wrappedEphemeral: childBytes(request, "link_code_pairing_wrapped_companion_ephemeral_pub", 80),

@@ -29,6 +29,13 @@ afterAll(async () => {
 
 const newPhone = phoneSeries(() => gate.wa, "49155501000");
 
+/** Waits for the webhook that reports a problem. */
+const problem = (instance: string, reason: string) =>
+  gate.receiver.waitFor(
+    ({ body }) =>
+      /^connection[._]problem$/.test(body.event) && body.data.instanceId === instance && body.data.reason === reason,
+  );
+
 describe.each(dialects)("in the %s dialect", (dialect) => {
   const nextQr = (client: RestClient, except?: string) =>
     until(async () => {
@@ -125,6 +132,58 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     const owner = await newPhone();
     await owner.linkWithCode(await client.pairingCode(owner.number));
     await gate.status(client.instance, "connected");
+  });
+
+  test("an instance with a device name can be linked with a pairing code", async () => {
+    const owner = await newPhone();
+    const client = restClient(gate, dialect, await gate.createInstance(dialect, { deviceName: "Acme Support" }));
+    await owner.linkWithCode(await client.pairingCode(owner.number));
+    await gate.status(client.instance, "connected");
+    expect(owner.devices[0]?.credentials.platform).toBe("Acme Support");
+  });
+
+  test("a refused pairing code is an error, a reason and an event that say what to do, and a QR code still links", async () => {
+    const owner = await newPhone();
+    const client = restClient(gate, dialect, await gate.createInstance(dialect));
+    owner.account.standing.codeRefusals.add(400);
+    const path = dialect === "gateway" ? "instance" : "instances";
+    const refused = await gate.api("POST", `/api/${path}/${client.instance}/pairing-code`, {
+      body: { phoneNumber: owner.number },
+    });
+    expect(refused).toMatchObject({ status: 502, body: { code: "pairing_code_refused" } });
+    expect(JSON.stringify(refused.body)).toContain("check the phone number");
+    const { data } = (await problem(client.instance, "pairing_code_refused")).body;
+    expect(data).toMatchObject({ until: null, guide: "docs/guides/linking.md#pairing_code_refused" });
+    expect(await details(gate, client.instance)).toMatchObject({
+      status: "qr",
+      statusReason: "pairing_code_refused",
+      statusDetails: data.details,
+      hasQr: true,
+    });
+    await owner.scanQr(await nextQr(client));
+    await gate.status(client.instance, "connected");
+  });
+
+  test("after WhatsApp refuses a pairing code with 429, further requests are refused at once, with the time to wait", async () => {
+    const owner = await newPhone();
+    const { standing } = owner.account;
+    const client = restClient(gate, dialect, await gate.createInstance(dialect));
+    standing.codeRefusals.add(429);
+    await expect(client.pairingCode(owner.number)).rejects.toThrow("429");
+    const end = (await problem(client.instance, "pairing_code_refused")).body.data.until;
+    expect(Date.parse(end)).toBeGreaterThan(Date.now());
+    const path = dialect === "gateway" ? "instance" : "instances";
+    const again = await gate.api("POST", `/api/${path}/${client.instance}/pairing-code`, {
+      body: { phoneNumber: owner.number },
+    });
+    expect(again).toMatchObject({ status: 429, body: { code: "rate_limited" } });
+    expect(Number(again.headers.get("retry-after"))).toBeGreaterThan(0);
+    expect(standing.codeRequests).toBe(1);
+    await gate.db.sql`
+      update instances set pairing_codes_blocked_until = now() where id = ${client.instance}`;
+    // The host knows the pause without the database.
+    await expect(client.pairingCode(owner.number)).rejects.toThrow("429");
+    expect(standing.codeRequests).toBe(1);
   });
 
   test("of two simultaneous requests for a pairing code, only the request that WhatsApp refuses fails", async () => {

@@ -1,6 +1,7 @@
+import type { BinaryNode } from "@whiskeysockets/baileys";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Phone, startWhatsApp, type WhatsApp } from "../../../simulator/index.ts";
-import { Client, silenceLibsignal, strictVerification } from "../../support/simulator/client.ts";
+import { Client, Log, silenceLibsignal, strictVerification } from "../../support/simulator/client.ts";
 
 silenceLibsignal();
 strictVerification();
@@ -55,6 +56,27 @@ test("the simulator links a client when its linking code is entered on the phone
   await client.sock.sendMessage(bob.jid, { text: "linked by code" });
   await bob.waitFor((message) => message.text === "linked by code");
   expect(wa.unknown).toEqual([]);
+});
+
+test("the simulator refuses a linking code for a client with an odd name, unless the rule is relaxed", async () => {
+  const odd = new Client(wa, { browser: ["Acme", "Chrome", "14.4.1"] });
+  const answers = new Log<BinaryNode>();
+  const request = async () => {
+    const shown = odd.next((update) => update.qr !== undefined);
+    const sock = odd.connect();
+    await shown;
+    sock.ws.on("CB:iq", (iq: BinaryNode) => answers.push(iq));
+    await sock.requestPairingCode(alice.number);
+    return await answers.waitFor(({ attrs }) => attrs.type === "error" || attrs.type === "result");
+  };
+  // Baileys puts the name into the display name, and returns a code without reading the answer.
+  expect(await request()).toMatchObject({ attrs: { type: "error" }, content: [{ attrs: { code: "400" } }] });
+  await odd.close();
+  answers.entries.length = 0;
+  delete odd.creds.me;
+  wa.world.rules.relax("pairing_display_name");
+  expect(await request()).toMatchObject({ attrs: { type: "result" } });
+  await odd.close();
 });
 
 test("the simulator rejects a wrong linking code, and links no device", async () => {

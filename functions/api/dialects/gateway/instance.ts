@@ -178,6 +178,7 @@ export const instanceEndpoints = [
     path: "/api/instance/{instanceId}/pairing-code",
     access: "write",
     command: "instance.requestPairingCode",
+    check: instances.assertPairingAllowed,
     body: z.object({ phoneNumber }),
     response: envelope(z.object({ pairingCode: z.string(), expiresAt: isoDate })),
     toInput: ({ body }) => body,

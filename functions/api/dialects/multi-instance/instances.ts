@@ -161,6 +161,7 @@ export const instanceEndpoints = [
     path: "/api/instances/{instanceId}/pairing-code",
     access: "write",
     command: "instance.requestPairingCode",
+    check: instance.assertPairingAllowed,
     body: z.object({ phoneNumber }),
     response: z.object({ pairingCode: z.string(), expiresAt: isoDate }),
     toInput: ({ body }) => body,
