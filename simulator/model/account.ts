@@ -1,3 +1,4 @@
+import { deviceHash } from "../wire/device-hash.ts";
 import { formatJid, LID_SERVER, PN_SERVER } from "../wire/jid.ts";
 import type { BinaryNode } from "../wire/node.ts";
 import type { AppState } from "./app-state.ts";
@@ -79,6 +80,11 @@ export class Account {
 
   endpoint(device: number): Endpoint | undefined {
     return device === 0 ? this.phone : this.companions.get(device);
+  }
+
+  /** The hash of the account's device list, with the JIDs of a server. */
+  deviceHash(server: string): string {
+    return deviceHash([...this.endpoints()].map((endpoint) => endpointJid(endpoint, server)));
   }
 
   *endpoints(): IterableIterator<Endpoint> {

@@ -7,7 +7,7 @@ import { Scheduled } from "./faults.ts";
 /** A profile picture. The media host stores it unencrypted. */
 export type Picture = { id: string; directPath: string };
 
-export type MediaCounts = { uploads: number; downloads: number; rejected: number };
+export type MediaCounts = { uploads: number; downloads: number; deletions: number; rejected: number };
 
 export type SavedMedia = { tls: TlsIdentity; auth: string; files: Map<string, Buffer> };
 
@@ -26,7 +26,7 @@ const PATH_SECONDS = 20 * 24 * 60 * 60;
 export class MediaStore {
   readonly tls: TlsIdentity;
   readonly maxBytes: number;
-  readonly counts: MediaCounts = { uploads: 0, downloads: 0, rejected: 0 };
+  readonly counts: MediaCounts = { uploads: 0, downloads: 0, deletions: 0, rejected: 0 };
   /**
    * Faults of the next uploads and downloads at any host: an HTTP status, or `cut`, which closes the connection in the
    * middle of the file.

@@ -6,6 +6,7 @@ import { historyRules } from "./history.ts";
 import { linkRules } from "./link.ts";
 import { mediaRules } from "./media.ts";
 import { messageRules } from "./message.ts";
+import { peerRules } from "./peer.ts";
 import { placeholderRules } from "./placeholder.ts";
 import { presenceRules } from "./presence.ts";
 import { privacyTokenRules } from "./privacy-token.ts";
@@ -28,6 +29,7 @@ export const rulesBySubject = {
   Delivery: deliveryRules,
   Files: mediaRules,
   "Devices and keys": deviceRules,
+  "Shown by whatsmeow": peerRules,
 };
 
 type Declared = (typeof rulesBySubject)[keyof typeof rulesBySubject][number];

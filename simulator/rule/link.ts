@@ -15,7 +15,7 @@ export const linkRules = [
     ],
     enforced: true,
     relaxable: true,
-    witness: false,
+    witness: "tests/peers/link.test.ts",
   }),
   defineRule({
     name: "link_version",

@@ -17,6 +17,12 @@ type State = "hello" | "finish" | "pairing" | "passive" | "active" | "closed";
 
 /** The start of the routing info, which Baileys can send before the Noise header. */
 const ROUTING_MARK = Buffer.from("ED");
+/**
+ * How long the server leaves it to the client to close the socket after `stream:error` or `failure`. whatsmeow handles stanzas
+ * in another goroutine than the one that reads the socket (`handlerQueueLoop` in client.go), so a server that closes at once
+ * takes the reason from it. The time of WhatsApp's server is not known.
+ */
+const CLOSE_AFTER_MS = 1000;
 
 /**
  * A client's socket: handles frames, the handshake, the login or registration, then stanzas. Source: Baileys'
@@ -31,6 +37,7 @@ export class SocketConnection implements Connection {
   #state: State = "hello";
   /** Whether the Noise header has arrived. */
   #headerRead = false;
+  #left = false;
   device: Device | undefined;
   pairing: PairingOffer | undefined;
 
@@ -59,16 +66,23 @@ export class SocketConnection implements Connection {
    */
   end(attrs: Record<string, string>, reason?: BinaryNode): void {
     this.send(node("stream:error", attrs, reason ? [reason] : undefined));
-    this.close();
+    this.#finish();
   }
 
   refuse(failure: Failure | number): void {
     this.send(node("failure", failureAttrs(typeof failure === "number" ? { reason: failure } : failure)));
-    this.close();
+    this.#finish();
   }
 
   close(): void {
     this.#transport.close();
+  }
+
+  /** Neither sends nor handles further stanzas, and closes the socket if the client doesn't. */
+  #finish(): void {
+    this.#state = "closed";
+    this.#leave();
+    setTimeout(() => this.close(), CLOSE_AFTER_MS).unref();
   }
 
   cut(): void {
@@ -197,7 +211,6 @@ export class SocketConnection implements Connection {
   #replace(): void {
     this.device?.noteSocket(this.#world.clock(), "replaced");
     this.end({}, node("conflict", { type: "replaced" }));
-    this.#state = "closed";
   }
 
   #handleClose(): void {
@@ -206,8 +219,14 @@ export class SocketConnection implements Connection {
     for (const ref of this.pairing?.refs ?? []) this.#world.pairings.delete(ref);
     if (this.pairing?.hello) this.#world.linkRequests.remove(this.pairing.hello.number, this);
     this.pairing?.settle.reject(new Error("the client disconnected before it was linked"));
+    this.#leave();
+  }
+
+  /** Takes the socket from its device. */
+  #leave(): void {
     const { device } = this;
-    if (!device) return;
+    if (!device || this.#left) return;
+    this.#left = true;
     device.noteSocket(this.#world.clock(), "close");
     if (device.socket === this) {
       for (const account of this.#world.accounts.values()) account.subscribers.delete(device);

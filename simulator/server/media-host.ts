@@ -43,6 +43,7 @@ export class MediaHost {
     }
     if (request.method === "POST") await this.#upload(url, request, response);
     else if (request.method === "GET") this.#download(url, request, response);
+    else if (request.method === "DELETE") this.#delete(url, response);
     else response.writeHead(405).end();
   }
 
@@ -58,7 +59,8 @@ export class MediaHost {
     if (fault !== undefined) return this.#reject(response, fault, "requested by the test");
     if (!this.#store.acceptsToken(url.searchParams.get("auth") ?? ""))
       return this.#reject(response, 401, "the upload token is wrong or has expired");
-    const upload = /^\/(?:mms|product|pps|newsletter)\/([a-z-]+)\/([A-Za-z0-9_-]+)$/.exec(url.pathname);
+    // Baileys omits the padding of the hash, and whatsmeow (`rawUpload` in upload.go) does not.
+    const upload = /^\/(?:mms|product|pps|newsletter)\/([a-z-]+)\/([A-Za-z0-9_-]+)=*$/.exec(url.pathname);
     if (!upload) return this.#reject(response, 404, "the path of the upload is unknown");
     const body = Buffer.concat(chunks);
     if (sha256(body).toString("base64url") !== upload[2])
@@ -67,6 +69,21 @@ export class MediaHost {
     const path = this.#store.put(upload[1] ?? "", body);
     response.writeHead(200, { "content-type": "application/json" });
     response.end(JSON.stringify({ url: this.#store.url(path), direct_path: path }));
+  }
+
+  /**
+   * Deletes a file, which clients do with a history that they have read. `d_md` is the path of the file in base64. Source:
+   * `DeleteMedia` in whatsmeow's upload.go.
+   */
+  #delete(url: URL, response: ServerResponse): void {
+    const path = Buffer.from(url.searchParams.get("d_md") ?? "", "base64url").toString();
+    if (!this.#store.acceptsToken(url.searchParams.get("auth") ?? ""))
+      this.#reject(response, 401, "the token is wrong or has expired");
+    else if (!this.#store.files.delete(path)) this.#reject(response, 404, "the file does not exist");
+    else {
+      this.#store.counts.deletions++;
+      response.writeHead(200).end();
+    }
   }
 
   #reject(response: ServerResponse, status: number, reason: string): void {

@@ -177,6 +177,9 @@ class Phones {
     const lid = options.lid ?? `9${String(++this.#lids).padStart(13, "0")}${options.number.slice(-1)}`;
     const phone = new Phone(this.#world, options, lid);
     this.#world.add(phone.account);
+    // A client has the push name of its account from the app state (`IndexSettingPushName` in whatsmeow's appstate.go), and
+    // sends no presence without it (`SendPresence` in its presence.go).
+    if (phone.pushName) phone.setPushName(phone.pushName);
     if (phone.account.business) addPredefinedLabels(phone);
     this.#byNumber.set(phone.number, phone);
     return phone;

@@ -6,20 +6,22 @@ import { Unsupported } from "../errors.ts";
 import { type IqHandler, result } from "../iq.ts";
 
 /**
- * Notifies the account's other companions, and the devices that cache its device list, of a new or removed device. Source: the
- * notification `devices` in Baileys' Socket/messages-recv.ts.
+ * Notifies the account's other companions, and the devices that cache its device list, of a new or removed device. Source:
+ * `handleDeviceNotification` in whatsmeow's notification.go. One notification has both JIDs, with a hash of each list.
  */
 export function announceDevices(world: World, account: Account, change: "add" | "remove", device: Device): void {
   const listeners = new Set<Device>([...account.watchers, ...account.companions.values()]);
   listeners.delete(device);
+  const hashes = {
+    device_hash: account.deviceHash(PN_SERVER),
+    device_lid_hash: account.deviceHash(LID_SERVER),
+  };
+  const { keyIndex } = device.credentials;
+  const entry = node("device", { jid: device.pnJid, lid: device.lidJid, "key-index": String(keyIndex) });
   for (const listener of listeners) {
     if (listener.account.companions.get(listener.id) !== listener) continue;
-    for (const server of [PN_SERVER, LID_SERVER]) {
-      const jid = server === LID_SERVER ? device.lidJid : device.pnJid;
-      const entry = node("device", { jid, "key-index": String(device.credentials.keyIndex) });
-      const attrs = { from: account.jid(server), id: world.nextId(), type: "devices", t: world.seconds };
-      listener.deliver(node("notification", attrs, [node(change, { device_hash: "2:sim" }, [entry])]));
-    }
+    const attrs = { from: account.pnJid, lid: account.lidJid, id: world.nextId(), type: "devices", t: world.seconds };
+    listener.deliver(node("notification", attrs, [node(change, hashes, [entry])]));
   }
 }
 

@@ -1,22 +1,11 @@
-import type { Endpoint } from "../../model/account.ts";
+import { type Endpoint, endpointJid } from "../../model/account.ts";
 import type { World } from "../../model/world.ts";
-import { sha256 } from "../../wire/crypto.ts";
+import { deviceHash } from "../../wire/device-hash.ts";
 import { isChannelJid, isGroupJid, isListJid, LID_SERVER, PN_SERVER, parseJid, STATUS_JID } from "../../wire/jid.ts";
 import { type BinaryNode, child, children } from "../../wire/node.ts";
 
-/**
- * Returns WhatsApp's hash of a list of devices. Sources: `participantListHashV2` in whatsmeow's send.go, `phashV2` in
- * WhatsApp Web's module WAWebPhashUtils.
- */
-export function participantHash(devices: Iterable<Endpoint>, server: string): string {
-  const names = [...devices].map(({ account, id }) => {
-    const user = server === LID_SERVER ? account.lid : account.number;
-    return `${user}.0:${id}@${server}`;
-  });
-  return `2:${sha256(Buffer.from(names.sort().join("")))
-    .subarray(0, 6)
-    .toString("base64")}`;
-}
+const participantHash = (devices: Iterable<Endpoint>, server: string): string =>
+  deviceHash([...devices].map((device) => endpointJid(device, server)));
 
 /**
  * Returns the hash for the acknowledgement of a message that does not reach all devices that it should, or undefined.
