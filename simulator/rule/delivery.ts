@@ -12,6 +12,6 @@ export const deliveryRules = [
       "tests/simulator/message/text.test.ts > the simulator keeps unacknowledged messages, and sends them again, marked offline, after the next login",
     ],
     enforced: true,
-    witness: false,
+    witness: "tests/peers/link.test.ts",
   }),
 ];

@@ -15,7 +15,7 @@ export const groupRules = [
       "tests/simulator/group/group.test.ts > the simulator delivers consecutive group messages from clients and phones to every member",
     ],
     enforced: true,
-    witness: false,
+    witness: "tests/peers/phone.test.ts",
   }),
   defineRule({
     name: "group_member_jids",
@@ -26,7 +26,7 @@ export const groupRules = [
       "tests/simulator/group/group.test.ts > the simulator announces a new group to its members' clients, with both JIDs of every member",
     ],
     enforced: true,
-    witness: false,
+    witness: "tests/peers/phone.test.ts",
   }),
   defineRule({
     name: "group_metadata_members",

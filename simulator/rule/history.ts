@@ -33,7 +33,7 @@ export const historyRules = [
       "tests/simulator/session/link.test.ts > the simulator gives a newly linked client the phone's history once, as an encrypted blob on the media host",
     ],
     enforced: true,
-    witness: false,
+    witness: "tests/peers/link.test.ts",
   }),
   defineRule({
     name: "app_state_key",
@@ -47,7 +47,7 @@ export const historyRules = [
       "tests/simulator/session/link.test.ts > the simulator gives a newly linked client the app-state key, its push name and its LID mappings",
     ],
     enforced: true,
-    witness: false,
+    witness: "tests/peers/phone.test.ts",
   }),
   defineRule({
     name: "app_state_conflict",
@@ -70,6 +70,6 @@ export const historyRules = [
       "tests/simulator/account/label.test.ts > the simulator links a business account with WhatsApp's labels, which the owner and the client can change",
     ],
     enforced: true,
-    witness: false,
+    witness: "tests/peers/phone.test.ts",
   }),
 ];

@@ -14,7 +14,7 @@ export const messageRules = [
       "tests/simulator/session/device.test.ts > the simulator delivers messages from the client of one account to the client of another account",
     ],
     enforced: true,
-    witness: false,
+    witness: "tests/peers/link.test.ts",
   }),
   defineRule({
     name: "own_devices",
@@ -25,7 +25,7 @@ export const messageRules = [
       "tests/simulator/session/device.test.ts > the simulator delivers messages to each linked device, including messages that other devices of its account send",
     ],
     enforced: true,
-    witness: false,
+    witness: "tests/peers/link.test.ts",
   }),
   defineRule({
     name: "one_ciphertext_form",
@@ -48,7 +48,7 @@ export const messageRules = [
       "tests/simulator/session/fault.test.ts > a phone requests a retry of a message that it cannot decrypt, and shows the message once",
     ],
     enforced: true,
-    witness: false,
+    witness: "tests/peers/phone.test.ts",
   }),
   defineRule({
     name: "no_deduplication",
@@ -95,7 +95,7 @@ export const messageRules = [
       "tests/simulator/message/status-post.test.ts > the simulator delivers a client's status post only to its audience, and reports to the client who has viewed it",
     ],
     enforced: true,
-    witness: false,
+    witness: "tests/peers/phone.test.ts",
   }),
   defineRule({
     name: "broadcast_list",
@@ -153,7 +153,7 @@ export const messageRules = [
       "tests/simulator/control/control.test.ts > the control API sends and answers polls and calendar events, and shows the answers on each phone",
     ],
     enforced: true,
-    witness: false,
+    witness: "tests/peers/phone.test.ts",
   }),
   defineRule({
     name: "chat_timer",

@@ -6,35 +6,6 @@ const PHONE = "tests/peers/phone.test.ts";
 /** What the client on whatsmeow showed about the simulated WhatsApp: docs/reference/peers.md. */
 export const peerRules = [
   defineRule({
-    name: "server_certificate",
-    claim:
-      "WhatsApp's root key signs an intermediate certificate, which signs the server's Noise key. Both certificates have a serial number and a period of validity.",
-    sources: [whatsmeow("handshake.go", "verifyServerCert"), baileys("Utils/noise-handler.js", "issuerSerial")],
-    checked: "2026-11",
-    tests: [`${LINK} > whatsmeow links by QR code, and accepts certificates, ADV signatures and prekeys`],
-    enforced: true,
-    witness: LINK,
-  }),
-  defineRule({
-    name: "device_identity",
-    claim:
-      "A phone proves a new device to the server with an HMAC and to others with its account's signature, which the device countersigns.",
-    sources: [whatsmeow("pair.go", "verifyAccountSignature"), baileys("Utils/validate-connection.js", "accountMsg")],
-    checked: "2026-11",
-    tests: [`${LINK} > whatsmeow links by QR code, and accepts certificates, ADV signatures and prekeys`],
-    enforced: true,
-    witness: LINK,
-  }),
-  defineRule({
-    name: "linking_code",
-    claim: "A client links without a QR code by eight characters that its user enters on the phone.",
-    sources: [whatsmeow("pair-code.go", "handleCodePairNotification")],
-    checked: "2026-11",
-    tests: [`${LINK} > whatsmeow links by pairing code to a business account`],
-    enforced: true,
-    witness: LINK,
-  }),
-  defineRule({
     name: "open_after_error",
     claim:
       "After `stream:error` or `failure`, the server leaves the socket open for a moment, in which the client reads the reason.",
@@ -94,43 +65,6 @@ export const peerRules = [
     sources: [whatsmeow("download.go", "validateMedia"), baileys("Utils/messages-media.js", "fileEncSha256")],
     checked: "2026-11",
     tests: [`${PHONE} > exchange a file of kind %s, with all hashes checked`],
-    enforced: true,
-    witness: PHONE,
-  }),
-  defineRule({
-    name: "group_sender_keys",
-    claim: "A group message has one ciphertext for all devices. A device gets the key for it in a message of its own.",
-    sources: [whatsmeow("send.go", "sendGroup"), baileys("Socket/messages-send.js", "skmsg")],
-    checked: "2026-11",
-    tests: [`${PHONE} > exchange texts with sender keys, and get receipts of all members`],
-    enforced: true,
-    witness: PHONE,
-  }),
-  defineRule({
-    name: "poll_vote_secret",
-    claim:
-      "A vote is encrypted with a key from the secret of the poll, the JIDs of its author and of the voter, and its id.",
-    sources: [whatsmeow("msgsecret.go", "generateMsgSecretKey"), baileys("Utils/process-message.js", "Poll Vote")],
-    checked: "2026-11",
-    tests: [`${PHONE} > vote on each other's polls`],
-    enforced: true,
-    witness: PHONE,
-  }),
-  defineRule({
-    name: "retry_receipt",
-    claim: "A device that can't decrypt a message asks its sender for it again, with keys for a new session.",
-    sources: [whatsmeow("retry.go", "sendRetryReceipt"), baileys("Socket/messages-recv.js", "sendRetryRequest")],
-    checked: "2026-11",
-    tests: [`${PHONE} > get a message again after a damaged ciphertext`],
-    enforced: true,
-    witness: PHONE,
-  }),
-  defineRule({
-    name: "status_audience",
-    claim: "The client encrypts a status post for the devices of its audience, by default the contacts with a name.",
-    sources: [whatsmeow("broadcast.go", "getStatusBroadcastRecipients")],
-    checked: "2026-11",
-    tests: [`${PHONE} > posts to the contacts of the account, and sees who has viewed the post`],
     enforced: true,
     witness: PHONE,
   }),

@@ -68,6 +68,6 @@ export const presenceRules = [
     checked: "2026-11",
     tests: ["tests/simulator/session/link.test.ts > the simulator returns only the numbers that are on WhatsApp"],
     enforced: true,
-    witness: false,
+    witness: "tests/peers/phone.test.ts",
   }),
 ];

@@ -11,7 +11,7 @@ export const sessionRules = [
       "tests/simulator/session/certificate.test.ts > the simulator sends a certificate chain that the root signed, that is valid now, and whose leaf has the handshake's static key",
     ],
     enforced: true,
-    witness: false,
+    witness: "tests/peers/link.test.ts",
   }),
   defineRule({
     name: "restart_after_link",
@@ -23,7 +23,7 @@ export const sessionRules = [
       "tests/simulator/message/text.test.ts > the simulator links a client by QR code, restarts it with 515 and accepts its new credentials",
     ],
     enforced: true,
-    witness: false,
+    witness: "tests/peers/link.test.ts",
   }),
   defineRule({
     name: "link_code",
@@ -35,7 +35,7 @@ export const sessionRules = [
       "tests/simulator/session/link.test.ts > the simulator rejects a wrong linking code, and links no device",
     ],
     enforced: true,
-    witness: false,
+    witness: "tests/peers/link.test.ts",
   }),
   defineRule({
     name: "device_signature",
@@ -50,7 +50,7 @@ export const sessionRules = [
       "tests/simulator/session/protocol.test.ts > the simulator offers no QR code to a client whose identity key did not sign its prekey",
     ],
     enforced: true,
-    witness: false,
+    witness: "tests/peers/link.test.ts",
   }),
   defineRule({
     name: "replaced_session",
@@ -83,7 +83,7 @@ export const sessionRules = [
       "tests/simulator/session/link.test.ts > the simulator links a business account with the platform of WhatsApp Business",
     ],
     enforced: true,
-    witness: false,
+    witness: "tests/peers/link.test.ts",
   }),
   defineRule({
     name: "few_prekeys",
@@ -113,6 +113,6 @@ export const sessionRules = [
       "tests/simulator/session/device.test.ts > the simulator announces a newly linked device to the devices that cache the account's device list",
     ],
     enforced: true,
-    witness: false,
+    witness: "tests/peers/link.test.ts",
   }),
 ];
