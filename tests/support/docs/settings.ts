@@ -91,8 +91,7 @@ export function environmentPage(): string {
     "",
     "## The simulated WhatsApp alone",
     "",
-    "`npm run whatsapp` reads `WHATSAPP_PORT` (4100), `WHATSAPP_CONTROL_PORT` (4101), `WHATSAPP_MEDIA_PORT` (4102) and",
-    "`WHATSAPP_DIRECTORY` (`.local/whatsapp`).",
+    "[The simulated WhatsApp as a program](../guides/simulator.md#start-it) lists the variables that `npm run whatsapp` reads.",
     "",
   ].join("\n");
 }
