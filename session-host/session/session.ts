@@ -51,6 +51,8 @@ export class Session implements CommandTarget {
   #connection: Connection | undefined;
   /** Whether the session should be connected. */
   #running = false;
+  /** Whether the host stops. A session that waits for its login then opens no connection. */
+  #stopping = false;
   /** Number of connections in a row whose QR codes all expired. */
   #qrRounds = 0;
   /** When this connection was opened or, later, when its login succeeded. Milliseconds since 1970. */
@@ -127,6 +129,7 @@ export class Session implements CommandTarget {
 
   /** Closes the connection because the host stops or releases the shard. The device stays linked for the next host. */
   stop(): Promise<void> {
+    this.#stopping = true;
     return this.#inTurn(async () => {
       if (!this.#running) return;
       this.#running = false;
@@ -215,7 +218,7 @@ export class Session implements CommandTarget {
     if (this.status !== "connecting" && this.status !== "qr")
       await this.#recordStep(this.#state.enter("connecting", null, {}));
     this.#endLogin = await this.#deps.logins.enter();
-    if (!this.#running) return this.#endLogin();
+    if (!this.#running || this.#stopping) return this.#endLogin();
     try {
       this.#openedAt = Date.now();
       this.#codes.begin();

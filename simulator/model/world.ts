@@ -12,6 +12,7 @@ import { delays, type LatencyRange } from "./latency.ts";
 import { LinkRequests } from "./link-requests.ts";
 import { DEFAULT_LIMITS, type Lookup, type LookupLimit } from "./lookup-limits.ts";
 import type { MediaStore } from "./media-store.ts";
+import { Openings } from "./openings.ts";
 
 export type Clock = () => number;
 
@@ -33,6 +34,7 @@ export class World {
   readonly calls = new Map<string, Call>();
   readonly channels = new Map<string, Channel>();
   readonly connections = new Set<Connection>();
+  readonly openings = new Openings();
   /** Sockets of clients that wait to be linked, by the refs in their QR codes. */
   readonly pairings = new Map<string, Connection>();
   /** Which rules of WhatsApp the server enforces. */

@@ -38,6 +38,7 @@ export class SocketConnection implements Connection {
   /** Whether the Noise header has arrived. */
   #headerRead = false;
   #left = false;
+  readonly #answered: () => void;
   device: Device | undefined;
   pairing: PairingOffer | undefined;
 
@@ -46,6 +47,7 @@ export class SocketConnection implements Connection {
     this.#noise = new NoiseResponder(world.certificates);
     this.#transport = new Transport(socket, (data) => this.#receive(data), world.nextDelays());
     world.connections.add(this);
+    this.#answered = world.openings.begin();
     socket.on("close", () => this.#handleClose());
     // After an error, the socket also emits `close`.
     socket.on("error", () => this.#transport.cut());
@@ -70,6 +72,7 @@ export class SocketConnection implements Connection {
   }
 
   refuse(failure: Failure | number): void {
+    this.#answered();
     this.send(node("failure", failureAttrs(typeof failure === "number" ? { reason: failure } : failure)));
     this.#finish();
   }
@@ -93,6 +96,7 @@ export class SocketConnection implements Connection {
   activate(): void {
     const { device } = this;
     if (!device || this.#state !== "passive") return;
+    this.#answered();
     let count = 0;
     for (const kept of device.takeOffline()) {
       this.send({ ...kept, attrs: { ...kept.attrs, offline: String(count) } });
@@ -179,6 +183,7 @@ export class SocketConnection implements Connection {
     const registration = readRegistration(noiseKey, payload);
     this.#state = "pairing";
     this.pairing = offerPairing(this.#world, this, registration);
+    this.#answered();
   }
 
   #login(noiseKey: Buffer, payload: proto.ClientPayload): void {
@@ -216,6 +221,7 @@ export class SocketConnection implements Connection {
   #handleClose(): void {
     if (!this.#world.connections.delete(this)) return;
     this.#state = "closed";
+    this.#answered();
     for (const ref of this.pairing?.refs ?? []) this.#world.pairings.delete(ref);
     if (this.pairing?.hello) this.#world.linkRequests.remove(this.pairing.hello.number, this);
     this.pairing?.settle.reject(new Error("the client disconnected before it was linked"));

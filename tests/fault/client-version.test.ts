@@ -8,6 +8,7 @@ import { Claims } from "../../core/db/claim-lease.ts";
 import { createLogger } from "../../core/log.ts";
 import { endHost, spawnHost } from "../../local/gateway/host-process.ts";
 import { prepareWhatsApp } from "../../session-host/baileys/whatsapp.ts";
+import { Limiter } from "../../session-host/concurrency/limiter.ts";
 import { startHost } from "../../session-host/host/start.ts";
 import type { Phone } from "../../simulator/index.ts";
 import { details } from "../support/gateway/instance-state.ts";
@@ -228,6 +229,34 @@ test("two hosts share the version that one host looked up, and look up a version
     await Promise.all(hosts.map((one) => endHost(one)));
   }
 }, 120_000);
+
+test("after a refused version, the instances of a host log in a few at a time, and each one once", async () => {
+  await restartHost();
+  await stored(newer(1));
+  const owners = await Promise.all(Array.from({ length: 50 }, newPhone));
+  const limiter = new Limiter(8);
+  await Promise.all(
+    owners.map(async (owner) => {
+      const leave = await limiter.enter();
+      await gate.linked(owner).finally(leave);
+    }),
+  );
+  versions().minimum = { login: newer(2), link: newer(2) };
+  versions().published = newer(2);
+  // The version was just looked up, because WhatsApp refused the one before.
+  await letTimePass();
+  versions().seen.length = 0;
+  const { openings } = gate.wa.world;
+  openings.maximum = 0;
+  const logins = () => owners.map((owner) => gate.wa.device(owner.number).sockets.logins);
+  const before = logins();
+  for (const owner of owners) gate.wa.device(owner.number).faults.cut();
+  await until(async () => logins().every((count, index) => count > (before[index] ?? 0)) || undefined, 120_000);
+  expect(openings.maximum).toBeLessThanOrEqual(8);
+  expect(logins()).toEqual(before.map((count) => count + 1));
+  // A session tries a refused version at most once, and once more if the look-up is not finished.
+  expect(seen("login").filter(({ refused }) => refused).length).toBeLessThanOrEqual(100);
+}, 300_000);
 
 describe("an unusable version page", () => {
   const page = (revision: string) => ({ status: 200, body: `{"client_revision":${revision}}` });
