@@ -249,10 +249,18 @@ const retention = {
   }),
 };
 
+/** How messages to one person can be addressed. */
+const addressingSettings = ["auto", "lid", "number"] as const;
+export type AddressingSetting = (typeof addressingSettings)[number];
+
 const whatsapp = {
   WHATSAPP_VERSION: clientVersionText.optional().meta({
     description: "Version of WhatsApp Web that session hosts report, such as `2.3000.1043857760`.",
     unset: "the newest version that WhatsApp Web publishes",
+  }),
+  WHATSAPP_ADDRESSING: z.enum(addressingSettings).default("auto").meta({
+    description:
+      "How messages to one person name the person: `lid` or `number` for all accounts, or `auto` for the one that WhatsApp expects from each account.",
   }),
   WHATSAPP_URL: z
     .url({ protocol: /^wss?$/ })

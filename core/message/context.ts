@@ -26,6 +26,10 @@ export interface MessageContext extends ContextParts {
   serverId?: string;
   /** For a status post of the account: JIDs of the people who may see it. */
   audience?: string[];
+  /** For a status post of the account: JIDs of the people who should see it, but have no LID. */
+  skipped?: string[];
+  /** For a message of the gateway to one person: how its stanza names the person. The same on every attempt. */
+  addressedBy?: "lid" | "number";
   poll?: PollDetails;
   event?: EventDetails;
   /** Whether a text or list was too long, so that only its beginning is stored. */

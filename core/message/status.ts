@@ -56,16 +56,22 @@ export async function assertStatusAllowed(db: Database, instanceId: string, requ
 
 export const idTaken = () => new AppError("conflict", "messageId: another message has this id");
 
+/** Who should see a status post, as JIDs. `skipped` are those whom the post can't reach. */
+export interface PostAudience {
+  audience: string[];
+  skipped?: string[];
+}
+
 /**
- * Returns the JIDs to which the account sent a status post. Throws `message_not_found`, and `conflict` for a status
+ * Returns who should see a status post of the account. Throws `message_not_found`, and `conflict` for a status
  * post from the phone.
  */
-export async function readAudience(db: Database, instanceId: string, waId: string): Promise<string[]> {
-  const [row] = await db.sql<{ audience: string[] | null }[]>`
-    select context->'audience' as audience from messages
+export async function readAudience(db: Database, instanceId: string, waId: string): Promise<PostAudience> {
+  const [row] = await db.sql<{ audience: string[] | null; skipped: string[] | null }[]>`
+    select context->'audience' as audience, context->'skipped' as skipped from messages
     where instance_id = ${instanceId} and wa_id = ${waId} and chat_id = ${statusChat} and from_me`;
   if (!row) throw new AppError("message_not_found", "the account has no status post with this id");
   if (!row.audience)
     throw new AppError("conflict", "the status post was sent from the phone, so the gateway doesn't have its audience");
-  return row.audience;
+  return { audience: row.audience, ...(row.skipped && { skipped: row.skipped }) };
 }

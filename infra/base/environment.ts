@@ -26,6 +26,7 @@ const optionalNames = [
   "RETENTION_EVENTS_DAYS",
   "RETENTION_DELIVERIES_DAYS",
   "WHATSAPP_VERSION",
+  "WHATSAPP_ADDRESSING",
   "LOG_LEVEL",
 ];
 const optionalSettings = Object.fromEntries(

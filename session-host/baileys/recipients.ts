@@ -8,6 +8,7 @@ import {
 import { LRUCache } from "lru-cache";
 import { isChannelJid, isGroupJid } from "../../core/message/recipient.ts";
 import type { RecipientList } from "../ledger/change.ts";
+import type { WireAddress } from "./addressing.ts";
 import { type DeviceLists, Devices, jidOf, userOf } from "./devices.ts";
 import { GroupCache, type SharedGroups } from "./group-cache.ts";
 import { personOf } from "./jids.ts";
@@ -19,14 +20,6 @@ import { openSessions } from "./sessions.ts";
 
 /** How long after a message a device that was not in the sender's list counts as a recipient, in milliseconds. */
 export const newDeviceMs = 5 * 60_000;
-
-/**
- * Returns the JIDs to which a status post is sent: its audience, and the account itself, whose devices show it as "My
- * status".
- */
-export const addressees = (sock: WASocket, audience: readonly string[]): string[] => [
-  ...new Set([...audience, jidNormalizedUser(sock.user?.id)]),
-];
 
 /** Who gets a message. */
 export interface Targets {
@@ -70,16 +63,16 @@ export class Recipients {
   }
 
   /**
-   * Returns who gets the next message to this chat, and the plan for `withPlan`. Makes the lookups of Baileys'
+   * Returns who gets the next message to this address, and the plan for `withPlan`. Makes the lookups of Baileys'
    * `relayMessage` (Socket/messages-send.js), and opens the sessions.
    */
-  async of(jid: string, audience: readonly string[] | undefined): Promise<Targets> {
+  async of({ to: jid, audience }: WireAddress): Promise<Targets> {
     if (isChannelJid(jid)) return { list: { jids: [], people: [] }, plan: undefined };
     const sock = this.#deps.socket();
     const own = [sock.user?.id, sock.user?.lid].map((id) => jidNormalizedUser(id)).filter(Boolean);
     const group = isGroupJid(jid) && !audience ? await this.groups.read(jid) : undefined;
     const members = group ? membersOf(group) : [];
-    const people = audience ? addressees(sock, audience) : group ? group.participants.map(({ id }) => id) : [jid];
+    const people = audience ?? (group ? group.participants.map(({ id }) => id) : [jid]);
     const asked = group || audience ? people : [ownJidFor(jid, sock), jid];
     const devices = await this.#reachable(asked, group);
     const targets = [...devices.values()].flat().map(jidOf);

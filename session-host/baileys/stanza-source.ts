@@ -1,8 +1,9 @@
-import type { BinaryNode } from "@whiskeysockets/baileys";
+import type { BinaryNode, WASocket } from "@whiskeysockets/baileys";
 import { boundId, boundJid } from "../../core/bound.ts";
 import { sha256 } from "../../core/crypto/index.ts";
 import type { Logger } from "../../core/log.ts";
 import { count } from "../../core/metric/index.ts";
+import { noteWork } from "../../core/work.ts";
 import { type Change, type StanzaKind, type StanzaSource, serializeKey } from "../ledger/change.ts";
 import { isRefusal, reasonOf } from "../ledger/refusal.ts";
 import { secondsOf } from "./jids.ts";
@@ -65,4 +66,12 @@ export function orQuarantine(
     // Neither the database nor the connection was used yet.
     return quarantined(error);
   }
+}
+
+/** Kinds of stanzas that WhatsApp sends and Baileys handles, named in the log if they block the event loop. */
+const stanzaKinds = ["message", "receipt", "notification", "call", "presence", "chatstate", "ack", "ib", "iq"];
+
+/** Names each stanza as the current work, in case it blocks the event loop. */
+export function nameStanzasInWork(ws: WASocket["ws"]): void {
+  for (const kind of stanzaKinds) ws.prependListener(`CB:${kind}`, () => noteWork(`stanza ${kind}`));
 }

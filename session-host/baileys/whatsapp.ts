@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import { rootCertificates } from "node:tls";
 import { Curve, proto, WA_CERT_DETAILS } from "@whiskeysockets/baileys";
 import { Agent as FetchAgent } from "undici";
-import { type Config, ConfigError } from "../../core/config.ts";
+import { type AddressingSetting, type Config, ConfigError } from "../../core/config.ts";
 import { wrapBufferKeys } from "../../core/crypto/buffer-keys.ts";
 import { acknowledgePlainly } from "./acknowledge.ts";
 import { registerNewsletterPaths } from "./newsletter-send.ts";
@@ -17,6 +17,8 @@ export interface WhatsAppEndpoint {
   url: string | undefined;
   /** False if another server, root key or media certificate replaces WhatsApp's own. */
   real: boolean;
+  /** See `WHATSAPP_ADDRESSING`. */
+  addressing: AddressingSetting;
   /** Returns how an instance reaches WhatsApp: directly, or through `dial`, which connects through a proxy. */
   route(dial?: Dial): Route;
   /** The `fetch` options for WhatsApp Web's page. Undefined if the page must not be fetched. */
@@ -107,6 +109,7 @@ export function prepareWhatsApp(config: Config): WhatsAppEndpoint {
   return {
     url: config.WHATSAPP_URL,
     real,
+    addressing: config.WHATSAPP_ADDRESSING,
     route: (dial) => (dial ? routeThrough(dial, { secureSocket, ca, originOf }) : direct),
     web: real ? {} : webOptions(agent, config.WHATSAPP_URL),
   };

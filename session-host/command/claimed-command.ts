@@ -12,6 +12,8 @@ import {
   type QueryName,
   type SendName,
 } from "../../core/command/catalog/index.ts";
+import type { PostAudience } from "../../core/message/status.ts";
+import type { AddressKind } from "../baileys/addressing.ts";
 
 /** A command with one of these names that this host has claimed. A send includes its message. */
 export interface Claimed<Name extends CommandName> {
@@ -26,9 +28,11 @@ export interface Claimed<Name extends CommandName> {
   /** The encoded `proto.Message`, if an earlier attempt prepared it. Every attempt sends the same message. */
   payload: Buffer | null;
   /**
-   * For a prepared status post: JIDs of its recipients. The JIDs are the same on every attempt.
+   * For a prepared status post: who should see it. The same on every attempt.
    */
-  audience?: readonly string[] | undefined;
+  audience?: PostAudience | undefined;
+  /** For a prepared message to one person: how its stanza names the person. The same on every attempt. */
+  addressedBy?: AddressKind | undefined;
   /** Commands of an instance run in the order of their positions. */
   position: number;
   attempts: number;
@@ -62,12 +66,13 @@ export interface ClaimedRow {
   correlation_id: string;
   chat_id: string | null;
   payload: Buffer | null;
+  addressed_by: AddressKind | null;
 }
 
 /** Selects the columns of a claimed command (alias `c`) and of its message. */
 export const claimedColumns = (sql: postgres.ISql) => sql`
   c.id, c.instance_id, c.user_id, c.name, c.input, c.wa_id, c.position::float8 as position, c.attempts, c.deadline, c.correlation_id,
-  messages.chat_id, messages.payload`;
+  messages.chat_id, messages.payload, messages.context->>'addressedBy' as addressed_by`;
 
 /** Joins the message of a command (alias `c`). */
 export const joinMessage = (sql: postgres.ISql) => sql`
@@ -83,6 +88,7 @@ export function toCommand(row: ClaimedRow): ClaimedCommand {
     waId: row.wa_id,
     chatId: row.chat_id,
     payload: row.payload,
+    addressedBy: row.addressed_by ?? undefined,
     position: row.position,
     attempts: row.attempts,
     deadline: row.deadline,

@@ -1,3 +1,4 @@
+import type { WireAddress } from "../baileys/addressing.ts";
 import type { Change } from "../ledger/change.ts";
 import type { OrderedCommand } from "./claimed-command.ts";
 
@@ -30,6 +31,10 @@ export interface Ack {
 /** A stanza that WhatsApp has not acknowledged. */
 export interface Flight {
   command: OrderedCommand;
+  /** Where `send` sends the stanza to. */
+  address: WireAddress;
+  /** WhatsApp's error for the recipient's other address, if `repair` has changed the address. */
+  refusal?: string;
   /**
    * When sending began, on the monotonic clock. For a large audience, Infinity while the stanza is still being
    * encrypted.

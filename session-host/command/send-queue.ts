@@ -5,18 +5,16 @@ import { fail, succeed } from "../../core/command/end.ts";
 import { AppError } from "../../core/error.ts";
 import { derivedMessageId } from "../../core/id.ts";
 import type { Logger } from "../../core/log.ts";
-import { type Content, contentVersion } from "../../core/message/content/index.ts";
 import { readAudience, statusChat } from "../../core/message/status.ts";
 import { defined } from "../../core/object.ts";
 import type { ConnectedContext } from "../executors/types.ts";
-import { readContent } from "../inbound/content/index.ts";
-import { openPayload } from "../inbound/content/stored.ts";
 import type { Change } from "../ledger/change.ts";
 import { type Claimed, isSend, type OrderedCommand } from "./claimed-command.ts";
 import { type Ack, type Flight, Flights } from "./flights.ts";
 import { flightOf, type Outgoing } from "./relay.ts";
 import type { SentMessage } from "./retries.ts";
 import { failureOf, prepareSend, runMutation } from "./run.ts";
+import { contentColumns, messageOf, metaOf, outputOf } from "./stanza.ts";
 import { traceOf } from "./trace.ts";
 
 /**
@@ -172,10 +170,12 @@ export class SendQueue {
     const flight = this.#inFlight.land(waId);
     if (!flight) return;
     this.#tries.delete(flight.command.id);
-    const { command, changeOnAck } = flight;
-    const refusal = `WhatsApp refused the message with error ${error}`;
+    const { command, changeOnAck, address, refusal: earlier } = flight;
+    if (!error && earlier && address.kind) this.#context?.addressing.learn(address.kind);
+    // Of the errors for the two addresses, 463 says more: the other one only means that this address is the wrong one.
+    const refusal = `WhatsApp refused the message with error ${earlier === "463" ? earlier : error}`;
     if (error) this.#end(command, fail(command, new AppError("whatsapp_error", refusal)));
-    else this.#end(command, changeOnAck ?? { acks: [{ waId }], ...succeed(command, { messageId: waId }) });
+    else this.#end(command, changeOnAck ?? { acks: [{ waId }], ...succeed(command, outputOf(command, waId)) });
     void this.#pump();
   }
 
@@ -215,7 +215,8 @@ export class SendQueue {
     const { change, stanza } = await runMutation(command, context);
     if (!stanza) return this.#end(command, change);
     const { waId, jid, message, attributes: additionalAttributes, audience } = stanza;
-    const { list, plan } = await context.recipients.of(jid, audience);
+    const address = await context.addressing.of(jid, { kind: command.addressedBy, audience });
+    const { list, plan } = await context.recipients.of(address);
     if (this.#context !== context) return this.#putBack(command);
     this.#recallable.set(waId, {
       chatId: jid,
@@ -228,7 +229,7 @@ export class SendQueue {
     await this.#relay(
       { command, changeOnAck: isStored ? { ...change, recipients: [{ waId, ...list }] } : change },
       context,
-      { waId, jid, message, audience, plan },
+      { waId, jid, message, address, plan },
       { additionalAttributes },
     );
   }
@@ -245,14 +246,15 @@ export class SendQueue {
   async #loadPrepared(
     command: Claimed<SendName>,
     payload: Buffer,
-    { db, instanceId, recipients }: ConnectedContext,
+    { db, instanceId, recipients, addressing }: ConnectedContext,
   ): Promise<Outgoing> {
     const { waId, chatId: jid } = messageOf(command);
     if (jid === statusChat) command.audience ??= await readAudience(db, instanceId, waId);
-    const { list, plan } = await recipients.of(jid, command.audience);
+    const address = await addressing.of(jid, { kind: command.addressedBy, audience: command.audience?.audience });
+    const { list, plan } = await recipients.of(address);
     // The members of a group may have changed since the earlier attempt.
     void this.#record(command, { recipients: [{ waId, ...list }] });
-    return { waId, jid, message: proto.Message.decode(payload), audience: command.audience, plan };
+    return { waId, jid, message: proto.Message.decode(payload), address, plan };
   }
 
   async #prepare(command: Claimed<SendName>, context: ConnectedContext): Promise<Outgoing> {
@@ -264,20 +266,23 @@ export class SendQueue {
     const payload = Buffer.from(proto.Message.encode(proto.Message.fromObject(message)).finish());
     command.payload = payload;
     command.chatId = jid;
-    command.audience = extras?.audience;
-    const { list: recipients, plan } = await context.recipients.of(jid, command.audience);
+    const { audience, skipped } = extras ?? {};
+    command.audience = audience && { audience, ...defined({ skipped }) };
+    const address = await context.addressing.of(jid, { audience });
+    command.addressedBy = address.kind;
+    const { list: recipients, plan } = await context.recipients.of(address);
     const device = jidDecode(context.sock.user?.id)?.device ?? 0;
     // Not awaited: the gate holds the stanza back until this is durable.
     void this.#record(command, {
       prepared: [
         {
           ...{ waId, payload, chatId: jid, type, protoType, ...contentColumns(payload), recipients },
-          context: { ...extras, device },
+          context: { ...extras, device, ...defined({ addressedBy: address.kind }) },
         },
       ],
       ...defined({ messageUpdates: media ? [{ waId, set: { media } }] : undefined }),
     });
-    return { waId, jid, message, audience: command.audience, plan };
+    return { waId, jid, message, address, plan };
   }
 
   async #relay(
@@ -369,18 +374,3 @@ export class SendQueue {
 }
 
 const isLate = (command: OrderedCommand) => command.deadline.getTime() < Date.now();
-
-const messageOf = ({ waId, chatId }: Claimed<SendName>) => ({ waId: waId ?? "", chatId: chatId ?? "" });
-
-/** Returns the `meta` nodes of a message, which tell WhatsApp the kind of a message whose content it cannot read. */
-function metaOf(message: proto.IMessage) {
-  const { pollCreationMessage, pollCreationMessageV2, pollCreationMessageV3, eventMessage } = message;
-  if (eventMessage) return [{ tag: "meta", attrs: { event_type: "creation" } }];
-  const isPoll = pollCreationMessage ?? pollCreationMessageV2 ?? pollCreationMessageV3;
-  return isPoll ? [{ tag: "meta", attrs: { polltype: "creation" } }] : [];
-}
-
-/** Returns the content of a message that is about to be sent, as a recipient reads it. */
-function contentColumns(payload: Buffer): { content: Content | null; contentVersion: number } {
-  return { content: readContent(openPayload(payload))?.content ?? null, contentVersion };
-}

@@ -55,11 +55,11 @@ async function lookUpNumbers(sock: WASocket, numbers: readonly string[]): Promis
 }
 
 export async function about(
-  { sock }: ConnectedContext,
+  { sock, addressing }: ConnectedContext,
   { who }: CommandInput<"contact.about">,
 ): Promise<CommandOutput<"contact.about">> {
   const jid = await resolveRecipient(sock, who);
-  return { jid, ...(await readShownProfile(sock, jid)) };
+  return { jid, ...(await readShownProfile(sock, await addressing.jidOf(jid))) };
 }
 
 /** Returns a person's "about" text and picture. A value that the person hides from this account is null. */

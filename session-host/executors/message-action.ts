@@ -7,6 +7,7 @@ import { type FoundMessage, findMessage } from "../../core/message/find.ts";
 import { isChannelJid, isGroupJid } from "../../core/message/recipient.ts";
 import { readAudience, statusChat } from "../../core/message/status.ts";
 import { defined } from "../../core/object.ts";
+import type { Addressing } from "../baileys/addressing.ts";
 import { editAttribute } from "../baileys/edit-attribute.ts";
 import { lidsOf } from "../baileys/jids.ts";
 import { editOf } from "../inbound/message/edit.ts";
@@ -30,7 +31,7 @@ export async function remove(
   }
   if (!row.fromMe) await assertAdmin(context, row.chatId);
   const isStatusPost = row.chatId === statusChat;
-  const audience = isStatusPost ? await readAudience(context.db, context.instanceId, row.waId) : undefined;
+  const seen = isStatusPost ? await readAudience(context.db, context.instanceId, row.waId) : undefined;
   return new ExecutorResult(
     {},
     { revisions: [revision(context, row, { kind: "delete" })] },
@@ -39,7 +40,7 @@ export async function remove(
       jid: row.chatId,
       message: { protocolMessage: { key: keyOf(row), type: Type.REVOKE } },
       attributes: { edit: row.fromMe ? editAttribute.ownDeletion : editAttribute.adminDeletion },
-      ...defined({ audience }),
+      ...defined({ audience: seen?.audience }),
     },
   );
 }
@@ -108,10 +109,10 @@ export async function react(
 }
 
 export async function setTyping(
-  { sock }: MutationContext,
+  { sock, addressing }: MutationContext,
   { to, state }: CommandInput<"chat.setTyping">,
 ): Promise<CommandOutput<"chat.setTyping">> {
-  await sock.sendPresenceUpdate(state, await resolveRecipient(sock, to));
+  await sock.sendPresenceUpdate(state, await addressing.jidOf(await resolveRecipient(sock, to)));
   return {};
 }
 
@@ -119,7 +120,7 @@ export async function markRead(
   context: MutationContext,
   input: CommandInput<"message.markRead">,
 ): Promise<ExecutorResult<CommandOutput<"message.markRead">>> {
-  const { sock } = context;
+  const { sock, addressing } = context;
   const chats = input.chat && (await spellingsOf(context, await resolveRecipient(sock, input.chat)));
   const rows = input.messageIds
     ? await findReceived(context, [...new Set(input.messageIds)], chats)
@@ -127,8 +128,14 @@ export async function markRead(
   // Channels have no read receipts.
   const outsideChannels = rows.filter((row) => !isChannelJid(row.chatId));
   if (outsideChannels.length > 0)
-    await sock.readMessages(outsideChannels.map((row) => keyOf({ ...row, fromMe: false })));
+    await sock.readMessages(await Promise.all(outsideChannels.map((row) => receiptKey(addressing, row))));
   return new ExecutorResult({ messages: rows.length }, { readMarks: rows.map((row) => row.id) });
+}
+
+/** Returns the key to mark a message as read. In a chat with one person, the receipt goes to the address of the chat. */
+async function receiptKey(addressing: Addressing, row: Received) {
+  const key = keyOf({ ...row, fromMe: false });
+  return "participant" in key ? key : { ...key, remoteJid: await addressing.jidOf(row.chatId) };
 }
 
 type Received = Pick<FoundMessage, "id" | "waId" | "chatId" | "senderId" | "senderLid">;

@@ -8,11 +8,11 @@ import { spellingsOf } from "./message-extras.ts";
 import type { ConnectedContext, MutationContext } from "./types.ts";
 
 export async function set(
-  { sock }: MutationContext,
+  { sock, addressing }: MutationContext,
   { state, chat }: CommandInput<"presence.set">,
 ): Promise<CommandOutput<"presence.set">> {
   if (state !== "available" && state !== "unavailable") {
-    await sock.sendPresenceUpdate(state, chat && (await resolveRecipient(sock, chat)));
+    await sock.sendPresenceUpdate(state, chat && (await addressing.jidOf(await resolveRecipient(sock, chat))));
     return {};
   }
   // Without a name, Baileys sends nothing and reports no error.
@@ -26,11 +26,11 @@ export async function set(
 }
 
 export async function subscribe(
-  { sock }: MutationContext,
+  { sock, addressing }: MutationContext,
   { chat }: CommandInput<"presence.subscribe">,
 ): Promise<CommandOutput<"presence.subscribe">> {
   const chatId = await resolveRecipient(sock, chat);
-  await sock.presenceSubscribe(chatId);
+  await sock.presenceSubscribe(await addressing.jidOf(chatId));
   return { chatId };
 }
 

@@ -2,7 +2,13 @@ import { areJidsSameUser, generateWAMessage } from "@whiskeysockets/baileys";
 import type { CommandInput, CommandOutput } from "../../core/command/catalog/index.ts";
 import { AppError } from "../../core/error.ts";
 import { findMessage } from "../../core/message/find.ts";
-import { assertAudience, readAddressBook, type StatusRequest, statusChat } from "../../core/message/status.ts";
+import {
+  assertAudience,
+  type PostAudience,
+  readAddressBook,
+  type StatusRequest,
+  statusChat,
+} from "../../core/message/status.ts";
 import { jidOf } from "../baileys/devices.ts";
 import { sendFile } from "./media.ts";
 import { generationOptions } from "./message.ts";
@@ -24,7 +30,7 @@ export async function sendText(context: SendContext, input: CommandInput<"status
     type: "text",
     protoType: "extendedTextMessage",
     media: null,
-    context: { audience },
+    context: audience,
   };
 }
 
@@ -33,7 +39,7 @@ export async function sendMedia(
   input: CommandInput<"status.sendMedia">,
 ): Promise<PreparedMessage> {
   const audience = await audienceOf(context, input);
-  const extras = { content: {}, options: {}, context: { audience } };
+  const extras = { content: {}, options: {}, context: audience };
   return await sendFile(context, statusChat, extras, { ...input, voice: input.kind === "audio" });
 }
 
@@ -48,19 +54,22 @@ export async function deletePost(
 
 /**
  * Returns the JIDs of the people who may see a status post: the contacts that the caller names, or the address book
- * without blocked contacts. Throws `conflict` or `recipient_not_on_whatsapp`.
+ * without blocked contacts. `skipped` are those who can't be reached, because they have no LID. Throws `conflict` or
+ * `recipient_not_on_whatsapp`.
  */
-async function audienceOf(context: ConnectedContext, { statusJidList }: StatusRequest): Promise<string[]> {
+async function audienceOf(context: ConnectedContext, { statusJidList }: StatusRequest): Promise<PostAudience> {
   const audience = statusJidList ? [...new Set(statusJidList)] : await unblockedContacts(context);
   assertAudience(audience, "every contact in the address book is blocked");
-  const { sock, recipients } = context;
-  const devices = [...(await recipients.devices.of(audience)).values()].flat().map(jidOf);
+  const { sock, recipients, addressing } = context;
+  const { to, skipped } = await addressing.audience(audience);
+  const devices = [...(await recipients.devices.of(to)).values()].flat().map(jidOf);
   const hasOthers = devices.some(
     (jid) => !areJidsSameUser(jid, sock.user?.id) && !areJidsSameUser(jid, sock.user?.lid),
   );
   if (!hasOthers)
     throw new AppError("recipient_not_on_whatsapp", "none of the contacts who may see the status post is on WhatsApp");
-  return audience;
+  if (skipped.length === 0) return { audience };
+  return { audience: audience.filter((jid) => !skipped.includes(jid)), skipped };
 }
 
 /** Returns the contacts in the address book that are not blocked. */

@@ -2,6 +2,7 @@ import type { proto, WASocket } from "@whiskeysockets/baileys";
 import type { Database } from "../../core/db/index.ts";
 import type { MessageContext } from "../../core/message/context.ts";
 import type { MessageMedia } from "../../core/message/message.sql.ts";
+import type { Addressing } from "../baileys/addressing.ts";
 import type { Recipients } from "../baileys/recipients.ts";
 import type { Owner } from "../concurrency/fair-turns.ts";
 import type { DisappearingTimers } from "../inbound/disappearing.ts";
@@ -17,6 +18,7 @@ export interface OpenConnection {
   readonly disappearing: DisappearingTimers;
   readonly labels: LabelBook;
   readonly recipients: Recipients;
+  readonly addressing: Addressing;
 }
 
 /** The context of commands that need an open connection. */

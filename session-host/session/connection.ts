@@ -15,14 +15,14 @@ import { readHistorySetting } from "../../core/history/index.ts";
 import type { InstanceHistory } from "../../core/instance/instance.sql.ts";
 import { readSessionSettings, type SessionSettings } from "../../core/instance/session-settings.ts";
 import type { Logger } from "../../core/log.ts";
-import { noteWork } from "../../core/work.ts";
+import { Addressing } from "../baileys/addressing.ts";
 import { keepGroupLids } from "../baileys/group-lids.ts";
 import { type JidResolver, knownJids, lidsOf, phonesOf } from "../baileys/jids.ts";
 import { KeyStore } from "../baileys/key-store.ts";
 import { failOpenQueriesAtEnd } from "../baileys/open-queries.ts";
 import type { Recipients } from "../baileys/recipients.ts";
 import { JournalingSignal } from "../baileys/signal.ts";
-import { orQuarantine, stanzaSource } from "../baileys/stanza-source.ts";
+import { nameStanzasInWork, orQuarantine, stanzaSource } from "../baileys/stanza-source.ts";
 import type { WhatsAppEndpoint } from "../baileys/whatsapp.ts";
 import type { Ack } from "../command/flights.ts";
 import { isRetry, Retries, type RetryCounts, type SentMessage } from "../command/retries.ts";
@@ -97,9 +97,6 @@ interface Parts {
   settings: SessionSettings;
 }
 
-/** Kinds of stanzas that WhatsApp sends and Baileys handles, named in the log if they block the event loop. */
-const stanzaKinds = ["message", "receipt", "notification", "call", "presence", "chatstate", "ack", "ib", "iq"];
-
 /** One Baileys socket, from opening to closing, and everything that makes its state durable. */
 export class Connection implements OpenConnection, MediaConnection {
   readonly sock: WASocket;
@@ -112,6 +109,7 @@ export class Connection implements OpenConnection, MediaConnection {
   /** Runs work while no message is decrypted and recorded. */
   readonly exclusively: <Result>(work: () => Promise<Result>) => Promise<Result>;
   readonly recipients: Recipients;
+  readonly addressing: Addressing;
   /** Options for `fetch` that reach this connection's media host. */
   readonly downloads: RequestInit;
   readonly #deps: ConnectionDeps;
@@ -179,6 +177,8 @@ export class Connection implements OpenConnection, MediaConnection {
     this.creds = creds;
     this.#history = history;
     this.labels = new LabelBook(record);
+    const save = () => this.#recordCredentials();
+    this.addressing = new Addressing({ setting: endpoint.addressing, creds, sock: () => this.sock, save });
     const readGroup = (group: string) => this.recipients.groups.read(group);
     this.disappearing = new DisappearingTimers({ db, instanceId, fail: recorder.fail, readGroup });
     this.contacts = new ContactSource({ instanceId, log, me: this.#me, record });
@@ -248,8 +248,8 @@ export class Connection implements OpenConnection, MediaConnection {
 
   /** The parts of this connection that commands use. */
   get open(): OpenConnection {
-    const { sock, presences, disappearing, labels, recipients } = this;
-    return { sock, presences, disappearing, labels, recipients };
+    const { sock, presences, disappearing, labels, recipients, addressing } = this;
+    return { sock, presences, disappearing, labels, recipients, addressing };
   }
 
   readonly #me = (): Me => ({ id: this.creds.me?.id ?? "", lid: this.creds.me?.lid ?? "" });
@@ -331,7 +331,7 @@ export class Connection implements OpenConnection, MediaConnection {
 
   #listen(): void {
     const { ws, ev } = this.sock;
-    for (const kind of stanzaKinds) ws.prependListener(`CB:${kind}`, () => noteWork(`stanza ${kind}`));
+    nameStanzasInWork(ws);
     ws.on("CB:ack,class:message", ({ attrs }: BinaryNode) => {
       if (attrs.id) this.#handlers.onAck(attrs.id, { error: attrs.error, phash: attrs.phash });
     });
@@ -340,14 +340,8 @@ export class Connection implements OpenConnection, MediaConnection {
       if (update.connection === "open") void this.#phoneRequests.start();
       this.#handlers.onUpdate(update);
     });
-    for (const source of [
-      this.contacts,
-      this.#channels,
-      this.presences,
-      this.disappearing,
-      this.labels,
-      this.recipients,
-    ])
+    const { contacts, presences, disappearing, labels, recipients, addressing } = this;
+    for (const source of [contacts, this.#channels, presences, disappearing, labels, recipients, addressing])
       source.listen(this.sock);
   }
 

@@ -1,5 +1,5 @@
 import { deviceHash } from "../wire/device-hash.ts";
-import { formatJid, LID_SERVER, PN_SERVER } from "../wire/jid.ts";
+import { formatJid, HOSTED_LID_SERVER, HOSTED_SERVER, isLidServer, LID_SERVER, PN_SERVER } from "../wire/jid.ts";
 import type { BinaryNode } from "../wire/node.ts";
 import type { AppState } from "./app-state.ts";
 import type { Bundle, Credentials } from "./credentials.ts";
@@ -38,6 +38,8 @@ export class Account {
   readonly standing = new Standing();
   /** Devices that requested this account's device list and cache it. */
   readonly watchers = new Set<Device>();
+  /** Whether WhatsApp has moved the chats of this account from phone numbers to LIDs. */
+  lidMigrated = true;
   /** WhatsApp does not reuse device ids. */
   nextDeviceId = 1;
 
@@ -70,7 +72,7 @@ export class Account {
   }
 
   jid(server: string): string {
-    return server === LID_SERVER ? this.lidJid : this.pnJid;
+    return isLidServer(server) ? this.lidJid : this.pnJid;
   }
 
   /** Whether a viewer may see a part of the profile: `status` is the about text, `profile` the picture. */
@@ -111,10 +113,15 @@ export interface PrimaryEndpoint extends Endpoint {
   companionReady(device: Device): void;
 }
 
-export function endpointJid(endpoint: Endpoint, server: string): string {
-  return server === LID_SERVER
-    ? formatJid(endpoint.account.lid, LID_SERVER, endpoint.id)
-    : formatJid(endpoint.account.number, PN_SERVER, endpoint.id);
+/** The id of a device with which a provider of businesses sends and receives the messages of its customer. */
+export const HOSTED_DEVICE = 99;
+
+/** Returns the JID of a device. Source for hosted devices: `GetUserDevices` in whatsmeow's user.go. */
+export function endpointJid({ account, id }: Endpoint, server: string): string {
+  const isHosted = id === HOSTED_DEVICE;
+  return isLidServer(server)
+    ? formatJid(account.lid, isHosted ? HOSTED_LID_SERVER : LID_SERVER, id)
+    : formatJid(account.number, isHosted ? HOSTED_SERVER : PN_SERVER, id);
 }
 
 /** The open socket of a device. */

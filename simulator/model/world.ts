@@ -1,7 +1,7 @@
 import type { Strictness } from "../rule/strictness.ts";
 import type { Certificates } from "../wire/certificate.ts";
 import { hmac } from "../wire/crypto.ts";
-import { LID_SERVER, PN_SERVER, parseJid } from "../wire/jid.ts";
+import { HOSTED_SERVER, isLidServer, PN_SERVER, parseJid } from "../wire/jid.ts";
 import type { Account, Endpoint } from "./account.ts";
 import type { Call } from "./call.ts";
 import type { Channel } from "./channel.ts";
@@ -91,8 +91,8 @@ export class World {
 
   /** @param user a phone number or the user part of a LID, depending on the server */
   account(user: string, server: string): Account | undefined {
-    if (server === LID_SERVER) return this.accountsByLid.get(user);
-    return server === PN_SERVER || server === "c.us" ? this.accounts.get(user) : undefined;
+    if (isLidServer(server)) return this.accountsByLid.get(user);
+    return [PN_SERVER, HOSTED_SERVER, "c.us"].includes(server) ? this.accounts.get(user) : undefined;
   }
 
   accountOf(jid: string): Account | undefined {

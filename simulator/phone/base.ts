@@ -23,7 +23,9 @@ export type BaseOptions = {
   pushName?: string;
   /** Makes the account a WhatsApp Business account. `true` takes the push name as the business name. */
   business?: Business | true;
-  /** How the envelopes of this phone's messages name accounts. Default: `lid`, as on WhatsApp. */
+  /** Whether WhatsApp has moved the account from phone numbers to LIDs. Default: true. */
+  lidMigrated?: boolean;
+  /** How the envelopes of this phone's messages name accounts. Default: `lid` if the account is moved, otherwise `pn`. */
   addressing?: Addressing;
 };
 
@@ -58,7 +60,8 @@ export abstract class PhoneBase implements PrimaryEndpoint {
     const { business } = options;
     this.account.business = business === true ? { name: options.pushName ?? options.number } : business;
     this.account.phone = this;
-    this.addressing = options.addressing ?? "lid";
+    this.account.lidMigrated = options.lidMigrated ?? true;
+    this.addressing = options.addressing ?? (this.account.lidMigrated ? "lid" : "pn");
   }
 
   abstract deliver(stanza: BinaryNode): void;

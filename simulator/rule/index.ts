@@ -1,3 +1,4 @@
+import { addressRules } from "./address.ts";
 import type { Rule } from "./define.ts";
 import { deliveryRules } from "./delivery.ts";
 import { deviceRules } from "./device.ts";
@@ -20,6 +21,7 @@ export const rulesBySubject = {
   Sessions: sessionRules,
   "After the link": historyRules,
   Messages: messageRules,
+  Addresses: addressRules,
   "Missing content": placeholderRules,
   "Groups and channels": groupRules,
   "Presence and profiles": presenceRules,

@@ -6,6 +6,9 @@ export type Jid = { user: string; server: string; device: number };
 
 export const PN_SERVER = "s.whatsapp.net";
 export const LID_SERVER = "lid";
+/** Servers of the JIDs of hosted devices, by phone number and by LID. Source: whatsmeow, types/jid.go. */
+export const HOSTED_SERVER = "hosted";
+export const HOSTED_LID_SERVER = "hosted.lid";
 export const GROUP_SERVER = "g.us";
 export const CHANNEL_SERVER = "newsletter";
 /** The JID of the server. Baileys expects exactly this text (`S_WHATSAPP_NET` in WABinary/jid-utils.ts). */
@@ -38,6 +41,7 @@ export function toJid(address: string): string {
   return address.includes("@") ? address : formatJid(address.replace(/\D/g, ""), PN_SERVER);
 }
 
+export const isLidServer = (server: string): boolean => server === LID_SERVER || server === HOSTED_LID_SERVER;
 export const isGroupJid = (text: string): boolean => text.endsWith(`@${GROUP_SERVER}`);
 export const isLidJid = (text: string): boolean => text.endsWith(`@${LID_SERVER}`);
 export const isChannelJid = (text: string): boolean => text.endsWith(`@${CHANNEL_SERVER}`);

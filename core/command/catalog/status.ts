@@ -27,6 +27,11 @@ const postFields = {
     }),
 };
 
+const posted = sent.extend({
+  /** JIDs of the people who should see the post, but have no LID, by which WhatsApp addresses status posts. */
+  skipped: z.array(z.string()).optional(),
+});
+
 const checkStatus = ({ db, instanceId }: PrecheckContext, input: StatusRequest) =>
   assertStatusAllowed(db, instanceId, input);
 
@@ -50,7 +55,7 @@ export const sendText = defineCommand({
     font: z.literal(fonts).default(1),
     ...postFields,
   }),
-  output: sent,
+  output: posted,
   errors,
   precheck: checkStatus,
   preview: ({ text: body, id: messageId }) => ({
@@ -83,7 +88,7 @@ export const sendMedia = defineCommand({
     })
     .refine((input) => (input.url === undefined) !== (input.upload === undefined), "give either a URL or an upload")
     .refine((input) => input.kind !== "audio" || input.caption === undefined, "a voice note cannot have a caption"),
-  output: sent,
+  output: posted,
   errors: [...errors, "url_not_allowed", "media_not_usable", "not_supported"],
   precheck: checkStatus,
   preview: ({ kind, caption = "", id: messageId }) => ({

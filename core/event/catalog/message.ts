@@ -51,10 +51,13 @@ export const received = defineEvent({
   }),
 });
 
+/** For a status post: JIDs of the people who should see it, but can't be reached. Absent if there are none. */
+const skipped = z.array(z.string()).optional();
+
 export const sent = defineEvent({
   type: "message.sent",
   summary: "WhatsApp acknowledged a message from the API, or the owner sent one on the phone",
-  data: z.object({ ...content, source: z.enum(["api", "phone"]) }),
+  data: z.object({ ...content, source: z.enum(["api", "phone"]), skipped }),
 });
 
 export const unreadable = defineEvent({

@@ -31,6 +31,8 @@ export function mediaOf(
 }
 
 export const { truncated } = contextEventFields;
+/** For a status post: JIDs of the people who should see it, but can't be reached. Absent if there are none. */
+export const skipped = z.array(z.string()).optional();
 
 /** What the message says, by its kind. Null for messages of older versions. */
 export const content = contentField;

@@ -35,6 +35,7 @@ import {
   receiver,
   receiverOf,
   responseOf,
+  skipped,
   truncated,
   unreadable,
   unreadableOf,
@@ -117,7 +118,7 @@ const schemas = {
     lid: z.string().nullable(),
     pushName: z.string().nullable(),
   }),
-  "message.sent": body("message.sent", { ...message, source: z.enum(["api", "phone"]) }),
+  "message.sent": body("message.sent", { ...message, source: z.enum(["api", "phone"]), skipped }),
   "message.unreadable": body("message.unreadable", unreadable),
   "message.failed": body("message.failed", {
     ...sentMessage,
@@ -289,7 +290,13 @@ function statusPostOf(data: EventData<"status.received">, context: BodyContext, 
 }
 
 function sentOf(data: EventData<"message.sent">, context: BodyContext, link: FileLink | null) {
-  return { from: context.ownJid, to: data.chatId, ...messageFields(data, link), source: data.source };
+  return {
+    from: context.ownJid,
+    to: data.chatId,
+    ...messageFields(data, link),
+    source: data.source,
+    ...defined({ skipped: data.skipped }),
+  };
 }
 
 function messageFields(data: MessageData, link: FileLink | null) {

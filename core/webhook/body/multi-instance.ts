@@ -35,6 +35,7 @@ import {
   receiver,
   receiverOf,
   responseOf,
+  skipped,
   truncated,
   unreadable,
   unreadableOf,
@@ -100,6 +101,7 @@ const schemas = {
     isGroup: z.boolean(),
     /** `api`: sent through Switchboard. `phone`: sent by the account's owner on another device. */
     source: z.enum(["api", "phone"]),
+    skipped,
     media: media.nullable(),
     ...contextFields,
     poll,
@@ -281,6 +283,7 @@ function sentOf(data: EventData<"message.sent">, link: FileLink | null) {
     chatId: data.chatId,
     isGroup: isGroupJid(data.chatId),
     source: data.source,
+    ...defined({ skipped: data.skipped }),
     ...extrasOf(data, link),
   };
 }

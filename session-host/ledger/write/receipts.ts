@@ -4,6 +4,7 @@ import { contextForEvent, type MessageContext } from "../../../core/message/cont
 import { eventMedia } from "../../../core/message/event-media.ts";
 import type { MessageMedia, MessageStatus } from "../../../core/message/message.sql.ts";
 import { isLidJid } from "../../../core/message/recipient.ts";
+import { defined } from "../../../core/object.ts";
 import type { Receipt } from "../change.ts";
 import { type Batch, type RecordedChange, rowsOf, unique, type Writer } from "../writer.ts";
 import { originColumns, wasSentTo } from "./recipients.ts";
@@ -60,6 +61,7 @@ function sentEvent(row: SentRow): NewEvent {
       content: row.content,
       ...contextForEvent(row.context),
       source: "api",
+      ...defined({ skipped: row.context?.skipped }),
     },
   };
 }

@@ -21,8 +21,16 @@ export const NewPhone = z.object({
   lid: z.string().regex(/^\d+$/).optional().describe("User part of the LID. Default: a generated LID"),
   addressing: z
     .enum(["lid", "pn"])
-    .default("lid")
-    .describe("Whether the envelopes of the phone's messages name accounts by LID or by phone number"),
+    .optional()
+    .describe(
+      "Whether the envelopes of the phone's messages name accounts by LID or by phone number. Default: `lid` if the account is moved to LIDs, otherwise `pn`",
+    ),
+  lidMigrated: z
+    .boolean()
+    .default(true)
+    .describe(
+      "Whether WhatsApp has moved the account to LIDs. Messages from its linked devices must then name people by LID",
+    ),
   autoRead: z.boolean().default(false).describe("Send a read receipt for each message"),
   history: z
     .union([
@@ -65,6 +73,10 @@ export const PhoneChange = z.object({
   online: z.boolean().optional(),
   autoRead: z.boolean().optional(),
   addressing: z.enum(["lid", "pn"]).optional(),
+  lidMigrated: z
+    .boolean()
+    .optional()
+    .describe("Whether WhatsApp has moved the account to LIDs. Linked devices learn it at their next login"),
   placeholders: z
     .enum(placeholderModes)
     .optional()
@@ -113,6 +125,7 @@ export const PhoneView = z.object({
   lid: z.string(),
   pushName: z.string(),
   online: z.boolean(),
+  lidMigrated: z.boolean(),
   devices: z.array(DeviceView),
   messages: z.number().int(),
   duplicates: z.number().int(),

@@ -29,6 +29,7 @@ export function phoneView(phone: Phone): z.input<typeof PhoneView> {
     lid: phone.lidJid,
     pushName: phone.pushName,
     online: phone.online,
+    lidMigrated: phone.account.lidMigrated,
     devices: phone.devices.map(deviceView),
     messages: phone.inbox.messages.length,
     duplicates: phone.inbox.duplicates,

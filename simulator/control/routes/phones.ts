@@ -42,10 +42,11 @@ export const phoneRoutes: Route[] = [
     answer: schema.PhoneView,
     run: async (request) => {
       const phone = phoneOf(request);
-      const { pushName, autoRead, addressing, mediaRetry, online } = request.body;
+      const { pushName, autoRead, addressing, lidMigrated, mediaRetry, online } = request.body;
       if (pushName !== undefined) phone.setPushName(pushName);
       if (autoRead !== undefined) phone.autoRead = autoRead;
       if (addressing !== undefined) phone.addressing = addressing;
+      if (lidMigrated !== undefined) phone.account.lidMigrated = lidMigrated;
       await answerPlaceholders(phone, request.body.placeholders);
       if (mediaRetry !== undefined) phone.mediaRetry = mediaRetry;
       if (online === true) phone.goOnline();

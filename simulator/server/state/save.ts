@@ -59,6 +59,7 @@ function savePhone(phone: Phone): SavedPhone {
       pushName: account.pushName,
       ...(business && { business }),
       addressing: phone.addressing,
+      lidMigrated: account.lidMigrated,
       autoRead: phone.autoRead,
       history: phone.history,
       historyTransport: phone.historyTransport,

@@ -17,14 +17,18 @@ export const blocklist: IqHandler = (iq, { world, device }) => {
   return result(iq, [node("list", { dhash: "sim" }, items)]);
 };
 
-/** `abt`: returns the server properties. The hash is constant, so clients keep their cached copy. */
-export const props: IqHandler = (iq, { world }) => {
+/**
+ * `abt`: returns the server properties. The hash is constant, so clients keep their cached copy. Source of 9435:
+ * `LID_ONE_ON_ONE_MIGRATION_ENABLED` in whatsapp-rust's wacore/src/iq/abprops.rs; its default is false.
+ */
+export const props: IqHandler = (iq, { world, device }) => {
   const tokens = String(!world.rules.relaxed("privacy_token_property"));
   return result(iq, [
     node("props", { hash: "sim1", refresh: "86400", protocol: "1" }, [
       // `privacy_token_sending_on_all_1_on_1_messages` and `profile_scraping_privacy_token_in_photo_iq`
       node("prop", { config_code: "10518", config_value: tokens }),
       node("prop", { config_code: "9666", config_value: tokens }),
+      ...(device.account.lidMigrated ? [node("prop", { config_code: "9435", config_value: "1" })] : []),
     ]),
   ]);
 };

@@ -1,31 +1,45 @@
-import type { Account } from "../../model/account.ts";
+import { type Account, type Endpoint, HOSTED_DEVICE } from "../../model/account.ts";
+import type { World } from "../../model/world.ts";
 import { isLidJid, PN_SERVER, parseJid } from "../../wire/jid.ts";
 import { type BinaryNode, bytes, child, children, node } from "../../wire/node.ts";
 import { Unsupported } from "../errors.ts";
 import { type IqHandler, result } from "../iq.ts";
 
-/** Answers one protocol of a query for one account. `jid` is the JID in the client's query. */
-type Protocol = (account: Account, jid: string, viewer: Account, query: Buffer | undefined) => BinaryNode | undefined;
+/** What a client asks about one account. `jid` is the JID in the client's query. */
+type Question = { account: Account; jid: string; viewer: Account; contact: Buffer | undefined; world: World };
+
+/** Answers one protocol of a query. */
+type Protocol = (question: Question) => BinaryNode | undefined;
+
+function deviceNode({ id }: Endpoint): BinaryNode {
+  if (id === 0) return node("device", { id: "0" });
+  const hosted = id === HOSTED_DEVICE ? "true" : undefined;
+  return node("device", { id: String(id), "key-index": String(id), is_hosted: hosted });
+}
+
+/**
+ * Whether WhatsApp hides the devices of an account from a query by phone number. Source:
+ * https://github.com/WhiskeySockets/Baileys/issues/2794.
+ */
+const hidesDevices = ({ account, jid, viewer, world }: Question): boolean =>
+  viewer.lidMigrated && account !== viewer && !isLidJid(jid) && !world.rules.relaxed("no_devices_for_numbers");
 
 const protocols: Record<string, Protocol> = {
-  devices: (account, jid) => {
-    const list = [...account.endpoints()].map((endpoint) =>
-      endpoint.id === 0
-        ? node("device", { id: "0" })
-        : node("device", { id: String(endpoint.id), "key-index": String(endpoint.id) }),
-    );
+  devices: (question) => {
+    const { account, jid } = question;
+    const list = hidesDevices(question) ? [] : [...account.endpoints()].map(deviceNode);
     return node("devices", {}, [node("device-list", { hash: account.deviceHash(parseJid(jid).server) }, list)]);
   },
   // Only for a query by phone number: clients take the JID in the answer as the phone number of the mapping.
-  lid: (account, jid) => (isLidJid(jid) ? undefined : node("lid", { val: account.lidJid })),
+  lid: ({ account, jid }) => (isLidJid(jid) ? undefined : node("lid", { val: account.lidJid })),
   // The answer repeats the query. Source: `IsOnWhatsApp` in whatsmeow's user.go.
-  contact: (_account, _jid, _viewer, query) => node("contact", { type: "in" }, query),
-  status: (account, _jid, viewer) =>
+  contact: ({ contact }) => node("contact", { type: "in" }, contact),
+  status: ({ account, viewer }) =>
     account.shows("status", viewer)
       ? node("status", { t: "0" }, Buffer.from(account.about))
       : node("status", { code: "401" }),
   // Source: `GetUserInfo` in whatsmeow's user.go.
-  picture: ({ picture }) => picture && node("picture", { id: picture.id }),
+  picture: ({ account: { picture } }) => picture && node("picture", { id: picture.id }),
   disappearing_mode: () => node("disappearing_mode", { duration: "0", t: "0" }),
   username: () => undefined,
   bot: () => undefined,
@@ -51,7 +65,7 @@ export const usync: IqHandler = (iq, { world, device }) => {
     }
     if (query.some(({ tag }) => tag === "devices")) account.watchers.add(device);
     const answers = query
-      .map(({ tag }) => protocols[tag]?.(account, jid, device.account, contact))
+      .map(({ tag }) => protocols[tag]?.({ account, jid, viewer: device.account, contact, world }))
       .filter((found) => found !== undefined);
     // Source: `IsOnWhatsApp` in whatsmeow's user.go.
     const names = byLid ? { jid: account.lidJid, pn_jid: account.pnJid } : { jid };

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { Device } from "../../model/account.ts";
+import { type Account, Device } from "../../model/account.ts";
 import type { Connection } from "../../model/connection.ts";
 import type { Credentials } from "../../model/credentials.ts";
 import type { Approval, PairingOffer, Registration } from "../../model/pairing.ts";
@@ -73,6 +73,7 @@ export function approvePairing(world: World, connection: Connection, approval: A
   const content = [
     node("device-identity", {}, identity),
     node("device", device),
+    node("client-props", {}, clientProps(account)),
     node("platform", { name: account.business ? "smba" : "android" }),
   ];
   if (account.business) content.push(node("biz", { name: account.business.name }));
@@ -80,6 +81,10 @@ export function approvePairing(world: World, connection: Connection, approval: A
   connection.send(node("iq", attrs, [node("pair-success", {}, content)]));
   return pairing.paired;
 }
+
+/** What the phone says about its account. Source: `extract_pairing_props` in whatsapp-rust's wacore/src/pair.rs. */
+const clientProps = ({ lidMigrated }: Account): Uint8Array =>
+  proto.ClientPairingProps.encode({ isChatDbLidMigrated: lidMigrated }).finish();
 
 /**
  * Handles the answer to `pair-success`: checks the client's ADV signature, adds the device and ends the stream with 515.

@@ -3,6 +3,7 @@ import type { World } from "../../model/world.ts";
 import {
   isChannelJid,
   isGroupJid,
+  isLidServer,
   isListJid,
   LID_SERVER,
   PN_SERVER,
@@ -13,6 +14,7 @@ import {
 import { type Attrs, type BinaryNode, child, children, node } from "../../wire/node.ts";
 import { routeChannelMessage } from "../channel/post.ts";
 import type { Rejection } from "../errors.ts";
+import { addressProblem } from "./address.ts";
 import { deliverMessage, isBlocked, withIdentity } from "./envelope.ts";
 import { routeGroupMessage } from "./group-message.ts";
 import { routeListMessage } from "./list-message.ts";
@@ -20,7 +22,7 @@ import { routeStatusPost } from "./status-post.ts";
 import { verifiedName } from "./verified-name.ts";
 import type { Withheld } from "./withheld.ts";
 
-const otherServer = (server: string): string => (server === LID_SERVER ? PN_SERVER : LID_SERVER);
+const otherServer = (server: string): string => (isLidServer(server) ? PN_SERVER : LID_SERVER);
 
 /**
  * Delivers a message from a companion or a phone to the devices that the stanza names. If the server rejects the message,
@@ -43,6 +45,8 @@ export function routeMessage(
     return { code: 479, reason: "a message to one person has either one ciphertext or a list of participants" };
   const recipient = world.accountOf(to);
   if (!recipient) return { code: 404, reason: `${to} is not on WhatsApp` };
+  const problem = addressProblem(world, sender, stanza);
+  if (problem) return problem;
   const envelope = baseEnvelope(world, sender, stanza);
   const identity = child(stanza, "device-identity");
   const fanout = child(stanza, "participants");
@@ -101,7 +105,7 @@ function envelopeFor(
   { sender, server, chat }: { sender: Endpoint; server: string; chat: string },
   envelope: Attrs,
 ): Attrs {
-  const lid = server === LID_SERVER;
+  const lid = isLidServer(server);
   const attrs: Attrs = { ...envelope, from: endpointJid(sender, server), addressing_mode: lid ? "lid" : "pn" };
   if (target.account === sender.account) {
     attrs.recipient = userJid(chat);

@@ -44,7 +44,10 @@ function reportArrivals(): void {
 async function send({ account, peer, text }: Text): Promise<void> {
   const startedAt = now();
   try {
-    await accounts[account]?.sock.sendMessage(`${peer}@s.whatsapp.net`, { text, linkPreview: null });
+    const sock = accounts[account]?.sock;
+    const lid = await sock?.signalRepository.lidMapping.getLIDForPN(`${peer}@s.whatsapp.net`);
+    // WhatsApp refuses messages to numbers (see `migrated_account_uses_lid` in simulator/rule/address.ts).
+    if (sock && lid) await sock.sendMessage(lid, { text, linkPreview: null });
     sentTimes.push([text, { startedAt, answeredAt: now() }]);
   } catch (error) {
     report({ problem: `bare Baileys could not send: ${error}` });

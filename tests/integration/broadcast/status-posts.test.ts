@@ -122,6 +122,22 @@ describe("a status post", () => {
     expect(statusAt(carol, video.id)).toBeUndefined();
   });
 
+  test("a status post reaches people whom the caller names by number, and names those who have no LID", async () => {
+    const nobody = "4915550409999";
+    const statusJidList = [`+${bob.number}`, nobody, carol.lidJid];
+    const status = await postedAt("text", { text: "for three", statusJidList });
+    await carol.waitFor((message) => message.id === status.id);
+    const sent = await client.reported("sent", status.id);
+    expect(sent.body.data.skipped).toEqual([`${nobody}@s.whatsapp.net`]);
+    const [row] = await gate.db.sql`select output from commands where wa_id = ${status.id}`;
+    expect(row?.output).toEqual({ messageId: status.id, skipped: [`${nobody}@s.whatsapp.net`] });
+    const all = await postedAt("text", { text: "for one", statusJidList: [bob.number] });
+    expect((await client.reported("sent", all.id)).body.data).not.toHaveProperty("skipped");
+    const answer = await post("text", { text: "for nobody", statusJidList: [nobody] });
+    const failed = await client.reported("failed", answer.body.data.messageId);
+    expect(failed.body.data.error).toMatchObject({ code: "recipient_not_on_whatsapp" });
+  });
+
   test("a status post has the reserved id, which can be used once", async () => {
     const { status, body } = await gate.api("GET", `/api/status/${id}/new-message-id`);
     const { messageId } = body.data;

@@ -60,7 +60,7 @@ describe("quotes and mentions", () => {
     });
     expect(await messageAt(bob, answer)).toMatchObject({
       text: "yes, with @4915550000003",
-      quotes: { id: theirs, from: bob.jid, text: "shall we?" },
+      quotes: { id: theirs, from: bob.lidJid, text: "shall we?" },
       mentions: [carol.jid],
     });
     expect(await inHistory(bob.number, answer)).toMatchObject({ quotedMessageId: theirs, mentions: [carol.jid] });
@@ -132,7 +132,7 @@ describe("an edit of a sent message", () => {
     });
     expect(await messageAt(bob, quoting.body.id)).toMatchObject({
       kind: "image",
-      quotes: { id: body.id, from: owner.jid, text: "before" },
+      quotes: { id: body.id, from: owner.lidJid, text: "before" },
       mentions: [bob.jid],
     });
     await until(async () => (await events(quoting.body.id, "message.sent"))[0]);

@@ -178,7 +178,7 @@ test("every kind of message can have a quote and mentions", async () => {
     const arrived = await send(kind, { ...body, ...context });
     expect([kind, arrived.quotes, arrived.mentions]).toEqual([
       kind,
-      { id: quotedMessageId, from: bob.jid, text: "a question" },
+      { id: quotedMessageId, from: bob.lidJid, text: "a question" },
       [carol.jid],
     ]);
     const answer = await ask("POST", kind, { to: bob.jid, ...body, quotedMessageId: "3EB0UNKNOWN" });

@@ -299,7 +299,7 @@ test("a second linked device and the instance both get every message", async () 
   const id = await client.sendText(bob.number, "from the gateway");
   expect((await second.waitForText("from the gateway")).key).toMatchObject({ id, fromMe: true });
 
-  const sent = await second.sock.sendMessage(bob.jid, { text: "from the other device" });
+  const sent = await second.sock.sendMessage(bob.lidJid, { text: "from the other device" });
   const other = sent?.key.id ?? "";
   await bob.waitFor((message) => message.id === other);
   const told = await client.reported("sent", other);

@@ -38,8 +38,8 @@ test("a client attaches the token of a contact that wrote to it", async () => {
   await bob.sendText(alice.number, "hello");
   await client.waitForText("hello");
   await stored(client, bob.lidJid);
-  await client.sock.sendMessage(bob.jid, { text: "hello yourself" });
-  await client.sock.sendMessage(carol.jid, { text: "we have not met" });
+  await client.sock.sendMessage(bob.lidJid, { text: "hello yourself" });
+  await client.sock.sendMessage(carol.lidJid, { text: "we have not met" });
   await carol.waitFor(({ text }) => text === "we have not met");
   expect(wa.device(alice.number).counts).toMatchObject({ received: 2, tokens: 1 });
 });
@@ -50,7 +50,7 @@ test("a client attaches no token if the server property is off", async () => {
   await client.pair(alice);
   await bob.sendText(alice.number, "hello");
   await stored(client, bob.lidJid);
-  await client.sock.sendMessage(bob.jid, { text: "hello yourself" });
+  await client.sock.sendMessage(bob.lidJid, { text: "hello yourself" });
   await bob.waitFor(({ text }) => text === "hello yourself");
   expect(wa.device(alice.number).counts).toMatchObject({ received: 1, tokens: 0 });
 });
@@ -73,7 +73,7 @@ test("a newly linked client gets the tokens of its chats with the history", asyn
   ];
   await client.pair(alice);
   await stored(client, bob.lidJid);
-  for (const { jid } of [bob, carol]) await client.sock.sendMessage(jid, { text: "hello" });
+  for (const { lidJid } of [bob, carol]) await client.sock.sendMessage(lidJid, { text: "hello" });
   await carol.waitFor(({ text }) => text === "hello");
   expect(wa.device(alice.number).counts).toMatchObject({ received: 2, tokens: 1 });
 });

@@ -79,7 +79,7 @@ test("the simulator returns the latest about text, privacy settings and block li
   expect(await client.sock.fetchStatus(alice.jid)).toMatchObject([{ status: { status: "at work" } }]);
   await client.sock.updateReadReceiptsPrivacy("none");
   expect(await client.sock.fetchPrivacySettings(true)).toMatchObject({ readreceipts: "none", online: "all" });
-  await client.sock.sendMessage(bob.jid, { text: "learn the LID" });
+  await client.sock.sendMessage(bob.lidJid, { text: "learn the LID" });
   await client.sock.updateBlockStatus(bob.jid, "block");
   expect(await client.sock.fetchBlocklist()).toEqual([bob.lidJid]);
   await client.sock.updateBlockStatus(bob.jid, "unblock");

@@ -29,7 +29,7 @@ const [ALICE, BOB] = ["4915550000001", "4915550000002"];
 
 test("the control API links and unlinks a device, and sends, receives and reads messages", async () => {
   await call("POST", "/phones", { number: ALICE, pushName: "Alice" });
-  await call("POST", "/phones", { number: BOB, pushName: "Bob" });
+  const bob = (await call("POST", "/phones", { number: BOB, pushName: "Bob" })).json as { lid: string };
   const shown = client.next((update) => update.qr !== undefined);
   client.connect();
   const restart = client.next((update) => update.connection === "close");
@@ -39,7 +39,7 @@ test("the control API links and unlinks a device, and sends, receives and reads 
   await client.login();
 
   const waiting = call("GET", `/phones/${BOB}/wait?text=hello&timeoutMs=5000`);
-  const sent = await client.sock.sendMessage(`${BOB}@s.whatsapp.net`, { text: "hello" });
+  const sent = await client.sock.sendMessage(bob.lid, { text: "hello" });
   expect(await waiting).toMatchObject({
     status: 200,
     json: { id: sent?.key.id, text: "hello", fromDevice: 1, copies: 1 },

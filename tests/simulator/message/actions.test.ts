@@ -29,27 +29,27 @@ afterAll(async () => {
 const call = async (...request: Parameters<Call>): Promise<any> => (await caller(control)(...request)).json;
 
 test("the simulator applies a client's edit, reaction and deletion on the phones that have the message", async () => {
-  const sent = await client.sock.sendMessage(bob.jid, { text: "teh" });
+  const sent = await client.sock.sendMessage(bob.lidJid, { text: "teh" });
   if (!sent) throw new Error("nothing was sent");
   const [arrived, own] = await Promise.all([bob, alice].map((phone) => phone.waitFor(({ text }) => text === "teh")));
-  await client.sock.sendMessage(bob.jid, { text: "the", edit: sent.key });
+  await client.sock.sendMessage(bob.lidJid, { text: "the", edit: sent.key });
   await expect
     .poll(() => [arrived, own].map((message) => [message?.text, message?.edited]))
     .toEqual(Array(2).fill(["the", true]));
   const theirs = await bob.sendText(alice.number, "news");
   const { key } = await client.waitForText("news");
-  await client.sock.sendMessage(bob.jid, { react: { text: "👍", key } });
+  await client.sock.sendMessage(bob.lidJid, { react: { text: "👍", key } });
   await expect.poll(() => theirs.reactions).toEqual([{ from: alice.jid, emoji: "👍" }]);
-  await client.sock.sendMessage(bob.jid, { react: { text: "", key } });
+  await client.sock.sendMessage(bob.lidJid, { react: { text: "", key } });
   await expect.poll(() => theirs.reactions).toEqual([]);
-  await client.sock.sendMessage(bob.jid, { delete: sent.key });
+  await client.sock.sendMessage(bob.lidJid, { delete: sent.key });
   await expect.poll(() => [arrived?.deleted, own?.deleted]).toEqual([true, true]);
 });
 
 test("the simulator shows the quoted message and the mentions of a client's message on the phone", async () => {
   const theirs = await bob.sendText(alice.number, "shall we?");
   const quoted = await client.waitForText("shall we?");
-  await client.sock.sendMessage(bob.jid, { text: "yes, @3", mentions: [carol.jid] }, { quoted });
+  await client.sock.sendMessage(bob.lidJid, { text: "yes, @3", mentions: [carol.jid] }, { quoted });
   expect(await bob.waitFor(({ text }) => text === "yes, @3")).toMatchObject({
     quotes: { id: theirs.id, from: bob.lidJid, text: "shall we?" },
     mentions: [carol.jid],

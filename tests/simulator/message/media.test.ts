@@ -28,7 +28,7 @@ function download(message: WAMessage): Promise<Buffer> {
 
 test("the simulator accepts an encrypted file from a client over TLS, which the phone decrypts and verifies", async () => {
   const file = randomBytes(300_000);
-  await client.sock.sendMessage(bob.jid, {
+  await client.sock.sendMessage(bob.lidJid, {
     document: file,
     mimetype: "application/zip",
     fileName: "a.zip",
@@ -42,7 +42,12 @@ test("the simulator accepts an encrypted file from a client over TLS, which the 
 
 test("the simulator marks a client's voice note as a voice note on the phone", async () => {
   const voice = randomBytes(4000);
-  await client.sock.sendMessage(bob.jid, { audio: voice, ptt: true, mimetype: "audio/ogg; codecs=opus", seconds: 3 });
+  await client.sock.sendMessage(bob.lidJid, {
+    audio: voice,
+    ptt: true,
+    mimetype: "audio/ogg; codecs=opus",
+    seconds: 3,
+  });
   const received = await bob.waitFor((message) => message.kind === "audio");
   expect(received.media?.ptt).toBe(true);
   expect(bob.download(received)).toEqual(voice);
@@ -58,8 +63,8 @@ test("the simulator lets a client download and decrypt a phone's media", async (
 test("the simulator fails uploads on request, one at each host, and accepts the next upload", async () => {
   wa.media.faults.upload.add(500, 2);
   const content = { document: randomBytes(100), mimetype: "a/b", fileName: "f" };
-  await expect(client.sock.sendMessage(bob.jid, content)).rejects.toThrow("Media upload failed");
-  await client.sock.sendMessage(bob.jid, content);
+  await expect(client.sock.sendMessage(bob.lidJid, content)).rejects.toThrow("Media upload failed");
+  await client.sock.sendMessage(bob.lidJid, content);
   await bob.waitFor((message) => message.kind === "document");
 });
 
@@ -75,7 +80,7 @@ test("the simulator has a fallback host with the files of the primary host", asy
   const { hosts } = await client.sock.refreshMediaConn();
   expect(hosts.map(({ hostname }) => hostname)).toEqual([primary.hostname, fallback.hostname]);
   primary.fault = 503;
-  await client.sock.sendMessage(bob.jid, { document: Buffer.from("around"), mimetype: "a/b", fileName: "f" });
+  await client.sock.sendMessage(bob.lidJid, { document: Buffer.from("around"), mimetype: "a/b", fileName: "f" });
   const received = await bob.waitFor((message) => message.kind === "document");
   expect(bob.download(received).toString()).toBe("around");
   await bob.sendImage(alice.number, Buffer.from("picture"), { caption: "look" });
@@ -96,7 +101,7 @@ test("the simulator refuses an upload with an expired token, and the client uplo
   expect(wa.media.acceptsToken(token.replace(/^\d/, "9"))).toBe(false);
   wa.media.revokeTokens();
   expect(wa.media.acceptsToken(token)).toBe(false);
-  await client.sock.sendMessage(bob.jid, { document: Buffer.from("again"), mimetype: "a/b", fileName: "f" });
+  await client.sock.sendMessage(bob.lidJid, { document: Buffer.from("again"), mimetype: "a/b", fileName: "f" });
   await bob.waitFor((message) => message.kind === "document");
   expect(wa.media.counts).toMatchObject({ uploads: 1, rejected: 1 });
   wa.media.lifetimes.token = 0;

@@ -24,7 +24,11 @@ beforeEach(async () => {
 afterEach(() => endScene(wa, client));
 
 test("the simulator delivers a client's status post only to its audience, and reports to the client who has viewed it", async () => {
-  const sent = await client.sock.sendMessage(statusChat, { text: "mine" }, { statusJidList: [bob.jid, alice.jid] });
+  const sent = await client.sock.sendMessage(
+    statusChat,
+    { text: "mine" },
+    { statusJidList: [bob.lidJid, alice.lidJid] },
+  );
   const seen = await bob.waitFor((message) => message.id === sent?.key.id);
   expect(seen).toMatchObject({ chat: statusChat, from: alice.jid, fromDevice: 1, text: "mine" });
   await alice.waitFor((message) => message.id === sent?.key.id && message.fromMe);

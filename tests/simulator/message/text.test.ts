@@ -29,7 +29,7 @@ test("the simulator links a client by QR code, restarts it with 515 and accepts 
 
 test("the simulator delivers a client's text to a phone number, and shows it as sent on the account's own phone", async () => {
   await client.pair(alice);
-  const sent = await client.sock.sendMessage(bob.jid, { text: "hello Bob" });
+  const sent = await client.sock.sendMessage(bob.lidJid, { text: "hello Bob" });
   const received = await bob.waitFor((message) => message.text === "hello Bob");
   expect(received).toMatchObject({ id: sent?.key.id, chat: alice.jid, from: alice.jid, fromDevice: 1, copies: 1 });
   const own = await alice.waitFor((message) => message.text === "hello Bob");
@@ -54,16 +54,16 @@ test.each(["lid", "pn"] as const)(
 
 test("the simulator delivers a phone's read receipts to the client that sent the message", async () => {
   await client.pair(alice);
-  const sent = await client.sock.sendMessage(bob.jid, { text: "read me" });
+  const sent = await client.sock.sendMessage(bob.lidJid, { text: "read me" });
   bob.markRead(await bob.waitFor((message) => message.text === "read me"));
   const status = await client.statuses.waitFor(({ id, status }) => id === sent?.key.id && status === 4);
-  expect(status.chat).toBe(bob.jid);
+  expect(status.chat).toBe(bob.lidJid);
 });
 
 test("the simulator delivers the messages of a conversation in order", async () => {
   await client.pair(alice);
   for (let round = 0; round < 5; round++) {
-    await client.sock.sendMessage(bob.jid, { text: `ping ${round}` });
+    await client.sock.sendMessage(bob.lidJid, { text: `ping ${round}` });
     await bob.waitFor((message) => message.text === `ping ${round}`);
     await bob.sendText(alice.number, `pong ${round}`);
     await client.waitForText(`pong ${round}`);

@@ -38,12 +38,12 @@ test("the simulator keeps messages for a client whose socket was cut, and delive
 });
 
 test("the simulator drops messages in both directions on a transport that is silent and then cut", async () => {
-  await client.sock.sendMessage(bob.jid, { text: "before the silence" });
+  await client.sock.sendMessage(bob.lidJid, { text: "before the silence" });
   await bob.waitFor((message) => message.text === "before the silence");
   const device = wa.device(alice.number);
   const silence = device.faults.silence(400, "cut");
   const closed = client.next((update) => update.connection === "close");
-  await client.sock.sendMessage(bob.jid, { text: "into the void" });
+  await client.sock.sendMessage(bob.lidJid, { text: "into the void" });
   await bob.sendText(alice.number, "kept by the server");
   await silence;
   await closed;
@@ -53,10 +53,10 @@ test("the simulator drops messages in both directions on a transport that is sil
 });
 
 test("the simulator delivers messages late but once on a transport that is silent and then resumes", async () => {
-  await client.sock.sendMessage(bob.jid, { text: "in time" });
+  await client.sock.sendMessage(bob.lidJid, { text: "in time" });
   await bob.waitFor((message) => message.text === "in time");
   const silence = wa.device(alice.number).faults.silence(300, "resume");
-  await client.sock.sendMessage(bob.jid, { text: "late" });
+  await client.sock.sendMessage(bob.lidJid, { text: "late" });
   await bob.sendText(alice.number, "late too");
   expect(bob.inbox.messages).toHaveLength(1);
   await silence;
@@ -81,7 +81,7 @@ test("the simulator holds receipts back and then delivers them in reverse order"
   client.sock.ws.on("CB:receipt", ({ attrs }: { attrs: { type?: string } }) => types.push(attrs.type));
   const device = wa.device(alice.number);
   device.faults.receipts.begin();
-  await client.sock.sendMessage(bob.jid, { text: "read this" });
+  await client.sock.sendMessage(bob.lidJid, { text: "read this" });
   bob.markRead(await bob.waitFor((message) => message.text === "read this"));
   expect(types).toEqual([]);
   device.deliverHeldReceipts();
@@ -93,8 +93,8 @@ test.each([463, 429])(
   "the simulator rejects a message with %d, reports the error to the client and delivers nothing",
   async (code) => {
     wa.device(alice.number).faults.ack.add(code);
-    const sent = await client.sock.sendMessage(bob.jid, { text: "rejected" });
-    await client.sock.sendMessage(bob.jid, { text: "accepted" });
+    const sent = await client.sock.sendMessage(bob.lidJid, { text: "rejected" });
+    await client.sock.sendMessage(bob.lidJid, { text: "accepted" });
     await bob.waitFor((message) => message.text === "accepted");
     // The receipt for the second message makes Baileys emit the status of the first. Without another stanza, Baileys can buffer
     // a status for 30 s (`BUFFER_TIMEOUT_MS` in its Utils/event-buffer.ts).
@@ -113,13 +113,13 @@ test.each([503, 500])("the simulator fails one login with %d on request, and acc
 });
 
 test("a phone requests a retry of a message that it cannot decrypt, and shows the message once", async () => {
-  await client.sock.sendMessage(bob.jid, { text: "first" });
+  await client.sock.sendMessage(bob.lidJid, { text: "first" });
   await bob.waitFor((message) => message.text === "first");
   wa.device(alice.number).faults.corruptOut.add(true);
-  await client.sock.sendMessage(bob.jid, { text: "damaged on the way" });
+  await client.sock.sendMessage(bob.lidJid, { text: "damaged on the way" });
   const received = await bob.waitFor((message) => message.text === "damaged on the way");
   expect(bob.failures.map(({ id }) => id)).toContain(received.id);
-  await client.sock.sendMessage(bob.jid, { text: "and on" });
+  await client.sock.sendMessage(bob.lidJid, { text: "and on" });
   await bob.waitFor((message) => message.text === "and on");
 });
 

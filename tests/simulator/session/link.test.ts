@@ -53,7 +53,7 @@ test("the simulator links a client when its linking code is entered on the phone
   expect((await restart).code).toBe(515);
   await client.login();
   expect(client.creds.me?.id).toBe(device.pnJid);
-  await client.sock.sendMessage(bob.jid, { text: "linked by code" });
+  await client.sock.sendMessage(bob.lidJid, { text: "linked by code" });
   await bob.waitFor((message) => message.text === "linked by code");
   expect(wa.unknown).toEqual([]);
 });
@@ -120,13 +120,13 @@ test("a phone opens a new session for a client that lost its session and asks fo
   await client.pair(alice);
   await bob.sendText(alice.number, "one");
   await client.waitForText("one");
-  await client.sock.sendMessage(bob.jid, { text: "answer" });
+  await client.sock.sendMessage(bob.lidJid, { text: "answer" });
   await bob.waitFor((message) => message.text === "answer");
   const address = client.sock.signalRepository.jidToSignalProtocolAddress(bob.lidJid);
   await client.keys.set({ session: { [address]: null as never } });
   const sent = await bob.sendText(alice.number, "two");
   expect((await client.waitForText("two")).key.id).toBe(sent.id);
-  await client.sock.sendMessage(bob.jid, { text: "answer again" });
+  await client.sock.sendMessage(bob.lidJid, { text: "answer again" });
   await bob.waitFor((message) => message.text === "answer again");
 });
 

@@ -67,7 +67,7 @@ test("the simulator delivers messages to an offline phone, and their receipts, w
   const bob = await wa.addPhone({ number: "4915550000002", pushName: "Bob" });
   await client.pair(alice);
   bob.goOffline();
-  const sent = await client.sock.sendMessage(bob.jid, { text: "are you there" });
+  const sent = await client.sock.sendMessage(bob.lidJid, { text: "are you there" });
   await alice.waitFor((message) => message.text === "are you there");
   expect(bob.inbox.messages).toEqual([]);
   bob.goOnline();
@@ -79,9 +79,9 @@ test("a phone shows a message that arrives twice under one id once, and counts t
   const bob = await wa.addPhone({ number: "4915550000002", pushName: "Bob" });
   await client.pair(alice);
   for (let round = 0; round < 2; round++) {
-    await client.sock.sendMessage(bob.jid, { text: "once" }, { messageId: "3EB0SAME" });
+    await client.sock.sendMessage(bob.lidJid, { text: "once" }, { messageId: "3EB0SAME" });
   }
-  await client.sock.sendMessage(bob.jid, { text: "last" });
+  await client.sock.sendMessage(bob.lidJid, { text: "last" });
   await bob.waitFor((message) => message.text === "last");
   const once = await bob.waitFor((message) => message.id === "3EB0SAME");
   expect(once.copies).toBe(2);

@@ -23,7 +23,7 @@ test("the simulator restores devices, sessions, queues and groups after a restar
   const client = new Client(first);
   await client.pair(alice);
   const group = bob.createGroup("Friday", [alice.number]);
-  await client.sock.sendMessage(bob.jid, { text: "before" });
+  await client.sock.sendMessage(bob.lidJid, { text: "before" });
   await client.sock.sendMessage(group.jid, { text: "in the group" });
   await bob.waitFor((message) => message.text === "in the group");
   await bob.sendText(alice.number, "answer");
@@ -43,7 +43,7 @@ test("the simulator restores devices, sessions, queues and groups after a restar
   Object.assign(secondClient.keys, client.keys);
   await secondClient.login();
   await secondClient.waitForText("while nobody was there");
-  await secondClient.sock.sendMessage(restored.jid, { text: "after" });
+  await secondClient.sock.sendMessage(restored.lidJid, { text: "after" });
   await restored.waitFor((message) => message.text === "after");
   await secondClient.sock.sendMessage(group.jid, { text: "still in the group" });
   await restored.waitFor((message) => message.text === "still in the group");

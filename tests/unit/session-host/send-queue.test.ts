@@ -22,6 +22,8 @@ const command = (id: string, deadline: number): OrderedCommand => ({
   correlationId: "test",
 });
 
+const addressing = { of: async (to: string) => ({ to, names: new Map() }), mayBeWrong: () => false };
+
 test("a send that waits for a connection fails at its deadline, and other sends keep waiting", () => {
   const recorded: Change[] = [];
   const queue = new SendQueue({
@@ -70,6 +72,7 @@ test("a poll declares its type in the stanza, and a text does not", async () => 
   queue.resume({
     sock: { relayMessage },
     recipients: { of: async () => ({ list: { jids: [], people: [] } }) },
+    addressing,
   } as unknown as ConnectedContext);
   await until(async () => sent.length === 3 || undefined);
   queue.pause();
@@ -100,6 +103,7 @@ test("a send whose user was disabled after the claim is not sent, and later send
   queue.resume({
     sock: { relayMessage },
     recipients: { of: async () => ({ list: { jids: [], people: [] } }) },
+    addressing,
   } as unknown as ConnectedContext);
   await until(async () => sent.length === 2 || undefined);
   expect(sent).toEqual(["3EB0FIRST", "3EB0LAST"]);
@@ -135,7 +139,8 @@ function startUnacknowledged(answersPings: () => boolean) {
       if (!answersPings()) throw new Error("no answer");
     },
   };
-  const resume = () => queue.resume({ sock, recipients: { of: async () => [] } } as unknown as ConnectedContext);
+  const resume = () =>
+    queue.resume({ sock, recipients: { of: async () => [] }, addressing } as unknown as ConnectedContext);
   const payload = Buffer.from(proto.Message.encode({ conversation: "x" }).finish());
   return {
     queue,
