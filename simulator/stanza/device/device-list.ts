@@ -1,4 +1,4 @@
-import type { Account, Device } from "../../model/account.ts";
+import { type Account, type Device, endpointJid } from "../../model/account.ts";
 import type { World } from "../../model/world.ts";
 import { LID_SERVER, PN_SERVER } from "../../wire/jid.ts";
 import { child, node } from "../../wire/node.ts";
@@ -6,22 +6,28 @@ import { Unsupported } from "../errors.ts";
 import { type IqHandler, result } from "../iq.ts";
 
 /**
- * Notifies the account's other companions, and the devices that cache its device list, of a new or removed device. Source:
- * `handleDeviceNotification` in whatsmeow's notification.go. One notification has both JIDs, with a hash of each list.
+ * Notifies the devices that cache the account's device list of a new or removed device, and the account's other
+ * companions of the whole list. Sources: `handleDeviceNotification` and `handleOwnDevicesNotification` in whatsmeow's
+ * notification.go.
  */
 export function announceDevices(world: World, account: Account, change: "add" | "remove", device: Device): void {
-  const listeners = new Set<Device>([...account.watchers, ...account.companions.values()]);
-  listeners.delete(device);
   const hashes = {
     device_hash: account.deviceHash(PN_SERVER),
     device_lid_hash: account.deviceHash(LID_SERVER),
   };
-  const { keyIndex } = device.credentials;
-  const entry = node("device", { jid: device.pnJid, lid: device.lidJid, "key-index": String(keyIndex) });
-  for (const listener of listeners) {
-    if (listener.account.companions.get(listener.id) !== listener) continue;
-    const attrs = { from: account.pnJid, lid: account.lidJid, id: world.nextId(), type: "devices", t: world.seconds };
-    listener.deliver(node("notification", attrs, [node(change, hashes, [entry])]));
+  const { pnJid: jid, lidJid: lid } = device;
+  const entry = node("device", { jid, lid, "key-index": String(device.credentials.keyIndex) });
+  const attrs = () => ({ from: account.pnJid, id: world.nextId(), t: world.seconds });
+  for (const listener of account.watchers) {
+    if (listener.account === account || listener.account.companions.get(listener.id) !== listener) continue;
+    const more = { lid: account.lidJid, type: "devices" };
+    listener.deliver(node("notification", { ...attrs(), ...more }, [node(change, hashes, [entry])]));
+  }
+  const list = [...account.endpoints()].map((endpoint) => node("device", { jid: endpointJid(endpoint, PN_SERVER) }));
+  for (const listener of account.companions.values()) {
+    if (listener === device) continue;
+    const devices = node("devices", { dhash: hashes.device_hash }, list);
+    listener.deliver(node("notification", { ...attrs(), type: "account_sync" }, [devices]));
   }
 }
 

@@ -3,7 +3,7 @@ import { checkPrivacyToken, hasPrivacyToken } from "../account/privacy-token.ts"
 import { serverIdOf } from "../channel/post.ts";
 import type { StanzaHandler } from "../iq.ts";
 import { corrupt } from "./envelope.ts";
-import { hashOfMissed } from "./participant-hash.ts";
+import { hashOfMissed } from "./missed.ts";
 import { routeMessage } from "./route.ts";
 
 /** `message` from a client: delivers and acknowledges the message, or rejects the message with an error in the ack. */

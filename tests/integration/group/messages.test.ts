@@ -295,6 +295,36 @@ describe("the recipients of a message", () => {
     }
   });
 
+  test("a device that was unlinked unnoticed is left out after WhatsApp's acknowledgement", async () => {
+    const lena = await newPhone("09");
+    await linkInstance(gate, lena, "gateway");
+    const [companion] = lena.devices;
+    await arrives(lena, await client.sendText(lena.number, "phone and computer"));
+    lena.account.watchers.clear();
+    lena.unlink(companion as Device);
+    const first = await client.sendText(lena.number, "to a device that is gone");
+    await client.reported("sent", first);
+    expect(await arrives(lena, first)).toMatchObject({ copies: 1 });
+    const second = await client.sendText(lena.number, "phone only");
+    await arrives(lena, second);
+    expect(await devicesOf(second)).not.toContain(companion?.pnJid);
+  });
+
+  test("a device that is unlinked before its keys are known does not keep the message from the others", async () => {
+    const mia = await newPhone("10");
+    await arrives(mia, await client.sendText(mia.number, "phone only"));
+    await linkInstance(gate, mia, "gateway");
+    await settled();
+    device.faults.answers.begin("encrypt");
+    const id = await client.sendText(mia.number, "who gets this?");
+    await until(async () => device.faults.answers.count("encrypt") > 0 || undefined);
+    mia.account.watchers.clear();
+    mia.unlink(mia.devices[0] as Device);
+    device.faults.answers.end("encrypt");
+    expect(await arrives(mia, id)).toMatchObject({ copies: 1 });
+    await client.inHistory(mia.jid, id, "delivered");
+  });
+
   test("receiving does not wait for the keys of a recipient", async () => {
     const judy = await newPhone("07");
     await arrives(judy, await client.sendText(judy.number, "phone only"));
@@ -321,8 +351,10 @@ describe("the recipients of a message", () => {
       return queries("usync") + queries("encrypt") + queries("w:g2") - before;
     };
     expect(await counted("new")).toBe(3);
+    device.faults.slow(150);
     expect(await counted("known")).toBe(0);
     expect(await counted("still known")).toBe(0);
+    device.faults.slow(0);
   });
 });
 

@@ -8,7 +8,7 @@ const participantHash = (devices: Iterable<Endpoint>, server: string): string =>
   deviceHash([...devices].map((device) => endpointJid(device, server)));
 
 /**
- * Returns the hash for the acknowledgement of a message that does not reach all devices that it should, or undefined.
+ * Returns the hash for the acknowledgement of a message to other devices than those that should get it, or undefined.
  * A message to a group contains the sender's own hash. For a message to one person, WhatsApp compares the devices that
  * the message names. Sources: `encryptAndSendSenderKeyMsg` and `encryptAndSendUserMsg` in WhatsApp Web's modules
  * WAWebSendGroupSkmsgJob and WAWebSendUserMsgJob.
@@ -27,6 +27,7 @@ export function hashOfMissed(world: World, sender: Endpoint, stanza: BinaryNode)
   if (!recipient) return undefined;
   const named = children(child(stanza, "participants"), "to").map(({ attrs }) => world.endpointOf(attrs.jid ?? "@"));
   const devices = new Set([...recipient.endpoints(), ...sender.account.endpoints()]);
-  const isComplete = [...devices].every((device) => device === sender || named.includes(device));
-  return isComplete ? undefined : participantHash(devices, parseJid(to).server);
+  const isExact =
+    [...devices].every((device) => device === sender || named.includes(device)) && !named.includes(undefined);
+  return isExact ? undefined : participantHash(devices, parseJid(to).server);
 }
