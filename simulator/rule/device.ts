@@ -27,16 +27,31 @@ export const deviceRules = [
   defineRule({
     name: "participant_hash",
     claim:
-      "If a message does not reach all devices that it should, WhatsApp's acknowledgement contains the hash of the right list (`phash`). The sender then sends the message to the missing devices, with the same id.",
+      "If a message goes to other devices than it should, WhatsApp's acknowledgement contains the hash of the right list (`phash`). The sender then sends the message to the missing devices, with the same id.",
     sources: [
       whatsmeow("send.go", "expectedPHash"),
       { name: "WhatsApp Web, WAWebSendUserMsgJob and WAWebResendGroupMsg", url: "https://web.whatsapp.com" },
       issue("tulir/whatsmeow", 1190),
     ],
     checked: "2026-11",
-    tests: [`${messages} > a device that was linked unnoticed gets the message after WhatsApp's acknowledgement`],
+    tests: [
+      `${messages} > a device that was linked unnoticed gets the message after WhatsApp's acknowledgement`,
+      `${messages} > a device that was unlinked unnoticed is left out after WhatsApp's acknowledgement`,
+      "tests/unit/session-host/participant-hash.test.ts > the hash of no devices is the one in WhatsApp's dictionary of tokens",
+    ],
     enforced: true,
     relaxable: true,
+    witness: false,
+  }),
+  defineRule({
+    name: "no_keys_of_device",
+    claim: "WhatsApp answers a look-up of keys for each device. For a device that does not exist, the answer is 404.",
+    sources: [whatsmeow("send.go", "fetchPreKeysNoError"), baileys("Utils/signal.js", "parseAndInjectE2ESessions")],
+    checked: "2026-11",
+    tests: [
+      `${messages} > a device that is unlinked before its keys are known does not keep the message from the others`,
+    ],
+    enforced: true,
     witness: false,
   }),
   defineRule({
@@ -69,13 +84,17 @@ export const deviceRules = [
   defineRule({
     name: "device_list_notification",
     claim:
-      "WhatsApp notifies the devices that looked a device list up when a device is linked or unlinked (`devices`), and the account's own devices.",
+      "When a device is linked or unlinked, WhatsApp notifies the devices that looked the device list up (`devices`), and sends the whole list to the account's own devices (`account_sync`).",
     sources: [
       baileys("Socket/messages-recv.js", "handleDevicesNotification"),
       whatsmeow("notification.go", "handleDeviceNotification"),
+      whatsmeow("notification.go", "handleOwnDevicesNotification"),
     ],
     checked: "2026-11",
-    tests: [`${messages} > a linked device gets messages from the moment it is linked until it is unlinked`],
+    tests: [
+      `${messages} > a new device of the account gets copies of the messages that the instance sends`,
+      `${messages} > a linked device gets messages from the moment it is linked until it is unlinked`,
+    ],
     enforced: true,
     witness: false,
   }),
