@@ -6,6 +6,7 @@ export const errorCodes = {
   malformed_json: { status: 400, title: "The body is not valid JSON" },
   invalid_request: { status: 400, title: "The request does not match its schema" },
   url_not_allowed: { status: 400, title: "The URL is not allowed" },
+  session_not_usable: { status: 400, title: "The session can't be imported" },
   media_not_usable: { status: 400, title: "The media can't be fetched or is not what it claims to be" },
   recipient_not_on_whatsapp: { status: 400, title: "The number is not on WhatsApp" },
   missing_credentials: { status: 401, title: "An API key or a token is required" },

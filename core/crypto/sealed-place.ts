@@ -17,6 +17,7 @@ export const sealedPlace = {
   commandOutput: (commandId: string) => `command:${commandId}`,
   /** A row of `session_keys`: credentials (`creds`, empty id) or a key of the Signal key store. */
   sessionKey: (instanceId: string, type: string, keyId: string) => `session:${instanceId}:${type}:${keyId}`,
+  sessionImport: (instanceId: string) => `session-import:${instanceId}`,
   inboxPlaintext: (instanceId: string, waId: string) => `inbox:${instanceId}:${waId}`,
   historyNotification: (instanceId: string, waId: string) => `history-notification:${instanceId}:${waId}`,
   /** A row of `refused_stanzas`. `key` is hexadecimal. */

@@ -4,6 +4,7 @@ import type { Caller } from "../caller.ts";
 import { type AcceptDeps, type AcceptRequest, acceptCommand } from "../command/accept.ts";
 import type { Accepted } from "../command/idempotency.ts";
 import type { Vault } from "../crypto/index.ts";
+import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
 import { alignSinks } from "../event-sink/setting.ts";
 import { type Instance, shardOf } from "../instance/index.ts";
@@ -26,12 +27,14 @@ export interface RequestContext
 
 /**
  * Creates an instance and requests the start of its session, without waiting for it. If the command can't be
- * accepted, the instance is deleted, so that the caller can try again. Throws `quota_exceeded`.
+ * accepted, the instance is deleted, so that the caller can try again. `alsoStore` runs in the transaction that creates
+ * the instance. Throws `quota_exceeded`.
  */
 export async function createInstance(
   deps: LifecycleDeps,
   context: RequestContext,
   { dialect, ...settings }: InstanceSettings & { name: string; dialect: Dialect },
+  alsoStore?: (tx: Database["orm"], id: string) => Promise<void>,
 ): Promise<Instance> {
   const id = deps.ids.uuid();
   const now = deps.clock.now();
@@ -57,6 +60,7 @@ export async function createInstance(
     if (!row) throw new Error("the insert of an instance returned no row");
     await alignSinks({ orm: tx, clock: deps.clock }, { instanceId: id });
     await alignDefaults(tx, deps.clock, row);
+    await alsoStore?.(tx, id);
     await recordActivity({ orm: tx, clock: deps.clock, ids: deps.ids }, id, "instance_created", { name: row.name });
     return row;
   });

@@ -79,6 +79,8 @@ export const instances = pgTable(
 
     phoneNumber: text("phone_number"),
     lid: text(),
+    /** The account and its linked device: `<number>:<device>`. Null until the instance has connected. */
+    device: text(),
     pushName: text("push_name"),
     /** Whether it is a WhatsApp Business account. Null until an account has been linked. */
     business: boolean(),
@@ -152,6 +154,7 @@ export const instances = pgTable(
   },
   (table) => [
     index("instances_user").on(table.userId, table.createdAt),
+    index("instances_device").on(table.device),
     index("instances_shard").on(table.shard).where(sql`desired = 'running' or deleted_at is not null`),
   ],
 );

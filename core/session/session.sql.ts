@@ -21,6 +21,25 @@ export const sessionKeys = pgTable(
 );
 
 /**
+ * Sessions of other programs that the API has accepted. The session host moves them to `session_keys` when it opens the
+ * connection of the instance.
+ */
+export const sessionImports = pgTable(
+  "session_imports",
+  {
+    instanceId: uuid("instance_id")
+      .primaryKey()
+      .references(() => instances.id, { onDelete: "cascade" }),
+    /** The account and its device, like `instances.device`. */
+    device: text().notNull(),
+    /** The credentials and keys (`ImportedSession`) as JSON, encrypted. */
+    bundle: bytea().notNull(),
+    createdAt: instant("created_at").notNull().defaultNow(),
+  },
+  (table) => [index("session_imports_device").on(table.device)],
+);
+
+/**
  * Plaintexts of messages that may not be acknowledged to WhatsApp yet. After a crash, WhatsApp sends the same
  * ciphertext again, which Signal can't decrypt twice. The session host then uses the plaintext that is stored here.
  */

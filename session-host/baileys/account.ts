@@ -12,6 +12,7 @@ export function accountOf(creds: Pick<AuthenticationCreds, "me" | "platform">) {
   const { id, lid, name } = creds.me ?? { id: "" };
   return {
     phone_number: id.split(/[:@]/)[0] ?? "",
+    device: id.split("@", 1)[0] ?? "",
     lid: lid?.replace(/:[0-9]+@/, "@") ?? null,
     push_name: name === undefined ? null : boundText(name, maxBytes.name),
     business: isBusiness(creds),

@@ -87,6 +87,7 @@ export interface InstanceFields {
   linked_at?: Date | null;
   phone_number?: string | null;
   lid?: string | null;
+  device?: string;
   push_name?: string | null;
   business?: boolean;
   qr?: Buffer | null;
@@ -367,6 +368,8 @@ export interface Change {
   quarantine?: QuarantinedStanza[];
   /** Describes the stanza that leads to the change. If the change is refused too often, the stanza is quarantined. */
   stanza?: () => StanzaSource;
+  /** Removes the session that the API accepted, which `keys` now contains. */
+  sessionImported?: boolean;
   /** Removes credentials, Signal keys and inbox. Set only for a logout. */
   forgetSession?: boolean;
   /** Id of the command or the stanza that caused the change. The events of the change have this id too. */

@@ -53,6 +53,7 @@ import { preventUntypedPresence } from "./own-presence.ts";
 import { findUnreadable, PhoneRequests } from "./phone-requests.ts";
 import { Recorder } from "./recorder.ts";
 import { putAsideRefused, putAsideThrown } from "./refused-stanzas.ts";
+import { readAppStateOnce, takeImport } from "./session-import.ts";
 import { openSocket, outletOf } from "./socket.ts";
 
 export interface ConnectionDeps {
@@ -95,12 +96,15 @@ interface Parts {
   unreadable: EventEmitter<{ stored: [] }>;
   history: InstanceHistory;
   settings: SessionSettings;
+  imported: boolean;
 }
 
 /** One Baileys socket, from opening to closing, and everything that makes its state durable. */
 export class Connection implements OpenConnection, MediaConnection {
   readonly sock: WASocket;
   readonly creds: AuthenticationCreds;
+  /** Whether the session comes from another program, and this is its first connection. */
+  readonly imported: boolean;
   readonly contacts: ContactSource;
   readonly presences = new PresenceBook();
   readonly disappearing: DisappearingTimers;
@@ -151,12 +155,13 @@ export class Connection implements OpenConnection, MediaConnection {
       record: recorder.recordInBackground,
       fail: recorder.fail,
     });
+    const imported = !instance.linked && (await takeImport(deps, instance.id));
     const creds = await loadCredentials(store, instance.linked);
     await deps.removeFormerAccount(instance.id, creds);
     const refused = await loadRefused(db.sql, instance.id);
     const history = await readHistorySetting(db, instance.id);
     const settings = await readSessionSettings({ db, vault }, instance.id);
-    const parts = { gate, recorder, store, creds, refused, unreadable, history, settings };
+    const parts = { gate, recorder, store, creds, refused, unreadable, history, settings, imported };
     return new Connection(deps, instance, handlers, parts);
   }
 
@@ -175,6 +180,7 @@ export class Connection implements OpenConnection, MediaConnection {
     this.#gate = gate;
     this.#recorder = recorder;
     this.creds = creds;
+    this.imported = parts.imported;
     this.#history = history;
     this.labels = new LabelBook(record);
     const save = () => this.#recordCredentials();
@@ -216,7 +222,7 @@ export class Connection implements OpenConnection, MediaConnection {
     keepGroupLids(this.sock, store);
     putAsideRefused(this.sock, parts.refused, recorder.recordInBackground);
     putAsideThrown(this.sock, recorder.recordInBackground, log.child({ instanceId }));
-    this.#listen();
+    this.#listen(parts.store);
     if (!creds.me) this.#recordCredentials();
   }
 
@@ -329,7 +335,7 @@ export class Connection implements OpenConnection, MediaConnection {
       prepend("CB:success", () => void this.sock.refreshMediaConn(false).catch(() => undefined));
   }
 
-  #listen(): void {
+  #listen(store: KeyStore): void {
     const { ws, ev } = this.sock;
     nameStanzasInWork(ws);
     ws.on("CB:ack,class:message", ({ attrs }: BinaryNode) => {
@@ -337,7 +343,10 @@ export class Connection implements OpenConnection, MediaConnection {
     });
     ev.on("creds.update", () => this.#recordCredentials());
     ev.on("connection.update", (update) => {
-      if (update.connection === "open") void this.#phoneRequests.start();
+      if (update.connection === "open") {
+        void this.#phoneRequests.start();
+        void readAppStateOnce(this.sock, store, this.#deps.log);
+      }
       this.#handlers.onUpdate(update);
     });
     const { contacts, presences, disappearing, labels, recipients, addressing } = this;

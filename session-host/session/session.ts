@@ -237,6 +237,7 @@ export class Session implements CommandTarget {
         },
       );
       this.#connection = connection;
+      if (connection.imported) this.#state.linked = true;
     } catch (error) {
       this.#deps.log.error({ ...this.#trace, err: error }, "the session cannot be opened");
       this.#endLogin();

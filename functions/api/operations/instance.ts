@@ -5,9 +5,11 @@ import { type ConnectionStatus, connectionStatus, type Instance, scannableQr } f
 import { assertNoPairingPause } from "../../../core/instance/pairing-pause.ts";
 import * as store from "../../../core/instance/store.ts";
 import { assertProxy } from "../../../core/instance-management/account-settings.ts";
+import * as imports from "../../../core/instance-management/import.ts";
 import * as lifecycle from "../../../core/instance-management/lifecycle.ts";
 import * as settings from "../../../core/instance-management/settings.ts";
 import type { PageRequest } from "../../../core/page.ts";
+import { readSession, type SessionSource } from "../../../core/session/import/index.ts";
 import type { CallerContext, InstanceContext } from "../engine/context.ts";
 import { waitForCommand } from "../engine/run-command.ts";
 
@@ -23,9 +25,26 @@ const origin = ({ caller, requestId }: CallerContext) => ({ caller, correlationI
 type NewInstance = Parameters<typeof lifecycle.createInstance>[2];
 
 export async function createInstance(context: CallerContext, fields: NewInstance) {
+  assertSettings(context, fields);
+  return await lifecycle.createInstance(context.deps, origin(context), fields);
+}
+
+/** Creates an instance that continues a session of another program. */
+export async function importInstance(
+  context: CallerContext,
+  { fields, source }: { fields: NewInstance; source: SessionSource },
+) {
+  assertSettings(context, fields);
+  return await imports.createWithSession(context.deps, origin(context), fields, readSession(source));
+}
+
+export async function importSession(context: InstanceContext, source: SessionSource): Promise<void> {
+  await imports.importIntoInstance(context.deps, origin(context), context.instance, readSession(source));
+}
+
+function assertSettings(context: CallerContext, fields: NewInstance): void {
   if (fields.eventQueue) assertEventQueue(context.deps.config, context.caller, fields.eventQueue, null);
   if (fields.proxy) assertProxy(context.deps.config, fields.proxy);
-  return await lifecycle.createInstance(context.deps, origin(context), fields);
 }
 
 export async function updateInstance(context: InstanceContext, changes: settings.InstanceSettings) {

@@ -1,6 +1,6 @@
 import { sealedPlace } from "../../../core/crypto/sealed-place.ts";
 import { type KeyWrite, serializeKey } from "../change.ts";
-import { type Batch, rowsOf, type Writer } from "../writer.ts";
+import { type Batch, rowsOf, type Writer, writeEach } from "../writer.ts";
 
 /** Stores the last write of each key. Null removes the key. */
 export const keys = {
@@ -55,6 +55,15 @@ export const inbox = {
   },
 } satisfies Writer;
 
+export const sessionImported = {
+  write: (batch: Batch) =>
+    writeEach(
+      batch,
+      ({ sessionImported }) => (sessionImported ? [true] : []),
+      (_imported, { instanceId }) => batch.sql`delete from session_imports where instance_id = ${instanceId}`,
+    ),
+} satisfies Writer;
+
 /** Runs after `keys`, `inbox` and `unreadable`, so that it also removes what they wrote for the same batch. */
 export const forgetSession = {
   async write({ sql, changes }: Batch) {
@@ -62,6 +71,7 @@ export const forgetSession = {
     await Promise.all(
       forgotten.flatMap(({ instanceId }) => [
         sql`delete from session_keys where instance_id = ${instanceId}`,
+        sql`delete from session_imports where instance_id = ${instanceId}`,
         sql`delete from session_inbox where instance_id = ${instanceId}`,
         // The phone of another account has no content of these messages.
         sql`delete from unreadable_messages where instance_id = ${instanceId}`,

@@ -9,6 +9,7 @@ import { callerEndpoint, commandEndpoint, instanceEndpoint } from "../../engine/
 import * as instances from "../../operations/instance.ts";
 import { isoDate } from "../../shape/common.ts";
 import { instanceEventQueue, instanceStatus, phoneNumber } from "../../shape/instance.ts";
+import { oneSession, sessionFields, sessionSource } from "../../shape/session-import.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 const created = z.object({
@@ -64,6 +65,22 @@ const confirm =
   (_result: unknown, { params }: { params: { instanceId: string } }) =>
     enveloped({ id: params.instanceId }, message);
 
+const createBody = z.object({
+  name: instanceName,
+  webhookUrl: z.union([webhookUrl, z.literal(""), z.null()]).optional(),
+  /** The secret that signs webhooks. */
+  webhookSecret: webhookSecret.optional(),
+  eventQueue: instanceEventQueue,
+  ...accountSettings.shape,
+});
+
+const toSettings = (body: z.output<typeof createBody>) => ({
+  ...body,
+  webhookUrl: body.webhookUrl || null,
+  eventQueue: body.eventQueue || null,
+  dialect: "gateway" as const,
+});
+
 export const instanceEndpoints = [
   callerEndpoint({
     method: "post",
@@ -71,27 +88,47 @@ export const instanceEndpoints = [
     summary: "Create an instance",
     description: "The session then starts and provides a QR code.",
     access: "write",
-    body: z.object({
-      name: instanceName,
-      webhookUrl: z.union([webhookUrl, z.literal(""), z.null()]).optional(),
-      /** The secret that signs webhooks. */
-      webhookSecret: webhookSecret.optional(),
-      eventQueue: instanceEventQueue,
-      ...accountSettings.shape,
-    }),
+    body: createBody,
     response: envelope(created),
     status: 201,
     errors: ["quota_exceeded"],
     secrets: true,
-    toInput: ({ body }) => ({
-      ...body,
-      webhookUrl: body.webhookUrl || null,
-      eventQueue: body.eventQueue || null,
-      dialect: "gateway" as const,
-    }),
+    toInput: ({ body }) => toSettings(body),
     operation: instances.createInstance,
     toResponse: (newInstance) =>
       enveloped(toCreated(newInstance), "Instance created successfully. Please scan the QR code."),
+  }),
+  callerEndpoint({
+    method: "post",
+    path: "/api/instance/import",
+    summary: "Create an instance with the session of another program",
+    description:
+      "Continues a linked device of Baileys, Evolution API or WAHA, without a QR code. Stop the other program first.",
+    access: "write",
+    body: oneSession(createBody.extend(sessionFields.shape)),
+    response: envelope(created),
+    status: 201,
+    errors: ["session_not_usable", "already_exists", "quota_exceeded"],
+    secrets: true,
+    toInput: ({ body: { session, archive, ...body } }) => ({
+      fields: toSettings(body),
+      source: sessionSource({ session, archive }),
+    }),
+    operation: instances.importInstance,
+    toResponse: (newInstance) => enveloped(toCreated(newInstance), "Session imported successfully"),
+  }),
+  instanceEndpoint({
+    method: "post",
+    path: "/api/instance/{instanceId}/import",
+    summary: "Give the session of another program to an instance that is not linked",
+    access: "write",
+    body: oneSession(sessionFields),
+    response: reference,
+    errors: ["session_not_usable", "already_exists", "conflict"],
+    secrets: true,
+    toInput: ({ body }) => sessionSource(body),
+    operation: instances.importSession,
+    toResponse: confirm("Session imported successfully"),
   }),
   callerEndpoint({
     method: "get",

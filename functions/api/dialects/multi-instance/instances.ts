@@ -4,6 +4,7 @@ import { callerEndpoint, commandEndpoint, instanceEndpoint } from "../../engine/
 import * as instance from "../../operations/instance.ts";
 import { isoDate, pageQuery, pageRequest, paginationShape, queryText } from "../../shape/common.ts";
 import { phoneNumber } from "../../shape/instance.ts";
+import { oneSession, sessionFields, sessionSource } from "../../shape/session-import.ts";
 import * as shapes from "./instance-shapes.ts";
 import { qrEndpoint } from "./qr.ts";
 import { messageShape, successMessage } from "./success.ts";
@@ -27,6 +28,38 @@ export const instanceEndpoints = [
     toInput: ({ body }) => ({ ...shapes.toSettings(body), name: body.name, dialect: "multi-instance" as const }),
     operation: instance.createInstance,
     toResponse: (created) => ({ ...shapes.toInstance(created), userId: created.userId }),
+  }),
+  callerEndpoint({
+    method: "post",
+    path: "/api/instances/import",
+    summary: "Create an instance with the session of another program",
+    description:
+      "Continues a linked device of Baileys, Evolution API or WAHA, without a QR code. Stop the other program first.",
+    access: "write",
+    body: oneSession(shapes.createBody.extend(sessionFields.shape)),
+    response: shapes.createdShape,
+    status: 201,
+    errors: ["session_not_usable", "already_exists", "quota_exceeded"],
+    secrets: true,
+    toInput: ({ body: { session, archive, ...body } }) => ({
+      fields: { ...shapes.toSettings(body), name: body.name, dialect: "multi-instance" as const },
+      source: sessionSource({ session, archive }),
+    }),
+    operation: instance.importInstance,
+    toResponse: (created) => ({ ...shapes.toInstance(created), userId: created.userId }),
+  }),
+  instanceEndpoint({
+    method: "post",
+    path: "/api/instances/{instanceId}/import",
+    summary: "Give the session of another program to an instance that is not linked",
+    access: "write",
+    body: oneSession(sessionFields),
+    response: messageShape,
+    errors: ["session_not_usable", "already_exists", "conflict"],
+    secrets: true,
+    toInput: ({ body }) => sessionSource(body),
+    operation: instance.importSession,
+    toResponse: () => successMessage("Session imported"),
   }),
   callerEndpoint({
     method: "get",

@@ -1,9 +1,11 @@
+import { baileysSession } from "../../session-import/session.ts";
 import { testIn } from "../case.ts";
 import { webhookCases } from "../webhooks.ts";
 import { type GatewayCases, type GatewayFixture, holds } from "./case.ts";
 
 const link = testIn("integration/session/link.test.ts");
 const log = testIn("api/webhook/gateway-webhook.test.ts");
+const imported = testIn("api/instance/import.test.ts");
 const fleet = testIn("fault/fleet-operations.test.ts");
 const observed = testIn("api/observability.test.ts");
 const scanned = link(
@@ -82,6 +84,22 @@ export const instanceCases: GatewayCases = {
       "imports what the setting asks for, without a webhook for each message",
     ),
     invalid: [{ body: { history: "all" } }, { body: { name: "" } }],
+  },
+  "POST /api/instance/import": {
+    with: () => ({ body: { name: "Imported", session: baileysSession("4915550000901:9") } }),
+    answers: { data: { name: "Imported" }, message: "Session imported successfully" },
+    simulator: "linking",
+    testedBy: imported("is accepted as %s"),
+    invalid: [{ body: { name: "x" } }, { body: { name: "x", session: {}, archive: "AAAA" } }],
+  },
+  "POST /api/instance/{instanceId}/import": {
+    on: fresh,
+    with: () => ({ body: { session: baileysSession("4915550000902:9") } }),
+    simulator: "linking",
+    testedBy: testIn("integration/session/account-settings.test.ts")(
+      "continues as an instance that waited for a scan, from a tar archive",
+    ),
+    invalid: [{ body: {} }, { body: { archive: 1 } }],
   },
   "POST /api/webhook/test": {
     answers: { data: { success: true, status: 200 } },

@@ -1,5 +1,6 @@
 import { expect } from "vitest";
 import type { Phone } from "../../../../simulator/index.ts";
+import { baileysSession } from "../../session-import/session.ts";
 import type { Case, EndpointFixture, Request } from "../case.ts";
 import { webhookCases } from "../webhooks.ts";
 
@@ -109,6 +110,16 @@ export const cases: Record<string, Case<MultiInstanceFixture>> = {
       { body: { name: "x", webhookUrl: "ftp://example.com" } },
       { body: { name: "x", webhookHeaders: { host: "evil" } } },
     ],
+  },
+  "POST /api/instances/import": {
+    happy: () => ({ body: { name: "imported", session: baileysSession("4915550000903:9") } }),
+    answers: { name: "imported" },
+    invalid: [{ body: { name: "x" } }, { body: { name: "x", session: {}, archive: "AAAA" } }],
+  },
+  "POST /api/instances/{instanceId}/import": {
+    happy: () => ({ body: { session: baileysSession("4915550000904:9") } }),
+    on: fresh,
+    invalid: [{ body: {} }, { body: { archive: 1 } }],
   },
   "GET /api/instances": { happy: () => ({}) },
   "GET /api/instances/{instanceId}": { happy: () => ({}), unconnected: 200 },

@@ -47,6 +47,16 @@ export const multiInstanceEffectTests: Record<string, { simulator?: Feature; tes
   "PUT /api/keys/{keyId}": { testedBy: keys("can be created, changed and revoked, and the list omits the secrets") },
   "DELETE /api/keys/{keyId}": { testedBy: keys("can be created, changed and revoked, and the list omits the secrets") },
   "POST /api/instances": { simulator: "linking", testedBy: link(scanned) },
+  "POST /api/instances/import": {
+    simulator: "linking",
+    testedBy: testIn("integration/session/account-settings.test.ts")(
+      "continues as an instance without a QR code, in the same Signal sessions",
+    ),
+  },
+  "POST /api/instances/{instanceId}/import": {
+    simulator: "linking",
+    testedBy: testIn("api/instance/import.test.ts")("can be given to an instance of either dialect that is not linked"),
+  },
   "GET /api/instances": {
     testedBy: instances("in the gateway dialect returns the documented response, and both dialects list the instance"),
   },
