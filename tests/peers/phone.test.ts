@@ -6,6 +6,7 @@ import { saveContact } from "../../simulator/phone/owner/contacts.ts";
 import { createLabel, labelChat, labelsOf } from "../../simulator/phone/owner/labels.ts";
 import { sha256 } from "../../simulator/wire/crypto.ts";
 import { png } from "../support/media/png.ts";
+import { isEditOf, isReaction, isRevokeOf, textIn } from "./content.ts";
 import { Peer, type PeerReceipt, type Sent } from "./peer.ts";
 import { endPeers, eventually } from "./scene.ts";
 
@@ -74,7 +75,7 @@ describe("whatsmeow and a phone in a chat", () => {
     const sent = await peer.sendText(bob.jid, "funny");
     const received = await bob.waitFor(({ id }) => id === sent.id);
     await bob.react(received, "😂");
-    await peer.message(({ content }) => hasReaction(content, sent.id, "😂"));
+    await peer.message(({ content }) => isReaction(content, sent.id, "😂"));
     const answer = await bob.sendText(owner.number, "indeed");
     await peer.message(({ id }) => id === answer.id);
     for (const emoji of ["👍", ""]) {
@@ -93,9 +94,9 @@ describe("whatsmeow and a phone in a chat", () => {
     const answer = await bob.sendText(owner.number, "third");
     await peer.message(({ id }) => id === answer.id);
     await bob.edit(answer, "fourth");
-    await peer.message(({ isEdit, content }) => isEdit && isEditTo(content, answer.id, "fourth"));
+    await peer.message(({ isEdit, content }) => isEdit && isEditOf(content, answer.id, "fourth"));
     await bob.revoke(answer);
-    await peer.message(({ content }) => isRevoke(content, answer.id));
+    await peer.message(({ content }) => isRevokeOf(content, answer.id));
   });
 
   it("vote on each other's polls", async () => {
@@ -155,9 +156,7 @@ describe("whatsmeow and phones in a group", () => {
     for (const text of ["one", "two"]) {
       const answer = await bob.sendText(group.jid, text);
       // The first message of a sender also arrives as an event with the sender key alone.
-      expect(
-        await peer.message(({ id, content }) => id === answer.id && content.conversation !== undefined),
-      ).toMatchObject({
+      expect(await peer.message(({ id, content }) => id === answer.id && textIn(content) !== undefined)).toMatchObject({
         chat: group.jid,
         sender: bob.lidJid,
         senderAlt: bob.jid,
@@ -171,7 +170,7 @@ describe("whatsmeow and phones in a group", () => {
     const sent = await peer.sendText(group.jid, "typo");
     const received = await carol.waitFor(({ id }) => id === sent.id);
     await carol.react(received, "🙈");
-    await peer.message(({ content }) => hasReaction(content, sent.id, "🙈"));
+    await peer.message(({ content }) => isReaction(content, sent.id, "🙈"));
     await peer.call("edit", { chat: group.jid, id: sent.id, text: "fixed" });
     await eventually(() => received.text === "fixed");
     const poll = await carol.surveys.poll(group.jid, { question: "Where?", options: ["Here", "There"] });
@@ -215,13 +214,11 @@ describe("whatsmeow and status posts", () => {
 
   it("receives a post of a contact", async () => {
     const post = await bob.sendText("status@broadcast", "rainy", { audience: [owner.number] });
-    expect(await peer.message(({ id, content }) => id === post.id && content.conversation !== undefined)).toMatchObject(
-      {
-        chat: "status@broadcast",
-        sender: bob.lidJid,
-        content: { conversation: "rainy" },
-      },
-    );
+    expect(await peer.message(({ id, content }) => id === post.id && textIn(content) !== undefined)).toMatchObject({
+      chat: "status@broadcast",
+      sender: bob.lidJid,
+      content: { conversation: "rainy" },
+    });
     await peer.call("markRead", { id: post.id });
     await bob.waitForStatus(post, "read");
   });
@@ -287,20 +284,3 @@ describe("whatsmeow and the server", () => {
     await expect(peer.call("picture", { jid: bob.jid })).rejects.toThrow("does not have a profile picture");
   });
 });
-
-const hasReaction = (content: Record<string, unknown>, id: string, emoji: string): boolean => {
-  const reaction = content.reactionMessage as { key?: { ID?: string }; text?: string } | undefined;
-  return reaction?.key?.ID === id && reaction.text === emoji;
-};
-
-const isEditTo = (content: Record<string, unknown>, id: string, text: string): boolean => {
-  const protocol = content.protocolMessage as
-    | { key?: { ID?: string }; editedMessage?: { conversation?: string } }
-    | undefined;
-  return protocol?.key?.ID === id && protocol.editedMessage?.conversation === text;
-};
-
-const isRevoke = (content: Record<string, unknown>, id: string): boolean => {
-  const protocol = content.protocolMessage as { key?: { ID?: string }; type?: string } | undefined;
-  return protocol?.key?.ID === id && protocol.type === "REVOKE";
-};

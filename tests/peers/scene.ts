@@ -1,6 +1,10 @@
 import { expect, vi } from "vitest";
 import type { WhatsApp } from "../../simulator/index.ts";
+import { silenceLibsignal } from "../support/simulator/client.ts";
 import type { Peer } from "./peer.ts";
+
+// Its output contains sessions with private keys.
+silenceLibsignal();
 
 /**
  * Stops the clients and the simulator. Fails the test if whatsmeow printed a warning, or if the server or a phone got a
