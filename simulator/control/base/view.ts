@@ -5,7 +5,8 @@ import type { Group } from "../../model/group.ts";
 import type { InboxMessage } from "../../phone/mailbox/inbox.ts";
 import type { SentMessage } from "../../phone/mailbox/sent.ts";
 import type { Phone } from "../../phone/phone.ts";
-import type { ClientVersionsView, DeviceView, GroupView, MessageView, PhoneView, SentView } from "./schema.ts";
+import type { DeviceView, GroupView, MessageView, PhoneView, SentView } from "./schema.ts";
+import type { ClientVersionsView } from "./server-schema.ts";
 
 export function deviceView(device: Device): z.input<typeof DeviceView> {
   return {

@@ -2,7 +2,7 @@ import type { z } from "zod";
 import type { WhatsApp } from "../../server/whatsapp.ts";
 import { present } from "../base/present.ts";
 import { ControlError, type Route, route } from "../base/route.ts";
-import * as schema from "../base/schema.ts";
+import * as schema from "../base/server-schema.ts";
 import { versionsView } from "../base/view.ts";
 
 const hostsView = ({ media }: WhatsApp): z.input<typeof schema.MediaHosts> => ({
