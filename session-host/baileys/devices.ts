@@ -12,7 +12,7 @@ import {
   type WASocket,
 } from "@whiskeysockets/baileys";
 import { storePairs } from "./group-lids.ts";
-import { knownJids, plainJid } from "./jids.ts";
+import { isPerson, knownJids, plainJid } from "./jids.ts";
 import type { KeyStore } from "./key-store.ts";
 import type { UserDevice } from "./send-plan.ts";
 
@@ -116,7 +116,7 @@ export class Devices {
   async #endSessions(devices: readonly string[]): Promise<void> {
     const sock = this.#deps.socket();
     const ended: string[] = [];
-    for (const jid of devices) {
+    for (const jid of devices.filter(isPerson)) {
       const device = jidDecode(jid)?.device;
       for (const person of await knownJids(sock, jid)) ended.push(device ? person.replace("@", `:${device}@`) : person);
     }

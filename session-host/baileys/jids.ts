@@ -38,6 +38,10 @@ export async function phonesOf(sock: WASocket, lids: readonly string[]): Promise
   return new Map(pairs?.map(({ lid, pn }) => [plainJid(lid), plainJid(pn)]));
 }
 
+/** Whether a JID names a person, with or without a device. A stanza can contain any text, such as `@g.us`. */
+export const isPerson = (jid: string): boolean =>
+  /^[^@:]+(?::\d+)?@(?:s\.whatsapp\.net|lid|hosted|hosted\.lid)$/.test(jid);
+
 /**
  * Returns the JIDs of a person that the session knows: the given JID without its device, and the LID or phone number.
  * Makes no request to WhatsApp, because strangers can name any JID.

@@ -6,7 +6,7 @@ import {
   type WASocket,
 } from "@whiskeysockets/baileys";
 import { userOf } from "./devices.ts";
-import { knownJids, plainJid } from "./jids.ts";
+import { isPerson, knownJids, plainJid } from "./jids.ts";
 import type { KeyStore } from "./key-store.ts";
 
 /** The devices that have the account's sender key for a group, in the form of Baileys. */
@@ -76,8 +76,8 @@ export class SenderKeys {
    */
   async #onNewIdentity(jids: readonly string[]): Promise<void> {
     const sock = this.#deps.socket();
-    const people = new Set((await Promise.all(jids.map((jid) => knownJids(sock, jid)))).flat());
-    if ([sock.user?.id, sock.user?.lid].some((own) => people.has(plainJid(own)))) return;
+    const people = new Set((await Promise.all(jids.filter(isPerson).map((jid) => knownJids(sock, jid)))).flat());
+    if (people.size === 0 || [sock.user?.id, sock.user?.lid].some((own) => people.has(plainJid(own)))) return;
     this.#deps.forgetDevices([...people]);
     await sock.signalRepository.deleteSession(await this.#devicesOf([...people]));
     await this.#locked(async () => {
