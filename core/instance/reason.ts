@@ -15,6 +15,7 @@ export const actionableReasons = {
   user_agent_rejected:
     "WhatsApp rejects the description of this client: check the device name and the client version, then reconnect",
   multidevice_required: "the phone does not support linked devices: update WhatsApp on the phone, then reconnect",
+  proxy_failed: "the proxy of the instance can't be reached or refuses the connection: check it, or set another one",
   replaced: "another program uses the credentials of this device: stop that program, then reconnect",
 } as const;
 

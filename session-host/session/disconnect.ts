@@ -1,3 +1,4 @@
+import { ProxyError } from "../../core/egress/dial.ts";
 import { actionableReasons, isActionable } from "../../core/instance/reason.ts";
 
 /** Why a connection has ended, and what to do next. */
@@ -90,6 +91,7 @@ export function judge(error: unknown, now = new Date()): Verdict {
   const code = output?.statusCode;
   const message = error instanceof Error ? error.message : "";
   if (untrusted.test(message)) return verdict({ ...lost, reason: "certificate_invalid" });
+  if (data instanceof ProxyError) return verdict({ ...lost, reason: "proxy_failed" }, data.message);
   if (message.startsWith("WebSocket Error") || code === undefined) return verdict(lost);
   if (message.startsWith("Stream Errored")) return judgeStreamError(code, data);
   if (message === "Connection Failure") return judgeFailure(code, data ?? {}, now);

@@ -1,4 +1,5 @@
 import { readActivity } from "../../../core/activity/index.ts";
+import { AppError } from "../../../core/error.ts";
 import { assertEventQueue } from "../../../core/event-sink/allowed.ts";
 import { readSink, type SinkState } from "../../../core/event-sink/index.ts";
 import { type ConnectionStatus, connectionStatus, type Instance, scannableQr } from "../../../core/instance/index.ts";
@@ -51,7 +52,30 @@ export async function updateInstance(context: InstanceContext, changes: settings
   const { deps, caller, instance } = context;
   if (changes.eventQueue) assertEventQueue(deps.config, caller, changes.eventQueue, instance.eventQueue);
   if (changes.proxy) assertProxy(deps.config, changes.proxy);
-  return await settings.updateInstance(deps, instance, changes);
+  const updated = await settings.updateInstance(deps, instance, changes);
+  if (needsRestart(instance, updated)) await requestRestart(context, updated);
+  return updated;
+}
+
+/** Whether the running session has to connect again, so that changed settings take effect. */
+function needsRestart(before: Instance, after: Instance): boolean {
+  if (after.desired !== "running") return false;
+  return (
+    before.presence !== after.presence ||
+    before.proxy !== after.proxy ||
+    before.proxyPassword?.toString("hex") !== after.proxyPassword?.toString("hex") ||
+    (after.linkedAt === null && before.deviceName !== after.deviceName)
+  );
+}
+
+/** Requests a restart without waiting for it. Throws `unavailable`. */
+async function requestRestart(context: InstanceContext, instance: Instance): Promise<void> {
+  try {
+    await lifecycle.restartInstance(context.deps, origin(context), instance);
+  } catch (error) {
+    const details = "the settings are stored, but the session could not be restarted: reconnect the instance";
+    throw new AppError("unavailable", details, { cause: error });
+  }
 }
 
 /** Like `updateInstance`, but returns the instance with its connection status. */

@@ -61,6 +61,24 @@ describe.each(Object.entries(dialects))("an instance in the %s dialect", (_name,
     expect(await read(id)).toMatchObject(initial);
   });
 
+  test("restarts the session for a presence, a proxy or a password that changes, and not for other changes", async () => {
+    const id = of((await create({ proxy: "http://user:one@proxy.example.com" })).body).id as string;
+    const restarts = async () =>
+      (await api.db.sql`select from commands where instance_id = ${id} and name = 'instance.restart'`).length;
+    await update(id, { name: "two", history: "recent", presence: "unavailable" });
+    await update(id, { proxy: "http://user@proxy.example.com:80" });
+    expect(await restarts()).toBe(0);
+    await update(id, { presence: "available" });
+    expect(await restarts()).toBe(1);
+    await update(id, { proxy: "http://user:two@proxy.example.com" });
+    expect(await restarts()).toBe(2);
+    await update(id, { proxy: null });
+    expect(await restarts()).toBe(3);
+    await api.db.sql`update instances set desired = 'stopped' where id = ${id}`;
+    await update(id, { presence: null });
+    expect(await restarts()).toBe(3);
+  });
+
   test("encrypts the password of its proxy, never shows it, and keeps it for the URL that it shows", async () => {
     const created = of((await create({ proxy: "http://user%40eu:s%3Ac-r-e-t@proxy.example.com:8080" })).body);
     const id = created.id as string;

@@ -80,6 +80,24 @@ describe("the proxy of an instance", () => {
     for (const port of seen) expect(proxy.ports).toContain(port);
     expect(new Set(proxy.targets)).toEqual(new Set([new URL(gate.wa.url).host, gate.wa.mediaHost]));
   });
+
+  test("takes effect when it changes, and its failure is the reason of the instance, without a direct connection", async () => {
+    const owner = await newPhone();
+    const id = await gate.linked(owner);
+    const seen = watchConnections();
+    const settings = { proxy: `socks5://customer:p%40ss@127.0.0.1:${proxy.port}` };
+    expect((await gate.api("PUT", `/api/instances/${id}`, { body: settings })).status).toBe(200);
+    const device = gate.wa.device(owner.number);
+    await until(async () => (seen.size > 0 && device.sockets.open > 0) || undefined);
+    await gate.status(id, "connected");
+    proxy.cut();
+    const reason = async () => (await gate.api("GET", `/api/instance/${id}/status`)).body.data.statusReason;
+    await until(async () => (await reason()) === "proxy_failed" || undefined);
+    expect(device.sockets.open).toBe(0);
+    await proxy.restore();
+    await gate.status(id, "connected");
+    for (const port of seen) expect(proxy.ports).toContain(port);
+  });
 });
 
 test("the phone shows the device name of an instance under linked devices", async () => {
