@@ -7,6 +7,7 @@ export const sealedPlace = {
   signingKey: (kid: string) => `signing-key:${kid}`,
   qr: (instanceId: string) => `qr:${instanceId}`,
   pairingCode: (instanceId: string) => `pairing-code:${instanceId}`,
+  passkey: (instanceId: string) => `passkey:${instanceId}`,
   webhookSecret: (instanceId: string) => `webhook-secret:${instanceId}`,
   webhookPreviousSecret: (instanceId: string) => `webhook-previous-secret:${instanceId}`,
   webhookHeader: (instanceId: string, name: string) => `webhook-header:${instanceId}:${name}`,

@@ -139,6 +139,8 @@ export const management: {
   "instance.logout": instance.logout,
   "instance.delete": instance.remove,
   "instance.requestPairingCode": instance.requestPairingCode,
+  "instance.answerPasskey": instance.answerPasskey,
+  "instance.confirmPasskey": instance.confirmPasskey,
 };
 
 /** Conversions of uploaded files. They need no connection. */

@@ -53,3 +53,15 @@ export async function requestPairingCode(
 ): Promise<CommandOutput<"instance.requestPairingCode">> {
   return await session.requestPairingCode(input.phoneNumber, correlationId);
 }
+
+export async function answerPasskey(
+  session: ManagedSession,
+  input: CommandInput<"instance.answerPasskey">,
+): Promise<CommandOutput<"instance.answerPasskey">> {
+  return { confirmationCode: await session.passkey.answer(input) };
+}
+
+export async function confirmPasskey(session: ManagedSession): Promise<CommandOutput<"instance.confirmPasskey">> {
+  await session.passkey.confirm();
+  return {};
+}

@@ -1,4 +1,5 @@
 import type { proto, WASocket } from "@whiskeysockets/baileys";
+import type { CommandInput } from "../../core/command/catalog/index.ts";
 import type { Database } from "../../core/db/index.ts";
 import type { MessageContext } from "../../core/message/context.ts";
 import type { MessageMedia } from "../../core/message/message.sql.ts";
@@ -39,6 +40,11 @@ export interface ManagedSession {
   logout(correlationId: string): Promise<void>;
   remove(correlationId: string): Promise<void>;
   requestPairingCode(phoneNumber: string, correlationId: string): Promise<{ code: string; expiresAt: string }>;
+  /** The passkey pairing of the current connection. Throws `conflict` if there is no connection. */
+  readonly passkey: {
+    answer(answer: CommandInput<"instance.answerPasskey">): Promise<string | null>;
+    confirm(): Promise<void>;
+  };
 }
 
 /** The context of commands that need no connection. */

@@ -50,7 +50,9 @@ import { loadCredentials } from "./credentials.ts";
 import { Gate } from "./gate.ts";
 import { GroupAdmins } from "./group-admins.ts";
 import { preventUntypedPresence } from "./own-presence.ts";
+import { Passkey, type PasskeyDemand } from "./passkey.ts";
 import { findUnreadable, PhoneRequests } from "./phone-requests.ts";
+import { QrCodes } from "./qr-codes.ts";
 import { Recorder } from "./recorder.ts";
 import { putAsideRefused, putAsideThrown } from "./refused-stanzas.ts";
 import { readAppStateOnce, takeImport } from "./session-import.ts";
@@ -82,6 +84,8 @@ export interface ConnectionHandlers {
   onMedia(): void;
   /** A part of the history to import is durable. */
   onHistory(): void;
+  /** WhatsApp asks for a passkey before it links the device. */
+  onPasskey(demand: PasskeyDemand): void;
 }
 
 /** The parts of a connection that exist before its socket. */
@@ -110,6 +114,8 @@ export class Connection implements OpenConnection, MediaConnection {
   readonly disappearing: DisappearingTimers;
   readonly labels: LabelBook;
   readonly waiting: WaitingNotes;
+  readonly passkey: Passkey;
+  readonly #qrCodes: QrCodes;
   /** Runs work while no message is decrypted and recorded. */
   readonly exclusively: <Result>(work: () => Promise<Result>) => Promise<Result>;
   readonly recipients: Recipients;
@@ -214,6 +220,11 @@ export class Connection implements OpenConnection, MediaConnection {
     });
     this.#gate.guard(outletOf(this.sock));
     failOpenQueriesAtEnd(this.sock);
+    this.#qrCodes = new QrCodes(this.sock);
+    this.passkey = new Passkey(this.sock, (demand) => {
+      this.#qrCodes.stop();
+      handlers.onPasskey(demand);
+    });
     preventUntypedPresence(this.sock, creds, settings, log.child({ instanceId }));
     this.#phoneRequests = new PhoneRequests({ db, sock: this.sock, instanceId, log, me: this.#me, record });
     parts.unreadable.on("stored", () => this.#phoneRequests.wake());
@@ -241,6 +252,8 @@ export class Connection implements OpenConnection, MediaConnection {
    */
   async close(): Promise<void> {
     this.#phoneRequests.stop();
+    this.#qrCodes.stop();
+    this.passkey.stop();
     this.recipients.groups.clear();
     this.#gate.fail();
     this.sock.ev.removeAllListeners("connection.update");

@@ -4,16 +4,12 @@ import { sealedPlace } from "../../core/crypto/sealed-place.ts";
 import { AppError } from "../../core/error.ts";
 import type { NewEvent } from "../../core/event/catalog/index.ts";
 import { assertNoPairingPause } from "../../core/instance/pairing-pause.ts";
-import type { Change, InstanceFields } from "../ledger/change.ts";
+import { actionableReasons } from "../../core/instance/reason.ts";
+import { type Change, type InstanceFields, noLinkCodes } from "../ledger/change.ts";
 import { PairingCodeRefused, PairingCodes } from "./pairing-code.ts";
+import type { PasskeyDemand } from "./passkey.ts";
+import { allQrMs, firstQrMs, nextQrMs } from "./qr-codes.ts";
 import type { SessionState } from "./state.ts";
-
-/**
- * A connection offers six QR codes. The first code is valid for 60 s, and the others for 20 s (Baileys, `socket.js`).
- */
-const firstQrMs = 60_000;
-const nextQrMs = 20_000;
-const allQrMs = firstQrMs + 5 * nextQrMs;
 
 /** How long a request for a pairing code waits until WhatsApp offers a pairing. */
 const qrTimeoutMs = 15_000;
@@ -61,6 +57,13 @@ export class LinkCodes {
         data: { sealedQr: sealed.toString("base64"), expiresAt: expiresAt.toISOString() },
       },
     };
+  }
+
+  /** Returns the change that records WhatsApp's request for a passkey. */
+  demandPasskey(state: SessionState, { options, expiresAt: until }: PasskeyDemand): Change {
+    const sealed = this.#vault.seal(Buffer.from(JSON.stringify(options)), sealedPlace.passkey(this.#instanceId));
+    const details = actionableReasons.passkey_required;
+    return state.enter("connecting", "passkey_required", { ...noLinkCodes, passkey: sealed }, { details, until });
   }
 
   /** Throws `rate_limited` while requests for a pairing code are paused. */

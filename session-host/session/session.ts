@@ -17,6 +17,7 @@ import { Connection, type ConnectionDeps } from "./connection.ts";
 import { CredentialsMissing } from "./credentials.ts";
 import { closing, judge, outdated, type Verdict } from "./disconnect.ts";
 import { LinkCodes } from "./link-codes.ts";
+import type { Passkey } from "./passkey.ts";
 import { Reconnect } from "./reconnect.ts";
 import type { SessionRow } from "./session-row.ts";
 import { banCause, SessionState, withCloseEvent, withCloseEventAndActivity } from "./state.ts";
@@ -204,6 +205,11 @@ export class Session implements CommandTarget {
     return await this.#codes.request({ state: this.#state, sock: () => this.#connection?.sock, record }, phoneNumber);
   }
 
+  get passkey(): Passkey {
+    if (this.#connection) return this.#connection.passkey;
+    throw new AppError("conflict", "WhatsApp does not ask for a passkey now: scan a QR code first");
+  }
+
   async #run(): Promise<void> {
     this.#running = true;
     this.#reconnect.reset();
@@ -234,6 +240,8 @@ export class Session implements CommandTarget {
           retryCounts: this.#retryCounts,
           onMedia: () => this.#deps.transfers.downloads.wake(),
           onHistory: () => this.#deps.transfers.imports.wake(),
+          onPasskey: (demand) =>
+            void this.#inTurn(() => this.#recordStep(this.#codes.demandPasskey(this.#state, demand))),
         },
       );
       this.#connection = connection;

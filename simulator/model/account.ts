@@ -7,6 +7,7 @@ import { DeviceFaults } from "./faults.ts";
 import { LookupCounter } from "./lookup-limits.ts";
 import type { Picture } from "./media-store.ts";
 import { OfflineQueue } from "./offline-queue.ts";
+import type { AccountPasskey } from "./passkey.ts";
 import { type Failure, Standing } from "./standing.ts";
 
 export type Business = { name: string };
@@ -36,6 +37,8 @@ export class Account {
   readonly blocked = new Set<string>();
   readonly appState: AppState = new Map();
   readonly standing = new Standing();
+  /** Set if the account links devices only with its passkey. */
+  passkey: AccountPasskey | undefined;
   /** Devices that requested this account's device list and cache it. */
   readonly watchers = new Set<Device>();
   /** Whether WhatsApp has moved the chats of this account from phone numbers to LIDs. */

@@ -1,5 +1,6 @@
 import type { Account, Device } from "./account.ts";
 import type { SignedPreKey } from "./credentials.ts";
+import type { PasskeyCeremony } from "./passkey-ceremony.ts";
 
 /** The keys in the ClientPayload of a client that asks to be linked. */
 export type Registration = {
@@ -34,4 +35,6 @@ export type PairingOffer = {
   settle: { resolve: (device: Device) => void; reject: (reason: Error) => void };
   /** Receives the client's second message. Set while the phone waits for that message. */
   finish?: (bundle: Buffer, identity: Buffer) => void;
+  /** Set while the phone waits for a passkey. */
+  passkey?: PasskeyCeremony;
 };

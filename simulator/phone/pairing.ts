@@ -3,12 +3,16 @@ import type { Device } from "../model/account.ts";
 import type { Connection } from "../model/connection.ts";
 import type { LinkCodeHello, PairingOffer } from "../model/pairing.ts";
 import { approvePairing } from "../stanza/device/pairing.ts";
+import { demandPasskey, newCeremonyKeys } from "../stanza/device/passkey.ts";
 import { proto } from "../wire/baileys.ts";
 import { ctr, gcmDecrypt, generateKeyPair, hkdf, hmac, pairingCodeKey, sharedKey, sign } from "../wire/crypto.ts";
 import { accountSignatureInput } from "../wire/device-identity.ts";
 import { SERVER_JID } from "../wire/jid.ts";
 import { node } from "../wire/node.ts";
 import type { PhoneBase } from "./base.ts";
+
+/** Source: Baileys#2689. */
+const PASSKEY_TIMEOUT_MS = 600_000;
 
 /** A client cannot be linked, for example because the code is wrong, or the device to unlink is not linked. */
 export class PairingError extends Error {}
@@ -26,7 +30,19 @@ export function scanQr(phone: PhoneBase, qr: string): Promise<Device> {
   const identityKey = Buffer.from(identity, "base64");
   if (!registration.identityKey.equals(identityKey))
     throw new PairingError("the identity key in the QR code is not the client's");
-  return approve(phone, connection, identityKey, Buffer.from(secret, "base64"));
+  return admit(phone, connection, identityKey, Buffer.from(secret, "base64"));
+}
+
+/** Links the client, or asks it for the passkey of the account first. */
+function admit(phone: PhoneBase, connection: Connection, identityKey: Buffer, advSecret: Buffer): Promise<Device> {
+  const { account, world } = phone;
+  const { pairing } = connection;
+  if (!account.passkey || !pairing) return approve(phone, connection, identityKey, advSecret);
+  const options = account.passkey.options(PASSKEY_TIMEOUT_MS);
+  const approval = (key: Buffer, secret: Buffer) => approve(phone, connection, key, secret);
+  const ceremony = { account, options, advSecret, trusting: false, ...newCeremonyKeys(), approve: approval };
+  demandPasskey(world, connection, ceremony);
+  return pairing.paired;
 }
 
 function approve(phone: PhoneBase, connection: Connection, identityKey: Buffer, advSecret: Buffer): Promise<Device> {
@@ -86,7 +102,7 @@ export async function linkWithCode(phone: PhoneBase, code: string, timeoutMs: nu
     throw new PairingError("the identity key is not the client's");
   if (!opened.subarray(32, 64).equals(identity.public)) throw new PairingError("the bundle is for another phone");
   const secret = Buffer.concat([shared, sharedKey(identity.private, companionIdentity), opened.subarray(64)]);
-  return approve(phone, connection, companionIdentity, hkdf(secret, 32, { info: "adv_secret" }));
+  return admit(phone, connection, companionIdentity, hkdf(secret, 32, { info: "adv_secret" }));
 }
 
 /** Waits for the client's second message, with its encrypted key bundle and its identity key. */

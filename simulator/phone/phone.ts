@@ -1,5 +1,6 @@
 import { Device } from "../model/account.ts";
 import type { Group } from "../model/group.ts";
+import { AccountPasskey } from "../model/passkey.ts";
 import type { Failure } from "../model/standing.ts";
 import type { World } from "../model/world.ts";
 import { sendTyping, setPresence, type Typing, typingNode } from "../stanza/account/presence.ts";
@@ -211,6 +212,12 @@ export class Phone extends PhoneBase {
   ban({ seconds, code = 101 }: { seconds: number; code?: number }): void {
     this.account.standing.ban(this.world.clock() + seconds * 1000, code);
     this.disconnectDevices({ reason: 402, expire: seconds, code });
+  }
+
+  /** Makes the account demand a passkey before it links a device. Returns the passkey. */
+  requirePasskey(): AccountPasskey {
+    this.account.passkey ??= new AccountPasskey();
+    return this.account.passkey;
   }
 
   /** Ends the connections of the linked devices with a `failure`. */

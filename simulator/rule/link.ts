@@ -100,6 +100,24 @@ export const linkRules = [
     witness: false,
   }),
   defineRule({
+    name: "passkey_demand",
+    claim:
+      "Some accounts link a device only with a passkey: WhatsApp sends the WebAuthn options after the QR code or linking code, checks the assertion for `whatsapp.com`, and lets the phone link the client that knows the secret of the QR code.",
+    sources: [
+      whatsmeow("pair-passkey.go", "shortcake-passkey-handoff-v1"),
+      issue("tulir/whatsmeow", 1186),
+      issue("WhiskeySockets/Baileys", 2672),
+      issue("WhiskeySockets/Baileys", 2689),
+      issue("evolution-foundation/evolution-api", 2628),
+    ],
+    checked: "2026-11",
+    tests: [
+      "tests/integration/session/link.test.ts > an account that demands a passkey is linked with the answer of the passkey, after a QR code or a pairing code",
+    ],
+    enforced: true,
+    witness: false,
+  }),
+  defineRule({
     name: "pairing_code_limit",
     claim:
       "WhatsApp refuses too many requests for a linking code with 429. The limit isn't known, so the simulator refuses only when a test asks for it.",

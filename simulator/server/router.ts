@@ -2,6 +2,7 @@ import type { Connection } from "../model/connection.ts";
 import type { World } from "../model/world.ts";
 import { linkCode } from "../stanza/device/link-code.ts";
 import { completePairing } from "../stanza/device/pairing.ts";
+import { passkeyStep } from "../stanza/device/passkey.ts";
 import { Refusal, Unanswered, Unsupported } from "../stanza/errors.ts";
 import { failure, type Origin, result } from "../stanza/iq.ts";
 import { limitLookups } from "../stanza/lookup.ts";
@@ -90,13 +91,15 @@ function handleUnpaired(world: World, connection: Connection, stanza: BinaryNode
   }
 }
 
-/** Before it is linked, a client may only answer `pair-device` and `pair-success`, link with a code, and ping. */
+/** Before it is linked, a client may only answer `pair-device` and `pair-success`, link with a code or a passkey, and ping. */
 function answerUnpaired(world: World, connection: Connection, iq: BinaryNode): BinaryNode | undefined {
   if (iq.attrs.type === "result") {
     if (child(iq, "pair-device-sign")) completePairing(world, connection, iq);
     return undefined;
   }
   if (iq.attrs.xmlns === "w:p") return result(iq);
+  const step = passkeyStep(iq, { world, connection });
+  if (step) return step;
   if (!child(iq, "link_code_companion_reg")) throw new Unsupported("request on a socket that is not linked");
   return linkCode(iq, { world, connection });
 }

@@ -96,6 +96,8 @@ export const commandCatalog = {
   [instance.logout.name]: instance.logout,
   [instance.remove.name]: instance.remove,
   [instance.requestPairingCode.name]: instance.requestPairingCode,
+  [instance.answerPasskey.name]: instance.answerPasskey,
+  [instance.confirmPasskey.name]: instance.confirmPasskey,
 };
 
 export type CommandCatalog = typeof commandCatalog;

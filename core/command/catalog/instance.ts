@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { passkeyAnswer } from "../../instance/passkey.ts";
 import { defineCommand } from "./define.ts";
 
 const nothing = z.object({});
@@ -71,4 +72,29 @@ export const requestPairingCode = defineCommand({
   offline: true,
   repeatable: true,
   secret: true,
+});
+
+export const answerPasskey = defineCommand({
+  name: "instance.answerPasskey",
+  kind: "mutate",
+  summary: "Pass the answer of the account's passkey to WhatsApp, to link the device",
+  input: passkeyAnswer,
+  output: z.object({
+    /** A code to compare with the code on the phone. Null if the phone needs nothing else. */
+    confirmationCode: z.string().nullable(),
+  }),
+  errors: ["conflict", "whatsapp_error"],
+  offline: true,
+  repeatable: false,
+});
+
+export const confirmPasskey = defineCommand({
+  name: "instance.confirmPasskey",
+  kind: "mutate",
+  summary: "Confirm that the phone shows the code of the passkey pairing",
+  input: nothing,
+  output: nothing,
+  errors: ["conflict", "whatsapp_error"],
+  offline: true,
+  repeatable: false,
 });

@@ -4,6 +4,7 @@ import { assertEventQueue } from "../../../core/event-sink/allowed.ts";
 import { readSink, type SinkState } from "../../../core/event-sink/index.ts";
 import { type ConnectionStatus, connectionStatus, type Instance, scannableQr } from "../../../core/instance/index.ts";
 import { assertNoPairingPause } from "../../../core/instance/pairing-pause.ts";
+import { openPasskeyRequest } from "../../../core/instance/passkey.ts";
 import * as store from "../../../core/instance/store.ts";
 import { assertProxy } from "../../../core/instance-management/account-settings.ts";
 import * as imports from "../../../core/instance-management/import.ts";
@@ -97,6 +98,9 @@ export const getQr = async (context: InstanceContext) =>
 
 export const getActivity = (context: InstanceContext, page: PageRequest & { actions?: string[] | undefined }) =>
   readActivity(context.deps.db, context.instance.id, page);
+
+export const getPasskeyRequest = async (context: InstanceContext) =>
+  openPasskeyRequest(context.deps, context.instance, context.deps.clock.now());
 
 /** Throws `rate_limited`, with the time to wait, while WhatsApp's refusal pauses requests for a pairing code. */
 export async function assertPairingAllowed({ instance, deps }: InstanceContext): Promise<void> {

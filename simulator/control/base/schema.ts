@@ -396,6 +396,19 @@ export const DeviceFaults = z.object({
   corruptIn: z.number().int().min(1).optional().describe("Damage this many of the next messages to the device"),
 });
 
+export const PasskeyRequest = z.looseObject({ challenge: z.string(), rpId: z.string() });
+export const PasskeyAnswer = z.object({
+  id: z.string(),
+  rawId: z.string(),
+  type: z.string(),
+  response: z.object({
+    clientDataJSON: z.string(),
+    authenticatorData: z.string(),
+    signature: z.string(),
+    userHandle: z.string().nullable(),
+  }),
+});
+
 const Failure = z.object({
   reason: z.number().int().min(400).max(599).describe("For example 402 (temporary ban), 403 (locked) or 406 (banned)"),
   expire: z.number().int().min(0).optional().describe("For 402: seconds until the end of the ban"),

@@ -33,6 +33,22 @@ export const linkRoutes: Route[] = [
     run: (request) => phoneOf(request).unlink(Number(request.params.device)),
   }),
   route({
+    method: "put",
+    path: "/phones/{number}/passkey",
+    summary: "Demand a passkey before the account links a device",
+    run: (request) => {
+      phoneOf(request).requirePasskey();
+    },
+  }),
+  route({
+    method: "post",
+    path: "/phones/{number}/passkey/sign",
+    summary: "Sign WhatsApp's request with the passkey of the account, as the owner's browser does",
+    body: schema.PasskeyRequest,
+    answer: schema.PasskeyAnswer,
+    run: (request) => phoneOf(request).requirePasskey().sign(request.body),
+  }),
+  route({
     method: "post",
     path: "/phones/{number}/failures",
     summary:

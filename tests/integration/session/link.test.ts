@@ -46,6 +46,15 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
 
   const linked = async () => linkInstance(gate, await newPhone(), dialect);
 
+  const passkeyPath = (client: RestClient) =>
+    `/api/${dialect === "gateway" ? "instance" : "instances"}/${client.instance}/passkey`;
+  const passkeyRequest = async (client: RestClient) => {
+    const { body } = await gate.api("GET", passkeyPath(client));
+    return dialect === "gateway" ? body.data : body;
+  };
+  const passkeyAnswer = (client: RestClient, body: unknown) => gate.api("POST", passkeyPath(client), { body });
+  const passkeyConfirmation = (client: RestClient) => gate.api("POST", `${passkeyPath(client)}/confirm`);
+
   test("a scanned QR code links the instance, and neither the code nor the restart after linking is visible", async () => {
     const owner = await newPhone();
     const client = restClient(gate, dialect, await gate.createInstance(dialect));
@@ -140,6 +149,44 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     await owner.linkWithCode(await client.pairingCode(owner.number));
     await gate.status(client.instance, "connected");
     expect(owner.devices[0]?.credentials.platform).toBe("Acme Support");
+  });
+
+  test("an account that demands a passkey is linked with the answer of the passkey, after a QR code or a pairing code", async () => {
+    for (const way of ["qr", "code"] as const) {
+      const owner = await newPhone();
+      const passkey = owner.requirePasskey();
+      const client = restClient(gate, dialect, await gate.createInstance(dialect));
+      const linking =
+        way === "qr" ? owner.scanQr(await nextQr(client)) : owner.linkWithCode(await client.pairingCode(owner.number));
+      const { data } = (await problem(client.instance, "passkey_required")).body;
+      expect(data.guide).toBe("docs/guides/linking.md#passkey_required");
+      expect(await details(gate, client.instance)).toMatchObject({
+        ...{ status: "connecting", statusReason: "passkey_required", statusUntil: data.until, hasQr: false },
+      });
+      const { publicKey, expiresAt } = await passkeyRequest(client);
+      expect(expiresAt).toBe(data.until);
+      const forged = passkey.sign({ ...publicKey, challenge: "AAAA" });
+      expect(await passkeyAnswer(client, forged)).toMatchObject({ status: 502, body: { code: "whatsapp_error" } });
+      const answered = await passkeyAnswer(client, passkey.sign(publicKey));
+      expect(answered.status).toBe(200);
+      expect((dialect === "gateway" ? answered.body.data : answered.body).confirmationCode).toBe(null);
+      await linking;
+      await gate.status(client.instance, "connected");
+      expect(await details(gate, client.instance)).toMatchObject({ statusReason: null, phoneNumber: owner.number });
+      expect(await passkeyAnswer(client, passkey.sign(publicKey))).toMatchObject({ status: 409 });
+      await exchange(client, { owner, peer: bob }, `after the passkey and the ${way}`);
+    }
+  });
+
+  test("an instance without a request for a passkey says so, and refuses an answer", async () => {
+    const owner = await newPhone();
+    const client = restClient(gate, dialect, await gate.createInstance(dialect));
+    await nextQr(client);
+    const answer = owner.requirePasskey().sign({ challenge: "AAAA", rpId: "whatsapp.com" });
+    expect(await passkeyAnswer(client, answer)).toMatchObject({ status: 409, body: { code: "conflict" } });
+    expect(await passkeyConfirmation(client)).toMatchObject({ status: 409, body: { code: "conflict" } });
+    const path = dialect === "gateway" ? "instance" : "instances";
+    expect(await gate.api("GET", `/api/${path}/${client.instance}/passkey`)).toMatchObject({ status: 409 });
   });
 
   test("a refused pairing code is an error, a reason and an event that say what to do, and a QR code still links", async () => {

@@ -1,3 +1,11 @@
+/** The answer of a passkey. */
+export const passkeyAnswer = {
+  id: "AAAA",
+  rawId: "AAAA",
+  type: "public-key",
+  response: { clientDataJSON: "AAAA", authenticatorData: "AAAA", signature: "AAAA" },
+};
+
 /** A valid body for each endpoint. */
 export const bodies: Record<string, object> = {
   "/api/auth/login": { email: "ann@example.com", password: "password" },
@@ -14,6 +22,7 @@ export const bodies: Record<string, object> = {
   "/api/instances/{instanceId}/import": { session: {} },
   "/api/instances/{instanceId}": { name: "x" },
   "/api/instances/{instanceId}/pairing-code": { phoneNumber: "79001234567" },
+  "/api/instances/{instanceId}/passkey": passkeyAnswer,
   "/api/whatsapp/{instanceId}/send": { phone: "79001234567", message: "x" },
   "/api/whatsapp/{instanceId}/send-media": { phone: "79001234567", url: "https://example.com/a.jpg" },
   "/api/whatsapp/{instanceId}/uploads": { size: 5 },
@@ -42,6 +51,7 @@ export const bodies: Record<string, object> = {
   "/api/instance/{instanceId}/import": { session: {} },
   "/api/instance/{instanceId}": { name: "x" },
   "/api/instance/{instanceId}/pairing-code": { phoneNumber: "79001234567" },
+  "/api/instance/{instanceId}/passkey": passkeyAnswer,
   "/api/contacts/{instanceId}/block": { phoneNumber: "79001234567" },
   "/api/contacts/{instanceId}/unblock": { phoneNumber: "79001234567" },
   "/api/contacts/{instanceId}/{chatId}": { name: "x" },

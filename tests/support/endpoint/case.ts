@@ -40,7 +40,10 @@ export interface Case<Fixture extends EndpointFixture> {
   on?(fixture: Fixture): Promise<string>;
   /** Values in the response to the valid request, in addition to the response's schema. */
   answers?: unknown;
-  /** The status of the response if WhatsApp or this server does not support the endpoint. */
+  /**
+   * The status of the response if WhatsApp or this server does not support the endpoint, or if the request needs a state
+   * that only `testedBy` sets up.
+   */
   refused?: number;
   /** Checks the effect of the valid request on a phone or on the webhook receiver. */
   effect?(fixture: Fixture, answer: Answer): Promise<unknown>;

@@ -4,6 +4,10 @@ export const features = {
     what: "a phone scans the QR code or enters the linking code",
     files: ["stanza/device/pairing.ts", "stanza/device/link-code.ts", "phone/pairing.ts"],
   },
+  passkeys: {
+    what: "a phone demands the passkey of its account before it links a device",
+    files: ["stanza/device/passkey.ts", "model/passkey.ts"],
+  },
   unlinking: { what: "a device is removed from the account", files: ["stanza/device/device-list.ts"] },
   connection: { what: "sockets open, close and reconnect", files: ["server/connection.ts"] },
   messages: {

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { passkeyAnswer, passkeyOptions } from "../../../../core/instance/passkey.ts";
 import {
   accountSettings,
   showAccountSettings,
@@ -220,5 +221,36 @@ export const instanceEndpoints = [
     response: envelope(z.object({ pairingCode: z.string(), expiresAt: isoDate })),
     toInput: ({ body }) => body,
     toResponse: ({ code, expiresAt }) => enveloped({ pairingCode: code, expiresAt }),
+  }),
+  instanceEndpoint({
+    method: "get",
+    path: "/api/instance/{instanceId}/passkey",
+    summary: "Get WhatsApp's request for a passkey, to answer it in a browser",
+    access: "write",
+    response: envelope(z.object({ publicKey: passkeyOptions, expiresAt: isoDate })),
+    errors: ["conflict"],
+    secrets: true,
+    toInput: () => undefined,
+    operation: instances.getPasskeyRequest,
+    toResponse: ({ publicKey, expiresAt }) => enveloped({ publicKey, expiresAt: expiresAt.toISOString() }),
+  }),
+  commandEndpoint({
+    method: "post",
+    path: "/api/instance/{instanceId}/passkey",
+    access: "write",
+    command: "instance.answerPasskey",
+    body: passkeyAnswer,
+    response: envelope(z.object({ confirmationCode: z.string().nullable() })),
+    toInput: ({ body }) => body,
+    toResponse: ({ confirmationCode }) => enveloped({ confirmationCode }),
+  }),
+  commandEndpoint({
+    method: "post",
+    path: "/api/instance/{instanceId}/passkey/confirm",
+    access: "write",
+    command: "instance.confirmPasskey",
+    response: reference,
+    toInput: () => ({}),
+    toResponse: confirm("The phone links the instance now"),
   }),
 ];

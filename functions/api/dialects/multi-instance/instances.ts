@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { passkeyAnswer, passkeyOptions } from "../../../../core/instance/passkey.ts";
 import { webhookSecret } from "../../../../core/instance-management/settings.ts";
 import { callerEndpoint, commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
 import * as instance from "../../operations/instance.ts";
@@ -199,6 +200,37 @@ export const instanceEndpoints = [
     response: z.object({ pairingCode: z.string(), expiresAt: isoDate }),
     toInput: ({ body }) => body,
     toResponse: ({ code, expiresAt }) => ({ pairingCode: code, expiresAt }),
+  }),
+  instanceEndpoint({
+    method: "get",
+    path: "/api/instances/{instanceId}/passkey",
+    summary: "Get WhatsApp's request for a passkey, to answer it in a browser",
+    access: "write",
+    response: z.object({ publicKey: passkeyOptions, expiresAt: isoDate }),
+    errors: ["conflict"],
+    secrets: true,
+    toInput: () => undefined,
+    operation: instance.getPasskeyRequest,
+    toResponse: ({ publicKey, expiresAt }) => ({ publicKey, expiresAt: expiresAt.toISOString() }),
+  }),
+  commandEndpoint({
+    method: "post",
+    path: "/api/instances/{instanceId}/passkey",
+    access: "write",
+    command: "instance.answerPasskey",
+    body: passkeyAnswer,
+    response: z.object({ confirmationCode: z.string().nullable() }),
+    toInput: ({ body }) => body,
+    toResponse: ({ confirmationCode }) => ({ confirmationCode }),
+  }),
+  commandEndpoint({
+    method: "post",
+    path: "/api/instances/{instanceId}/passkey/confirm",
+    access: "write",
+    command: "instance.confirmPasskey",
+    response: messageShape,
+    toInput: () => ({}),
+    toResponse: () => successMessage("The phone links the instance now"),
   }),
   instanceEndpoint({
     method: "get",

@@ -1,3 +1,4 @@
+import { passkeyAnswer } from "../../api/valid-bodies.ts";
 import { baileysSession } from "../../session-import/session.ts";
 import { testIn } from "../case.ts";
 import { webhookCases } from "../webhooks.ts";
@@ -13,6 +14,8 @@ const scanned = link(
 );
 const fresh = ({ gate }: GatewayFixture) => gate.createInstance("gateway");
 const url = "https://example.com/hook";
+const passkey =
+  "an account that demands a passkey is linked with the answer of the passkey, after a QR code or a pairing code";
 
 /** Turns cases of endpoints that the document does not describe into cases of this dialect. */
 const withExtra = (cases: ReturnType<typeof webhookCases<GatewayFixture>>): GatewayCases =>
@@ -73,6 +76,26 @@ export const instanceCases: GatewayCases = {
     simulator: "linking",
     testedBy: link("a pairing code that the owner enters on the phone links the instance"),
     invalid: [{ body: {} }, { body: { phoneNumber: "12" } }],
+  },
+  "GET /api/instance/{instanceId}/passkey": {
+    on: fresh,
+    refused: 409,
+    simulator: "passkeys",
+    testedBy: link(passkey),
+  },
+  "POST /api/instance/{instanceId}/passkey": {
+    on: fresh,
+    with: () => ({ body: passkeyAnswer }),
+    refused: 409,
+    simulator: "passkeys",
+    testedBy: link(passkey),
+    invalid: [{ body: {} }, { body: { ...passkeyAnswer, rawId: "a+b/" } }],
+  },
+  "POST /api/instance/{instanceId}/passkey/confirm": {
+    on: fresh,
+    refused: 409,
+    simulator: "passkeys",
+    testedBy: link("an instance without a request for a passkey says so, and refuses an answer"),
   },
   ...withExtra(webhookCases("/api/instance/{instanceId}/webhooks", { data: "data.", ofInstance: true })),
   ...withExtra(webhookCases("/api/webhook/defaults", { data: "data.", ofInstance: false })),

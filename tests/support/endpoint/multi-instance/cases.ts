@@ -1,5 +1,6 @@
 import { expect } from "vitest";
 import type { Phone } from "../../../../simulator/index.ts";
+import { passkeyAnswer } from "../../api/valid-bodies.ts";
 import { baileysSession } from "../../session-import/session.ts";
 import type { Case, EndpointFixture, Request } from "../case.ts";
 import { webhookCases } from "../webhooks.ts";
@@ -149,6 +150,14 @@ export const cases: Record<string, Case<MultiInstanceFixture>> = {
     on: fresh,
     invalid: [{ body: {} }, { body: { phoneNumber: "12" } }],
   },
+  "GET /api/instances/{instanceId}/passkey": { happy: () => ({}), on: fresh, refused: 409 },
+  "POST /api/instances/{instanceId}/passkey": {
+    happy: () => ({ body: passkeyAnswer }),
+    on: fresh,
+    refused: 409,
+    invalid: [{ body: {} }, { body: { ...passkeyAnswer, rawId: "a+b/" } }],
+  },
+  "POST /api/instances/{instanceId}/passkey/confirm": { happy: () => ({}), on: fresh, refused: 409 },
   "GET /api/instances/{instanceId}/activity": {
     happy: () => ({ query: "limit=10&skip=0&actions=connection_opened&startDate=2023-01-01&endDate=2100-01-01" }),
     answers: { logs: [{ action: "connection_opened" }], pagination: { total: 1, hasMore: false } },

@@ -3,6 +3,8 @@ import type { Feature } from "../simulator-features.ts";
 import { webhookCases } from "../webhooks.ts";
 
 const scanned = "a scanned QR code links the instance, and neither the code nor the restart after linking is visible";
+const passkey =
+  "an account that demands a passkey is linked with the answer of the passkey, after a QR code or a pairing code";
 const loggedOut = "a logout unlinks the device, deletes the credentials, and can be repeated";
 const link = testIn("integration/session/link.test.ts");
 const actions = testIn("integration/message/actions.test.ts");
@@ -94,6 +96,12 @@ export const multiInstanceEffectTests: Record<string, { simulator?: Feature; tes
   "POST /api/instances/{instanceId}/pairing-code": {
     simulator: "linking",
     testedBy: link("a pairing code that the owner enters on the phone links the instance"),
+  },
+  "GET /api/instances/{instanceId}/passkey": { simulator: "passkeys", testedBy: link(passkey) },
+  "POST /api/instances/{instanceId}/passkey": { simulator: "passkeys", testedBy: link(passkey) },
+  "POST /api/instances/{instanceId}/passkey/confirm": {
+    simulator: "passkeys",
+    testedBy: link("an instance without a request for a passkey says so, and refuses an answer"),
   },
   "GET /api/instances/{instanceId}/activity": {
     testedBy: history("is paged from the newest to the oldest and filtered by action and time with correct totals"),
