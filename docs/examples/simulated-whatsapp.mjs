@@ -29,7 +29,8 @@ async function control(path, body) {
 
 const [alice, bob] = ["4915550000001", "4915550000002"];
 await control("/phones", { number: alice, pushName: "Alice" });
-await control("/phones", { number: bob, pushName: "Bob" });
+// WhatsApp refuses a message to a number with 463 (rule `migrated_account_uses_lid`).
+const { lid } = await control("/phones", { number: bob, pushName: "Bob" });
 
 function connect() {
   const sock = makeWASocket({
@@ -45,7 +46,7 @@ function connect() {
     // 515 ends the connection after linking.
     if (connection === "close" && lastDisconnect?.error?.output?.statusCode === 515) connect();
     if (connection === "open") {
-      await sock.sendMessage(`${bob}@s.whatsapp.net`, { text: "Hello, Bob" });
+      await sock.sendMessage(lid, { text: "Hello, Bob" });
       const received = await control(`/phones/${bob}/wait?text=Hello, Bob`);
       console.log(`Bob received: ${received.text}`);
       const data = Buffer.from("a file").toString("base64");

@@ -261,12 +261,12 @@ describe("the recipients of a message", () => {
     await settled();
     const both = await client.sendText(heidi.number, "phone and computer");
     await linked.client.reported("received", both);
-    expect(await devicesOf(both)).toEqual(expect.arrayContaining([companion?.pnJid]));
+    expect(await devicesOf(both)).toEqual(expect.arrayContaining([companion?.lidJid]));
     heidi.unlink(companion as Device);
     await settled();
     const alone = await client.sendText(heidi.number, "phone only again");
     await arrives(heidi, alone);
-    expect(await devicesOf(alone)).not.toContain(companion?.pnJid);
+    expect(await devicesOf(alone)).not.toContain(companion?.lidJid);
   });
 
   test("a new device of the account gets copies of the messages that the instance sends", async () => {
