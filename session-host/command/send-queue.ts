@@ -1,4 +1,4 @@
-import { jidDecode, proto, S_WHATSAPP_NET } from "@whiskeysockets/baileys";
+import { DisconnectReason, jidDecode, proto, S_WHATSAPP_NET } from "@whiskeysockets/baileys";
 import { LRUCache } from "lru-cache";
 import type { MutationName, SendName } from "../../core/command/catalog/index.ts";
 import { fail, succeed } from "../../core/command/end.ts";
@@ -328,6 +328,8 @@ export class SendQueue {
   #onFailure(command: OrderedCommand, context: ConnectedContext, error: unknown): void {
     // If a command may have taken effect and must not take effect twice, it is not run again on the next connection.
     const isUnknown = error instanceof AppError && error.code === "outcome_unknown";
+    // Baileys fails open queries before it reports that the connection has ended. `pause` follows.
+    if (isClosed(error) && this.#context === context) this.#context = undefined;
     if (this.#context !== context && !isUnknown) {
       this.#putBack(command);
       return;
@@ -372,5 +374,9 @@ export class SendQueue {
     return this.#deps.monotonic?.() ?? performance.now();
   }
 }
+
+/** Whether Baileys could not send a query, or got no answer, because its socket has closed. */
+const isClosed = (error: unknown) =>
+  (error as { output?: { statusCode?: number } } | undefined)?.output?.statusCode === DisconnectReason.connectionClosed;
 
 const isLate = (command: OrderedCommand) => command.deadline.getTime() < Date.now();
