@@ -48,6 +48,10 @@ export const metricCatalog = {
     kind: "counter",
     help: "Messages and other stanzas that were put aside because they could not be stored",
   },
+  AppStateFailures: {
+    kind: "counter",
+    help: "Times that changes of contacts, labels or settings could not be read, because a key was missing or a MAC was wrong",
+  },
   UnhandledErrors: {
     kind: "counter",
     help: "Exceptions and rejected promises that no code handled, such as after a stanza that Baileys can't read",

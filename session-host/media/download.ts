@@ -38,7 +38,12 @@ export interface EncryptedFile {
  * Baileys' `downloadContentFromMessage` (7.0.0-rc14, `Utils/messages-media.js`) is not used: it does not handle
  * connection errors, which would end the process, and does not check the MAC.
  */
-export async function download(file: EncryptedFile, options: RequestInit, path: string): Promise<Digest> {
+export async function download(
+  file: EncryptedFile,
+  options: RequestInit,
+  path: string,
+  maxBytes: number = maxMediaBytes,
+): Promise<Digest> {
   const silence = new AbortController();
   const timer = setTimeout(
     () => silence.abort(new Error(`the media host sent nothing for ${silenceMs} ms`)),
@@ -54,7 +59,7 @@ export async function download(file: EncryptedFile, options: RequestInit, path: 
     const plaintext = await decrypterOf(file, () => timer.refresh());
     const [, digest] = await Promise.all([
       pipeline(Readable.fromWeb(response.body as ReadableStream), plaintext),
-      spool(plaintext, path, maxMediaBytes),
+      spool(plaintext, path, maxBytes),
     ]);
     return digest;
   } finally {

@@ -15,6 +15,8 @@ import { readHistorySetting } from "../../core/history/index.ts";
 import type { InstanceHistory } from "../../core/instance/instance.sql.ts";
 import { readSessionSettings, type SessionSettings } from "../../core/instance/session-settings.ts";
 import type { Logger } from "../../core/log.ts";
+import { AppStateGuard } from "../app-state/guard.ts";
+import { Snapshots } from "../app-state/snapshots.ts";
 import { Addressing } from "../baileys/addressing.ts";
 import { keepGroupLids } from "../baileys/group-lids.ts";
 import { type JidResolver, knownJids, lidsOf, phonesOf } from "../baileys/jids.ts";
@@ -130,6 +132,8 @@ export class Connection implements OpenConnection, MediaConnection {
   readonly #channels: ChannelSource;
   readonly #earlyReceipts = new EarlyReceipts();
   readonly #phoneRequests: PhoneRequests;
+  readonly #snapshots = new Snapshots();
+  readonly #appState: AppStateGuard;
   /** The setting when it was last read. */
   #history: InstanceHistory;
 
@@ -209,7 +213,7 @@ export class Connection implements OpenConnection, MediaConnection {
       endpoint,
       route,
       settings,
-      downloads: this.downloads,
+      downloads: this.#snapshots.options,
       userDevicesCache: this.recipients.deviceCache,
       callOfferCache: caches.callOfferCache,
       log,
@@ -232,6 +236,9 @@ export class Connection implements OpenConnection, MediaConnection {
     this.#journalStanzas(signal);
     keepGroupLids(this.sock, store);
     putAsideRefused(this.sock, parts.refused, recorder.recordInBackground);
+    const { sock, downloads } = this;
+    const guarded = { sock, keys: store.keys, snapshots: this.#snapshots, downloads };
+    this.#appState = new AppStateGuard({ ...guarded, log: log.child({ instanceId }) });
     putAsideThrown(this.sock, recorder.recordInBackground, log.child({ instanceId }));
     this.#listen(parts.store);
     if (!creds.me) this.#recordCredentials();
@@ -255,6 +262,8 @@ export class Connection implements OpenConnection, MediaConnection {
     this.#qrCodes.stop();
     this.passkey.stop();
     this.recipients.groups.clear();
+    this.#appState.close();
+    this.#snapshots.close();
     this.#gate.fail();
     this.sock.ev.removeAllListeners("connection.update");
     await Promise.all([this.sock.end(undefined), this.#recorder.close()]);

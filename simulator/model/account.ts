@@ -39,6 +39,8 @@ export class Account {
   readonly standing = new Standing();
   /** Set if the account links devices only with its passkey. */
   passkey: AccountPasskey | undefined;
+  /** Whether the mutations of the patches are files on the media host, as those of large patches. */
+  externalPatches = false;
   /** Devices that requested this account's device list and cache it. */
   readonly watchers = new Set<Device>();
   /** Whether WhatsApp has moved the chats of this account from phone numbers to LIDs. */

@@ -11,7 +11,7 @@ export type Collection = (typeof COLLECTIONS)[number];
 
 /**
  * An account's app state as the server stores it: the encrypted patches of each collection, one per version, in order.
- * The server cannot read them. There are no snapshots: a new device gets all patches.
+ * The server cannot read them.
  */
 export type AppState = Map<string, Buffer[]>;
 
@@ -38,4 +38,29 @@ export function appendPatch(state: AppState, { collection, version, patch }: New
   patches.push(Buffer.from(proto.SyncdPatch.encode(decoded).finish()));
   state.set(collection, patches);
   return true;
+}
+
+/**
+ * Returns all entries of a collection as one message, for a device that has no version of it, or undefined if the collection
+ * is empty. The server makes it without the keys: the MAC is that of the newest patch. Source: `applySnapshot` in whatsmeow's
+ * appstate/decode.go.
+ */
+export function snapshotOf(state: AppState, collection: string): Buffer | undefined {
+  const patches = (state.get(collection) ?? []).map((patch) => proto.SyncdPatch.decode(patch));
+  const last = patches.at(-1);
+  if (!last) return undefined;
+  const records = new Map<string, proto.ISyncdRecord>();
+  for (const { operation, record } of patches.flatMap(({ mutations }) => mutations ?? [])) {
+    const index = Buffer.from(record?.index?.blob ?? []).toString("base64");
+    if (operation === proto.SyncdMutation.SyncdOperation.REMOVE) records.delete(index);
+    else if (record) records.set(index, record);
+  }
+  const { snapshotMac, keyId } = last;
+  const snapshot = {
+    version: { version: patches.length },
+    records: [...records.values()],
+    mac: snapshotMac ?? null,
+    keyId: keyId ?? null,
+  };
+  return Buffer.from(proto.SyncdSnapshot.encode(snapshot).finish());
 }

@@ -103,6 +103,8 @@ export class DeviceFaults {
   readonly iqUnanswered = new Scheduled<{ xmlns: string; restart?: true }>();
   /** Delays the answers to the device's `iq` requests of a namespace. */
   readonly answers = new HeldAnswers();
+  /** Damages the next patches or snapshots of the app state that the device gets. */
+  readonly appState = new Scheduled<true>();
   /** Reverses the order of receipts to the device. */
   readonly receipts = new Reversal();
   /** Delay in milliseconds in each direction, for the open socket and later sockets. */
@@ -120,6 +122,7 @@ export class DeviceFaults {
       this.corruptIn,
       this.iq,
       this.iqUnanswered,
+      this.appState,
     ])
       scheduled.clear();
     this.answers.clear();

@@ -29,9 +29,12 @@ export class MediaStore {
   readonly counts: MediaCounts = { uploads: 0, downloads: 0, deletions: 0, rejected: 0 };
   /**
    * Faults of the next uploads and downloads at any host: an HTTP status, or `cut`, which closes the connection in the
-   * middle of the file.
+   * middle of the file, or after a share of it. With `kind`, only for files whose path contains it.
    */
-  readonly faults = { upload: new Scheduled<number>(), download: new Scheduled<number | "cut">() };
+  readonly faults = {
+    upload: new Scheduled<number>(),
+    download: new Scheduled<number | "cut" | { cut: number; kind?: string }>(),
+  };
   /** Files by path. All files are ciphertexts, except for pictures and channel media. */
   readonly files: Map<string, Buffer>;
   /** The primary host and its fallback. Both have all files. */

@@ -51,14 +51,32 @@ function mix(hash: Buffer, valueMac: Buffer, sign: 1 | -1): void {
 
 /** A phone's copy of the account's app state. Decrypts and verifies the patches of companions, and creates patches. */
 export class PhoneAppState {
-  readonly key: AppStateKey;
+  readonly #ring: AppStateKey[];
   readonly #phone: PhoneBase;
   readonly #local = new Map<string, LocalCollection>();
   readonly #entries = new Map<string, StateEntry>();
 
-  constructor(phone: PhoneBase, key: AppStateKey) {
+  constructor(phone: PhoneBase, keys: readonly AppStateKey[]) {
     this.#phone = phone;
-    this.key = key;
+    this.#ring = [...keys];
+  }
+
+  /** The keys, the newest last. */
+  get keys(): readonly AppStateKey[] {
+    return this.#ring;
+  }
+
+  /** The newest key, with which the phone encrypts its changes. */
+  get key(): AppStateKey {
+    const newest = this.#ring.at(-1);
+    if (!newest) throw new AppStateError("the phone has no key");
+    return newest;
+  }
+
+  /** Makes a new key for later changes. Companions get it only when they ask for it, or through `Sync.share`. */
+  rotateKey(): AppStateKey {
+    this.#ring.push(newAppStateKey());
+    return this.key;
   }
 
   get entries(): StateEntry[] {
@@ -69,8 +87,10 @@ export class PhoneAppState {
     return this.#entries.get(JSON.stringify(index))?.value;
   }
 
-  get #keys(): Keys {
-    return expand(this.key.data);
+  #keysOf(id: Buffer): Keys {
+    const key = this.#ring.find((one) => one.id.equals(id));
+    if (!key) throw new AppStateError("a mutation refers to an unknown key");
+    return expand(key.data);
   }
 
   /** Applies the new patches of a collection. Throws `AppStateError` if a patch does not verify. */
@@ -90,12 +110,12 @@ export class PhoneAppState {
   }
 
   #apply(collection: string, local: LocalCollection, patch: proto.SyncdPatch): void {
-    const keys = this.#keys;
+    const signing = this.#keysOf(Buffer.from(patch.keyId?.id ?? []));
     const version = local.version + 1;
     const macs: Buffer[] = [];
     for (const { operation, record } of patch.mutations ?? []) {
       const keyId = Buffer.from(record?.keyId?.id ?? []);
-      if (!keyId.equals(this.key.id)) throw new AppStateError("a mutation refers to an unknown key");
+      const keys = this.#keysOf(keyId);
       const blob = Buffer.from(record?.value?.blob ?? []);
       const [sealed, mac] = [blob.subarray(0, -MAC_BYTES), blob.subarray(-MAC_BYTES)];
       const kind = operation === REMOVE ? REMOVE : SET;
@@ -110,9 +130,9 @@ export class PhoneAppState {
       this.#applyEntry(collection, kind, JSON.parse(index.toString()) as string[], action.value ?? {});
       macs.push(mac);
     }
-    const snapshotMac = hmac(keys.snapshot, local.hash, bigEndian(version), Buffer.from(collection));
+    const snapshotMac = hmac(signing.snapshot, local.hash, bigEndian(version), Buffer.from(collection));
     if (!snapshotMac.equals(patch.snapshotMac ?? Buffer.alloc(0))) throw new AppStateError("the snapshot MAC is wrong");
-    const patchMac = hmac(keys.patch, snapshotMac, ...macs, bigEndian(version), Buffer.from(collection));
+    const patchMac = hmac(signing.patch, snapshotMac, ...macs, bigEndian(version), Buffer.from(collection));
     if (!patchMac.equals(patch.patchMac ?? Buffer.alloc(0))) throw new AppStateError("the patch MAC is wrong");
     local.version = version;
   }
@@ -156,8 +176,8 @@ export class PhoneAppState {
   ): void {
     this.pull(collection);
     const local = this.#collection(collection);
-    const keys = this.#keys;
     const keyId = this.key.id;
+    const keys = expand(this.key.data);
     const indexBytes = Buffer.from(JSON.stringify(index));
     const timestamped = { timestamp: this.#phone.world.clock(), ...value };
     const action = { index: indexBytes, value: timestamped, padding: Buffer.alloc(0), version: apiVersion };

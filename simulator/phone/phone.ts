@@ -47,6 +47,8 @@ export type PhoneOptions = BaseOptions & {
 export type PhoneKeys = {
   signal: SignalState;
   appStateKey: AppStateKey;
+  /** The keys before `appStateKey`, oldest first. Absent in old state files. */
+  formerAppStateKeys?: readonly AppStateKey[];
   senderKeys: SenderKeyRingState;
   timers?: [string, ChatTimer][];
 };
@@ -74,6 +76,7 @@ const MIME: Record<MediaKind, string> = {
   document: "application/octet-stream",
   sticker: "image/webp",
   history: "",
+  "app-state": "",
 };
 
 /** A phone: device 0 of its account, and a real Signal endpoint in the server's process. */
@@ -107,12 +110,15 @@ export class Phone extends PhoneBase {
     this.channels = new PhoneChannels(this);
     this.surveys = new PhoneSurveys(this, this.sender);
     this.about = new PhoneAbout(this, this.sender);
-    this.appState = new PhoneAppState(this, saved?.appStateKey ?? newAppStateKey());
-    this.sync = new Sync(this, this.sender, this.appState.key);
+    this.appState = new PhoneAppState(
+      this,
+      saved ? [...(saved.formerAppStateKeys ?? []), saved.appStateKey] : [newAppStateKey()],
+    );
+    this.sync = new Sync(this, this.sender, this.appState);
     this.#senderKeys = new SenderKeyRing(saved?.senderKeys);
     this.placeholders = new Placeholders(this, this.sender);
-    const { sender, appState, channels, placeholders } = this;
-    const parts = { senderKeys: this.#senderKeys, sender, appState, channels, placeholders };
+    const { sender, appState, sync, channels, placeholders } = this;
+    const parts = { senderKeys: this.#senderKeys, sender, appState, sync, channels, placeholders };
     this.#receiver = new Receiver(this, parts, (message) => {
       if (this.autoRead) this.markRead(message);
     });
@@ -138,6 +144,7 @@ export class Phone extends PhoneBase {
     return {
       signal: this.signal.save(),
       appStateKey: this.appState.key,
+      formerAppStateKeys: this.appState.keys.slice(0, -1),
       senderKeys: this.#senderKeys.save(),
       timers: this.timers.entries(),
     };

@@ -21,6 +21,7 @@ import { retryNodes } from "./receipts.ts";
 import type { Sender } from "./sender.ts";
 import { signalAddress } from "./signal/address.ts";
 import { RepeatedMessage, type SenderKeyRing } from "./signal/sender-key.ts";
+import type { Sync } from "./sync.ts";
 
 /** Maximum number of retries per message. Source: `maxMsgRetryCount` in Baileys' Defaults. */
 const MAX_RETRIES = 5;
@@ -32,6 +33,7 @@ type Parts = {
   appState: PhoneAppState;
   channels: PhoneChannels;
   placeholders: Placeholders;
+  sync: Sync;
 };
 
 /** Handles the stanzas that the server delivers to a phone, in order: decrypts, checks, shows and acknowledges them. */
@@ -110,7 +112,10 @@ export class Receiver {
     }
     if (!message) return;
     this.#acknowledge(stanza, sender);
-    if (stanza.attrs.category === "peer") return this.#parts.placeholders.receive(id, message, sender);
+    if (stanza.attrs.category === "peer") {
+      await this.#parts.sync.receive(message, sender);
+      return this.#parts.placeholders.receive(id, message, sender);
+    }
     if (!hasContent(message)) return;
     this.#phone.timers.note(chat, message, Number(stanza.attrs.t));
     const received: InboxMessage = {

@@ -27,4 +27,41 @@ export const receiveRules = [
     enforced: false,
     witness: false,
   }),
+  defineRule({
+    name: "app_state_snapshot",
+    claim:
+      "A device that has no version of a collection of the app state gets it as a file on the media host. The MAC in it is that of the newest patch.",
+    sources: [
+      whatsmeow("appstate/decode.go", "validateSnapshotMAC"),
+      baileys("Utils/chat-utils.js", "downloadExternalBlob"),
+    ],
+    checked: "2026-11",
+    tests: [
+      "tests/simulator/account/app-state.test.ts > the simulator gives a newly linked device the current app state",
+    ],
+    enforced: true,
+    witness: false,
+  }),
+  defineRule({
+    name: "app_state_keys",
+    claim: "The phone shares a key of the app state when a linked device asks for it with a peer message.",
+    sources: [whatsmeow("appstate.go", "requestAppStateKeys")],
+    checked: "2026-11",
+    tests: ["tests/integration/contact/contacts.test.ts > a name is up to date after %s"],
+    enforced: true,
+    witness: false,
+  }),
+  defineRule({
+    name: "app_state_macs",
+    claim:
+      "A client refuses a patch or a snapshot of the app state whose MAC is wrong, and reads the collection again from the beginning.",
+    sources: [
+      whatsmeow("appstate/decode.go", "ErrMismatchingPatchMAC"),
+      baileys("Utils/chat-utils.js", "Invalid patch mac"),
+    ],
+    checked: "2026-11",
+    tests: ["tests/integration/contact/contacts.test.ts > a name is up to date after %s"],
+    enforced: false,
+    witness: false,
+  }),
 ] as const;

@@ -93,7 +93,9 @@ export class MediaHost {
   }
 
   #download(url: URL, request: IncomingMessage, response: ServerResponse): void {
-    const fault = this.#store.faults.download.take();
+    const fault = this.#store.faults.download.take(
+      (scheduled) => typeof scheduled !== "object" || url.pathname.includes(scheduled.kind ?? "/"),
+    );
     if (typeof fault === "number") {
       this.#reject(response, fault, "requested by the test");
       return;
@@ -108,10 +110,12 @@ export class MediaHost {
       this.#reject(response, 404, "the file does not exist");
       return;
     }
-    if (fault === "cut") {
+    if (fault !== undefined) {
       this.#store.counts.rejected++;
-      response.writeHead(200, { "content-length": file.length });
-      response.write(file.subarray(0, file.length / 2), () => response.destroy());
+      const share = fault === "cut" ? 0.5 : fault.cut;
+      response.writeHead(200, { "content-length": file.length }).flushHeaders();
+      if (share > 0) response.write(file.subarray(0, file.length * share));
+      setTimeout(() => response.destroy(), 5);
       return;
     }
     this.#store.counts.downloads++;

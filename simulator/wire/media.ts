@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { cbcDecrypt, cbcEncrypt, hkdf, hmac, sha256 } from "./crypto.ts";
 
-export type MediaKind = "image" | "video" | "audio" | "document" | "sticker" | "history" | "ptv";
+export type MediaKind = "image" | "video" | "audio" | "document" | "sticker" | "history" | "app-state" | "ptv";
 
 /** The HKDF info of each kind: `MEDIA_HKDF_KEY_MAPPING` in Baileys' Defaults. */
 const INFO: Record<MediaKind, string> = {
@@ -12,6 +12,7 @@ const INFO: Record<MediaKind, string> = {
   document: "WhatsApp Document Keys",
   sticker: "WhatsApp Image Keys",
   history: "WhatsApp History Keys",
+  "app-state": "WhatsApp App State Keys",
 };
 
 const MAC_BYTES = 10;

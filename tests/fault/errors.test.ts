@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { endHost, spawnHost } from "../../local/gateway/host-process.ts";
 import type { Phone } from "../../simulator/index.ts";
+import { saveContact } from "../../simulator/phone/owner/contacts.ts";
 import { node } from "../../simulator/wire/node.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway/test-gateway.ts";
 import { until } from "../support/until.ts";
@@ -80,3 +81,68 @@ test("an exception in the socket of one account closes only this account's conne
     const { id } = await bob.sendText(alice.number, "after the exception");
     await received(id);
   }));
+
+/** Waits until the instance knows the name of a contact. */
+const contactNamed = (name: string) =>
+  until(async () => {
+    const rows = await gate.db.sql`select 1 from contacts where instance_id = ${instance} and name = ${name}`;
+    return rows.length > 0 || undefined;
+  }, 60_000);
+
+test.each([0, 0.001, 0.5, 0.999])(
+  "a download of the app state that is cut after %d of its bytes ends nothing, and is repeated",
+  (cut) =>
+    withoutHarm(async () => {
+      const logins = loginsOf(alice);
+      alice.account.externalPatches = true;
+      gate.wa.media.faults.download.add({ cut, kind: "md-app-state" });
+      saveContact(alice, bob.number, `Bob, a file cut after ${cut}`);
+      await contactNamed(`Bob, a file cut after ${cut}`);
+      // The phone's change is damaged, so the host reads the whole collection, whose file is cut too.
+      gate.wa.device(alice.number).faults.appState.add(true);
+      alice.account.externalPatches = false;
+      gate.wa.media.faults.download.add({ cut, kind: "md-app-state" });
+      saveContact(alice, bob.number, `Bob, a snapshot cut after ${cut}`);
+      await contactNamed(`Bob, a snapshot cut after ${cut}`);
+      expect(loginsOf(alice)).toBe(logins);
+    }),
+  120_000,
+);
+
+test.each([0, 0.001, 0.5, 0.999])(
+  "a download of the history that is cut after %d of its bytes ends nothing, and is repeated",
+  (cut) =>
+    withoutHarm(async () => {
+      const body = `a message of the history, cut after ${cut}`;
+      const number = `49155500001${String(Math.round(cut * 1000)).padStart(2, "0")}`;
+      const history = [{ with: bob.number, messages: [{ text: body, timestamp: 1_700_000_000 }] }];
+      const phone = await gate.wa.addPhone({ number, pushName: "New", history });
+      gate.wa.media.faults.download.add({ cut, kind: "md-msg-hist" });
+      await gate.linked(phone, "multi-instance", { history: "recent" });
+      await until(
+        async () => (await gate.db.sql`select 1 from messages where body = ${body}`).length > 0 || undefined,
+        60_000,
+      );
+    }),
+  120_000,
+);
+
+test("a change of the app state arrives although it and the first snapshot after it are damaged", () =>
+  withoutHarm(async () => {
+    gate.wa.device(alice.number).faults.appState.add(true, 2);
+    saveContact(alice, bob.number, "Bob, damaged twice");
+    await contactNamed("Bob, damaged twice");
+  }));
+
+test("a collection whose key is missing is read after a restart of the host, when the phone shares the key", async () => {
+  alice.sync.answersKeyRequests = false;
+  alice.appState.rotateKey();
+  const requests = alice.sync.keyRequests.length;
+  saveContact(alice, bob.number, "Bob under a new key");
+  await until(async () => alice.sync.keyRequests.length > requests || undefined, 60_000);
+  await endHost(host);
+  alice.sync.answersKeyRequests = true;
+  host = spawnHost(gate.gateway.env);
+  await contactNamed("Bob under a new key");
+  for (const id of [instance, other]) await gate.status(id, "connected");
+});

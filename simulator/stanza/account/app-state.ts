@@ -6,6 +6,7 @@ import { type BinaryNode, bytes, child, children, node } from "../../wire/node.t
 import { deliverToAccount } from "../deliver.ts";
 import { Unsupported } from "../errors.ts";
 import { type IqHandler, result } from "../iq.ts";
+import { patchNode, snapshotNode } from "./app-state-files.ts";
 
 const collections = new Set<string>(COLLECTIONS);
 
@@ -23,7 +24,8 @@ export function addPatch(world: World, account: Account, author: Endpoint, chang
 }
 
 /**
- * `w:sync:app:state`: returns the patches of each collection since the client's version, and accepts new patches.
+ * `w:sync:app:state`: returns the snapshot of each collection, or its patches since the client's version, and accepts new
+ * patches.
  * Source: `resyncAppState` and `appPatch` in Baileys' Socket/chats.ts, `extractSyncdPatches` in Utils/chat-utils.ts.
  */
 export const appState: IqHandler = (iq, { world, device }) => {
@@ -40,7 +42,11 @@ export const appState: IqHandler = (iq, { world, device }) => {
       const attrs = { name, type: "error", version: String(versionOf(account.appState, name)) };
       return node("collection", attrs, [node("error", { code: "409", text: "conflict" })]);
     }
-    const patches = patchesSince(account.appState, name, version).map((content) => node("patch", {}, content));
+    if (element.attrs.return_snapshot === "true") {
+      const snapshot = snapshotNode(world, device, name);
+      return node("collection", { name, version: "0" }, snapshot && [snapshot]);
+    }
+    const patches = patchesSince(account.appState, name, version).map((patch) => patchNode(world, device, patch));
     const attrs = { name, version: String(version) };
     return node("collection", attrs, patches.length > 0 ? [node("patches", {}, patches)] : undefined);
   });

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Phone } from "../../../simulator/index.ts";
 import { removeContact, saveContact } from "../../../simulator/phone/owner/contacts.ts";
 import { changeSubject } from "../../../simulator/stanza/group/settings.ts";
+import { proto } from "../../../simulator/wire/baileys.ts";
 import { expectNoComplaints } from "../../support/gateway/complaints.ts";
 import { type RestClient, restClient } from "../../support/gateway/rest-client.ts";
 import { startTestGateway, type TestGateway } from "../../support/gateway/test-gateway.ts";
@@ -135,6 +136,39 @@ describe("names of contacts", () => {
     expect((await contactWith(odd.jid, {})).name.isWellFormed()).toBe(true);
     saveContact(owner, dave.number, "Dave Address");
     await contactWith(dave.jid, { name: "Dave Address" });
+  });
+
+  test.each<[string, () => void]>([
+    ["a damaged change", () => gate.wa.device(owner.number).faults.appState.add(true)],
+    ["a change with a key that the phone has not shared", () => void owner.appState.rotateKey()],
+  ])("a name is up to date after %s", async (what, damage) => {
+    damage();
+    saveContact(owner, dave.number, `Dave after ${what}`);
+    await contactWith(dave.jid, { name: `Dave after ${what}` });
+  });
+
+  test("the phone is asked once for a missing key, and an old key does not replace the newest one", async () => {
+    const { sync, appState, devices } = owner;
+    const [device] = devices;
+    if (!device) throw new Error("the owner has no linked device");
+    sync.answersKeyRequests = false;
+    const requests = sync.keyRequests.length;
+    const missing = appState.rotateKey();
+    saveContact(owner, dave.number, "Dave under a missing key");
+    await until(async () => sync.keyRequests.length > requests || undefined);
+    const newest = appState.rotateKey();
+    await sync.share(device, [newest]);
+    await sync.share(device, [missing]);
+    await contactWith(dave.jid, { name: "Dave under a missing key" });
+    saveContact(owner, dave.number, "Dave Address");
+    await contactWith(dave.jid, { name: "Dave Address" });
+    sync.answersKeyRequests = true;
+    expect(sync.keyRequests.slice(requests)).toEqual([missing.id.toString("base64")]);
+    const renamed = await gate.api("PUT", `/api/profile/${client.instance}/name`, { body: { name: "Renamed" } });
+    expect(renamed.status).toBe(200);
+    await until(async () => owner.account.pushName === "Renamed" || undefined);
+    const last = owner.account.appState.get("critical_block")?.at(-1) ?? Buffer.alloc(0);
+    expect(Buffer.from(proto.SyncdPatch.decode(last).keyId?.id ?? [])).toEqual(newest.id);
   });
 });
 
