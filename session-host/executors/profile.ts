@@ -1,4 +1,4 @@
-import { jidNormalizedUser, S_WHATSAPP_NET, type WASocket } from "@whiskeysockets/baileys";
+import { getBinaryNodeChildBuffer, jidNormalizedUser, S_WHATSAPP_NET, type WASocket } from "@whiskeysockets/baileys";
 import type { CommandInput, CommandOutput } from "../../core/command/catalog/index.ts";
 import { maxPictureBytes } from "../../core/command/catalog/profile.ts";
 import { AppError } from "../../core/error.ts";
@@ -36,9 +36,24 @@ export async function setAbout(
   { sock }: MutationContext,
   { about }: CommandInput<"profile.setAbout">,
 ): Promise<CommandOutput<"profile.setAbout">> {
-  await sock.updateProfileStatus(about);
+  // Not Baileys' `updateProfileStatus`, which sends an older request (7.0.0-rc14, `Socket/chats.js`). 0 means that the
+  // text stays.
+  const variables = { input: { text: about, ephemeral_duration_sec: 0 } };
+  const answer = await sock.query({
+    tag: "iq",
+    attrs: { to: S_WHATSAPP_NET, type: "get", xmlns: "w:mex" },
+    content: [
+      { tag: "query", attrs: { query_id: updateTextStatus }, content: Buffer.from(JSON.stringify({ variables })) },
+    ],
+  });
+  const result = getBinaryNodeChildBuffer(answer, "result");
+  const { errors } = JSON.parse(Buffer.from(result ?? "{}").toString()) as { errors?: { message?: string }[] };
+  if (errors?.[0]) throw new AppError("whatsapp_error", `WhatsApp refused the text: ${errors[0].message}`);
   return {};
 }
+
+/** The id of the request that sets the about text (whatsmeow `user.go`, `mutationUpdateTextStatus`, August 2026). */
+const updateTextStatus = "9152604461510864";
 
 /** The first bytes of a JPEG file. */
 const jpegStart = Buffer.from([0xff, 0xd8, 0xff]);

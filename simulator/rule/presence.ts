@@ -16,6 +16,17 @@ export const presenceRules = [
     witness: false,
   }),
   defineRule({
+    name: "about_mutation",
+    claim: "The about text is set by a GraphQL mutation, and no longer by an `iq` with the namespace `status`.",
+    sources: [whatsmeow("user.go", "mutationUpdateTextStatus")],
+    checked: "2026-11",
+    tests: [
+      "tests/integration/contact/profile-and-presence.test.ts > a new profile status is the about text on WhatsApp",
+    ],
+    enforced: true,
+    witness: false,
+  }),
+  defineRule({
     name: "presence_only_online",
     claim: "A linked device gets the presence and typing of others only while it is online.",
     sources: [

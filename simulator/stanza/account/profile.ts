@@ -1,4 +1,4 @@
-import { bytes, child, children, node } from "../../wire/node.ts";
+import { children, node } from "../../wire/node.ts";
 import { Refusal } from "../errors.ts";
 import { type IqHandler, result } from "../iq.ts";
 
@@ -33,9 +33,10 @@ export const props: IqHandler = (iq, { world, device }) => {
   ]);
 };
 
-/** `status`: sets the about text. */
-export const about: IqHandler = (iq, { device }) => {
-  const text = bytes(child(iq, "status"));
-  if (text) device.account.about = text.toString();
-  return result(iq);
+/**
+ * `status`: set the about text until 2026. whatsmeow replaced it in August 2026 with a GraphQL mutation
+ * (`SetStatusMessage` in user.go). No source shows the error of the old request.
+ */
+export const about: IqHandler = () => {
+  throw new Refusal(400, "bad-request");
 };

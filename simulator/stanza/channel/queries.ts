@@ -19,6 +19,8 @@ const queries: Record<string, { path: string; run: handlers.QueryHandler }> = {
   "7130823597031706": { path: "xwa2_newsletter_admin", run: handlers.countAdmins },
   "7341777602580933": { path: "xwa2_newsletter_change_owner", run: handlers.changeOwner },
   "6551828931592903": { path: "xwa2_newsletter_demote", run: handlers.demote },
+  // `mutationUpdateTextStatus` in whatsmeow's user.go. No source shows the field of the answer.
+  "9152604461510864": { path: "xwa2_update_text_status", run: handlers.setAbout },
   "30062808666639665": { path: "xwa2_newsletter_delete_v2", run: handlers.remove },
 };
 

@@ -31,6 +31,14 @@ export const update: QueryHandler = (context, variables) => {
   return metadata(channel, account);
 };
 
+/** Sets the about text. Source: `SetStatusMessage` in whatsmeow's user.go, which ignores the answer. */
+export const setAbout: QueryHandler = ({ account }, { input }) => {
+  const { text } = (input ?? {}) as { text?: unknown };
+  if (typeof text !== "string") throw new Refusal(400, "the about text is missing");
+  account.about = text;
+  return { success: true };
+};
+
 /** Finds a channel by its JID, or by its invite code with type `INVITE`. */
 export const find: QueryHandler = ({ world, account }, { input }) => {
   const { key, type } = (input ?? {}) as { key?: string; type?: string };

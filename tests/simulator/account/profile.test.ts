@@ -75,7 +75,16 @@ test("the simulator sets, returns and removes the profile pictures of accounts a
 });
 
 test("the simulator returns the latest about text, privacy settings and block list", async () => {
-  await client.sock.updateProfileStatus("at work");
+  // The request of Baileys, which WhatsApp no longer uses.
+  await expect(client.sock.updateProfileStatus("the old way")).rejects.toThrow("bad-request");
+  const variables = { input: { text: "at work", ephemeral_duration_sec: 0 } };
+  await client.sock.query({
+    tag: "iq",
+    attrs: { to: "s.whatsapp.net", type: "get", xmlns: "w:mex" },
+    content: [
+      { tag: "query", attrs: { query_id: "9152604461510864" }, content: Buffer.from(JSON.stringify({ variables })) },
+    ],
+  });
   expect(await client.sock.fetchStatus(alice.jid)).toMatchObject([{ status: { status: "at work" } }]);
   await client.sock.updateReadReceiptsPrivacy("none");
   expect(await client.sock.fetchPrivacySettings(true)).toMatchObject({ readreceipts: "none", online: "all" });
