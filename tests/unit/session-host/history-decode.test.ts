@@ -8,6 +8,7 @@ import type { HistoryCursor } from "../../../core/history/history.sql.ts";
 import { completionOf, type HistoryState, silenceMs } from "../../../core/history/index.ts";
 import { fetchHistory } from "../../../session-host/history/blob.ts";
 import { readMessages, readOutline, start } from "../../../session-host/history/decode.ts";
+import { HistoryDecoder } from "../../../session-host/history/decoder.ts";
 import { historyPartOf, isEmptyHistory, withoutHistory } from "../../../session-host/inbound/history.ts";
 import { randomOf } from "../../support/random.ts";
 
@@ -175,4 +176,21 @@ test("the history is complete after its last part, or when the phone sends nothi
   expect(completionOf({ ...state, sentAll: true, waiting: 1 }, now)).toBeUndefined();
   expect(completionOf({ ...state, sentAll: true, completed: true }, now)).toBeUndefined();
   expect(completionOf({ ...state, newestAt: null }, now)).toBeUndefined();
+});
+
+test("a host fetches and imports at most two parts of the history at once, and one for each user", async () => {
+  const decoder = new HistoryDecoder();
+  const running: string[] = [];
+  const most = { all: 0, ofUser: 0 };
+  const work = async (userId: string) => {
+    running.push(userId);
+    most.all = Math.max(most.all, running.length);
+    most.ofUser = Math.max(most.ofUser, running.filter((one) => one === userId).length);
+    await new Promise((resolve) => setImmediate(resolve));
+    running.splice(running.indexOf(userId), 1);
+  };
+  // Five users link an instance each, whose phones send five parts at once.
+  const parts = Array.from({ length: 25 }, (_, index) => `user ${index % 5}`);
+  await Promise.all(parts.map((userId) => decoder.inTurn({ userId, instanceId: userId }, () => work(userId))));
+  expect(most).toEqual({ all: 2, ofUser: 1 });
 });
