@@ -11,6 +11,7 @@ import {
   USyncUser,
   type WASocket,
 } from "@whiskeysockets/baileys";
+import { isJid } from "../../core/bound.ts";
 import { storePairs } from "./group-lids.ts";
 import { isPerson, knownJids, plainJid } from "./jids.ts";
 import type { KeyStore } from "./key-store.ts";
@@ -97,12 +98,13 @@ export class Devices {
     ws.prependListener("CB:notification,type:devices", (stanza: BinaryNode) => {
       const elements = getAllBinaryNodeChildren(stanza);
       const changed = elements.flatMap((element) => getBinaryNodeChildren(element, "device")).flatMap(jidsIn);
-      void this.#forgetPeople([...jidsIn(stanza), ...changed]);
-      if (elements.some(({ tag }) => tag === "remove")) void this.#endSessions(changed);
+      settle(this.#forgetPeople([...jidsIn(stanza), ...changed]));
+      if (elements.some(({ tag }) => tag === "remove")) settle(this.#endSessions(changed));
     });
     ws.prependListener("CB:notification,type:account_sync", (stanza: BinaryNode) => {
       const list = getBinaryNodeChild(stanza, "devices");
-      if (list) void this.#forgetPeople([...jidsIn(stanza), ...getBinaryNodeChildren(list, "device").flatMap(jidsIn)]);
+      const devices = getBinaryNodeChildren(list, "device").flatMap(jidsIn);
+      if (list) settle(this.#forgetPeople([...jidsIn(stanza), ...devices]));
     });
   }
 
@@ -126,7 +128,10 @@ export class Devices {
 
 /** Returns the JIDs of the person or device that a node of a notification names. */
 const jidsIn = ({ attrs: { from, jid, lid } }: BinaryNode): string[] =>
-  [from, jid, lid].filter((name) => name !== undefined);
+  [from, jid, lid].filter((name) => name !== undefined && isJid(name)) as string[];
+
+/** Ignores the failure of work. If the database can't be read, the key store itself ends the connection. */
+export const settle = (work: Promise<unknown>): void => void work.catch(() => undefined);
 
 /** What the protocol `devices` reports of a person. Source: Baileys' WAUSync/Protocols/USyncDeviceProtocol.js. */
 interface ReportedDevices {

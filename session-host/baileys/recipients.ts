@@ -34,7 +34,6 @@ export interface RecipientsDeps {
   /** Baileys' cache of device lists. */
   devices: CacheStore;
   groups: SharedGroups;
-  fail: (error: unknown) => void;
 }
 
 /** Finds out who gets a message, and makes sure that it can be encrypted for them, before Baileys encrypts it. */
@@ -49,17 +48,23 @@ export class Recipients {
   readonly #settled = new LRUCache<string, string>({ max: 1_000 });
 
   constructor(deps: RecipientsDeps) {
-    const { socket, store, devices: cache, groups, fail } = deps;
+    const { socket, store, devices: cache, groups } = deps;
     this.#deps = deps;
     this.deviceCache = cache;
     this.groups = new GroupCache(socket, groups);
     this.devices = new Devices({ socket, store, cache });
     const forgetDevices = (jids: readonly string[]) => this.devices.forget(jids);
-    this.#senderKeys = new SenderKeys({ socket, store, forgetDevices, fail });
+    this.#senderKeys = new SenderKeys({ socket, store, forgetDevices });
   }
 
   listen(sock: WASocket): void {
     for (const part of [this.groups, this.devices, this.#senderKeys]) part.listen(sock);
+  }
+
+  /** Forgets what was looked up. Call this when the connection ends. */
+  clear(): void {
+    this.groups.clear();
+    this.deviceCache.flushAll();
   }
 
   /**

@@ -5,7 +5,8 @@ import {
   jidDecode,
   type WASocket,
 } from "@whiskeysockets/baileys";
-import { userOf } from "./devices.ts";
+import { isJid } from "../../core/bound.ts";
+import { settle, userOf } from "./devices.ts";
 import { isPerson, knownJids, plainJid } from "./jids.ts";
 import type { KeyStore } from "./key-store.ts";
 
@@ -20,8 +21,6 @@ export interface SenderKeysDeps {
   store: KeyStore;
   /** Forgets the device lists of people. */
   forgetDevices: (jids: readonly string[]) => void;
-  /** Ends the connection, because the state can't be read or written. */
-  fail: (error: unknown) => void;
 }
 
 /**
@@ -38,16 +37,15 @@ export class SenderKeys {
 
   listen({ ws }: Pick<WASocket, "ws">): void {
     ws.prependListener("CB:notification,type:encrypt", (stanza: BinaryNode) => {
-      const { from, lid } = stanza.attrs;
-      const isPhone = from && !jidDecode(from)?.device;
-      if (isPhone && getBinaryNodeChild(stanza, "identity"))
-        void this.#onNewIdentity([from, lid ?? from]).catch(this.#deps.fail);
+      const { from = "", lid = from } = stanza.attrs;
+      const isPhone = isJid(from) && isJid(lid) && !jidDecode(from)?.device;
+      if (isPhone && getBinaryNodeChild(stanza, "identity")) settle(this.#onNewIdentity([from, lid]));
     });
     ws.prependListener("CB:notification,type:w:gp2", (stanza: BinaryNode) => {
       const gone = getBinaryNodeChildren(getBinaryNodeChild(stanza, "remove"), "participant");
       const people = gone.flatMap(({ attrs: { jid, phone_number, lid } }) => [jid, phone_number, lid]);
       const group = stanza.attrs.from;
-      if (group && people.length > 0) void this.#onRemoved(group, people.map(plainJid)).catch(this.#deps.fail);
+      if (group && people.length > 0) settle(this.#onRemoved(group, people.map(plainJid)));
     });
   }
 

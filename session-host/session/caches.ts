@@ -12,10 +12,15 @@ export interface SharedCaches {
   groups: SharedGroups;
 }
 
-/** A device list, and whether the connection that looked it up is open and hears of its changes. */
+/** A device list, and the connection that looked it up and is notified of its changes. */
 interface Owned {
   devices: unknown;
-  isWatched: () => boolean;
+  watcher: Watcher;
+}
+
+/** `isOpen` is undefined after the end of the connection, which the shared cache then no longer keeps in memory. */
+interface Watcher {
+  isOpen: (() => boolean) | undefined;
 }
 
 /**
@@ -38,11 +43,11 @@ export function sharedCaches(): SharedCaches {
 /** Returns what finds out who gets the messages of a connection. */
 export function recipientsOf(
   caches: SharedCaches,
-  { socket, store, gate, fail }: Pick<RecipientsDeps, "socket" | "store" | "fail"> & { gate: Gate },
+  { socket, store, gate }: Pick<RecipientsDeps, "socket" | "store"> & { gate: Gate },
 ): Recipients {
   const isOwn = (user: string) => [socket().user?.id, socket().user?.lid].some((jid) => jidDecode(jid)?.user === user);
   const devices = deviceCache(caches, { isOwn, isOpen: () => !gate.failed && socket().ws.isOpen });
-  return new Recipients({ socket, store, devices, groups: caches.groups, fail });
+  return new Recipients({ socket, store, devices, groups: caches.groups });
 }
 
 /** What a session's caches need to know about the session. */
@@ -60,23 +65,27 @@ interface CacheOwner {
  */
 function deviceCache({ userDevicesCache }: SharedCaches, { isOwn, isOpen }: CacheOwner): CacheStore {
   const own = ttlCache(4, deviceListMs);
+  const watcher: Watcher = { isOpen };
   return {
     get: <T>(user: string) => {
       const plan = currentPlan();
       if (plan) return (plan.devices.get(user) ?? []) as T;
       if (isOwn(user)) return own.get<T>(user);
       const found = userDevicesCache.get(user);
-      return found?.isWatched() ? (found.devices as T) : undefined;
+      return found?.watcher.isOpen?.() ? (found.devices as T) : undefined;
     },
     set: (user: string, devices: unknown) => {
       if (isOwn(user)) own.set(user, devices);
-      else userDevicesCache.set(user, { devices, isWatched: isOpen });
+      else userDevicesCache.set(user, { devices, watcher });
     },
     del: (user: string) => {
       own.del(user);
       userDevicesCache.delete(user);
     },
-    flushAll: () => own.flushAll(),
+    flushAll() {
+      own.flushAll();
+      watcher.isOpen = undefined;
+    },
   };
 }
 

@@ -206,7 +206,7 @@ export class Connection implements OpenConnection, MediaConnection {
     this.exclusively = (work) => store.keys.transaction(work, instanceId);
     this.waiting = new WaitingNotes({ db, instanceId, settled: () => record({}), fail: recorder.fail });
     const signal = this.#journalingSignal(store);
-    this.recipients = recipientsOf(caches, { socket: () => this.sock, store, gate, fail: recorder.fail });
+    this.recipients = recipientsOf(caches, { socket: () => this.sock, store, gate });
     this.sock = openSocket({
       instanceId,
       version,
@@ -261,7 +261,7 @@ export class Connection implements OpenConnection, MediaConnection {
     this.#phoneRequests.stop();
     this.#qrCodes.stop();
     this.passkey.stop();
-    this.recipients.groups.clear();
+    this.recipients.clear();
     this.#appState.close();
     this.#snapshots.close();
     this.#gate.fail();
