@@ -6,7 +6,6 @@ import {
   getBinaryNodeChildren,
   jidDecode,
   jidEncode,
-  jidNormalizedUser,
   USyncQuery,
   USyncUser,
   type WASocket,
@@ -50,7 +49,7 @@ export class Devices {
     const { cache } = this.#deps;
     const lists = new Map<string, readonly UserDevice[]>();
     const unknown: string[] = [];
-    for (const jid of new Set(people.map((person) => jidNormalizedUser(person)))) {
+    for (const jid of new Set(people.map((person) => plainJid(person)))) {
       const known = await cache.get<UserDevice[]>(userOf(jid));
       if (known) lists.set(userOf(jid), known);
       else if (userOf(jid)) unknown.push(jid);

@@ -9,8 +9,17 @@ import {
 import type { Person } from "../../core/event/catalog/group.ts";
 import { isLidJid } from "../../core/message/recipient.ts";
 
-/** Returns the JID without its device, or an empty string if `jid` is missing or empty. */
-export const plainJid = (jid: string | null | undefined) => (jid ? jidNormalizedUser(jid) : "");
+/**
+ * Returns the JID of the person or chat, without the device, or an empty string if `jid` is missing or empty. A hosted
+ * device (number 99) has a server of its own, and belongs to the person with the same number or LID. Source:
+ * `parseMessageSource` in whatsmeow's message.go.
+ */
+export const plainJid = (jid: string | null | undefined): string =>
+  jid
+    ? jidNormalizedUser(jid)
+        .replace(/@hosted\.lid$/, "@lid")
+        .replace(/@hosted$/, "@s.whatsapp.net")
+    : "";
 
 export const isPhoneJid = (jid: string) => jid.endsWith("@s.whatsapp.net");
 

@@ -1,17 +1,11 @@
-import {
-  type CacheStore,
-  type GroupMetadata,
-  jidDecode,
-  jidNormalizedUser,
-  type WASocket,
-} from "@whiskeysockets/baileys";
+import { type CacheStore, type GroupMetadata, jidDecode, type WASocket } from "@whiskeysockets/baileys";
 import { LRUCache } from "lru-cache";
 import { isChannelJid, isGroupJid } from "../../core/message/recipient.ts";
 import type { RecipientList } from "../ledger/change.ts";
 import type { WireAddress } from "./addressing.ts";
 import { type DeviceLists, Devices, jidOf, userOf } from "./devices.ts";
 import { GroupCache, type SharedGroups } from "./group-cache.ts";
-import { personOf } from "./jids.ts";
+import { personOf, plainJid } from "./jids.ts";
 import type { KeyStore } from "./key-store.ts";
 import { participantHash } from "./participant-hash.ts";
 import { currentPlan, type SendPlan } from "./send-plan.ts";
@@ -74,7 +68,7 @@ export class Recipients {
   async of({ to: jid, audience }: WireAddress): Promise<Targets> {
     if (isChannelJid(jid)) return { list: { jids: [], people: [] }, plan: undefined };
     const sock = this.#deps.socket();
-    const own = [sock.user?.id, sock.user?.lid].map((id) => jidNormalizedUser(id)).filter(Boolean);
+    const own = [sock.user?.id, sock.user?.lid].map((id) => plainJid(id)).filter(Boolean);
     const group = isGroupJid(jid) && !audience ? await this.groups.read(jid) : undefined;
     const members = group ? membersOf(group) : [];
     const people = audience ?? (group ? group.participants.map(({ id }) => id) : [jid]);
@@ -148,7 +142,7 @@ const isPersonal = (device: string) => !device.includes("@hosted");
 /** Returns the JIDs of each member. */
 const membersOf = ({ participants }: GroupMetadata): string[][] =>
   participants.map(({ id, phoneNumber, lid }) =>
-    [id, phoneNumber, lid].filter((jid) => jid !== undefined).map((jid) => jidNormalizedUser(jid)),
+    [id, phoneNumber, lid].filter((jid) => jid !== undefined).map((jid) => plainJid(jid)),
   );
 
 /** Returns the entry of a member in `RecipientList.people`. */
@@ -160,12 +154,12 @@ function listEntry(names: readonly string[]): string {
 /** Returns the account's JID that Baileys uses in a direct chat. */
 function ownJidFor(jid: string, sock: WASocket): string {
   const { id, lid } = sock.user ?? {};
-  return jidNormalizedUser(jid.endsWith("@lid") && lid ? lid : id);
+  return plainJid(jid.endsWith("@lid") && lid ? lid : id);
 }
 
 /** Returns the JID of this device. */
 function ownDevice({ user }: WASocket, byNumber: boolean): string {
   const device = jidDecode(user?.id)?.device;
-  const person = jidNormalizedUser(byNumber || !user?.lid ? user?.id : user.lid);
+  const person = plainJid(byNumber || !user?.lid ? user?.id : user.lid);
   return device ? person.replace("@", `:${device}@`) : person;
 }

@@ -14,6 +14,7 @@ import type { Logger } from "../../core/log.ts";
 import type { Change } from "../ledger/change.ts";
 import { storedLids } from "./jids.ts";
 import type { KeyStore } from "./key-store.ts";
+import { boundLidCache } from "./lid-cache.ts";
 import { currentPlan } from "./send-plan.ts";
 import { orQuarantine, stanzaSource } from "./stanza-source.ts";
 
@@ -69,6 +70,7 @@ export class JournalingSignal {
       logger,
       pnToLid,
     );
+    boundLidCache(inner);
     answerFromStore(inner.lidMapping, store);
     const repository: SignalRepositoryWithLIDStore = {
       ...inner,

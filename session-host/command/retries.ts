@@ -160,7 +160,8 @@ export class Retries {
    * message, a new device of a recipient counts too.
    */
   async #isAddressed({ recipients, sentAt }: SentMessage, device: string): Promise<boolean> {
-    const addressed = new Set(recipients);
+    // Without the servers of hosted devices.
+    const addressed = new Set(recipients.map((jid) => deviceJid(plainJid(jid), jidDecode(jid)?.device ?? 0)));
     const number = jidDecode(device)?.device ?? 0;
     const people = await knownJids(this.#deps.sock, device);
     if (people.some((person) => addressed.has(deviceJid(person, number)))) return true;

@@ -1,7 +1,7 @@
-import { jidNormalizedUser } from "@whiskeysockets/baileys";
 import type { CommandInput, CommandOutput } from "../../core/command/catalog/index.ts";
 import { AppError } from "../../core/error.ts";
 import { ringingCalls } from "../../core/event/ringing.ts";
+import { plainJid } from "../baileys/jids.ts";
 import { callEventId, ringSeconds } from "../inbound/calls.ts";
 import { ExecutorResult } from "./result.ts";
 import type { ConnectedContext, MutationContext } from "./types.ts";
@@ -27,7 +27,7 @@ export async function reject(
   const call = (await readRinging(context)).find((ringing) => ringing.callId === callId);
   if (!call) throw new AppError("call_not_found");
   const { creator, from, lid } = call;
-  await context.sock.rejectCall(callId, jidNormalizedUser(creator));
+  await context.sock.rejectCall(callId, plainJid(creator));
   const data = { callId, from, lid, timestamp: Math.floor(Date.now() / 1000), by: "api" as const };
   const id = callEventId(context.instanceId, callId, "end");
   return new ExecutorResult({ callId, from }, { events: [{ id, type: "call.rejected", data }] });

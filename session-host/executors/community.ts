@@ -4,12 +4,12 @@ import {
   generateMessageIDV2,
   getBinaryNodeChild,
   getBinaryNodeChildren,
-  jidNormalizedUser,
   type WASocket,
 } from "@whiskeysockets/baileys";
 import type { CommunityDetails, CommunitySummary, LinkedGroup } from "../../core/command/catalog/community.ts";
 import type { CommandInput, CommandName, CommandOutput } from "../../core/command/catalog/index.ts";
 import { AppError } from "../../core/error.ts";
+import { plainJid } from "../baileys/jids.ts";
 import { answerOf, onlyOnce } from "./answer.ts";
 import { createGroupWith, toGroup } from "./group.ts";
 import type { ConnectedContext, MutationContext } from "./types.ts";
@@ -170,7 +170,7 @@ function refusalError(code: number): AppError {
 }
 
 const isMe = (sock: WASocket, jid: string | undefined) =>
-  jid !== undefined && [sock.user?.id, sock.user?.lid].some((own) => own && jidNormalizedUser(own) === jid);
+  jid !== undefined && [sock.user?.id, sock.user?.lid].some((own) => own && plainJid(own) === jid);
 
 function toSummary(metadata: GroupMetadata): CommunitySummary {
   const { id, subject, description, owner, createdAt, size } = toGroup(metadata);

@@ -1,8 +1,9 @@
-import { jidNormalizedUser, type WASocket } from "@whiskeysockets/baileys";
+import type { WASocket } from "@whiskeysockets/baileys";
 import type { CommandInput, CommandOutput } from "../../core/command/catalog/index.ts";
 import { AppError } from "../../core/error.ts";
 import { isLidJid } from "../../core/message/recipient.ts";
 import { defined } from "../../core/object.ts";
+import { plainJid } from "../baileys/jids.ts";
 import { resolveRecipient } from "./message.ts";
 import { ExecutorResult } from "./result.ts";
 import type { ConnectedContext, MutationContext } from "./types.ts";
@@ -15,7 +16,7 @@ export async function check(
   const answers = await lookUpNumbers(sock, [...new Set(numbers)]);
   const present = [...answers.values()].flatMap((jid) => jid ?? []);
   const pairs = present.length > 0 ? ((await sock.signalRepository.lidMapping.getLIDsForPNs(present)) ?? []) : [];
-  const lids = new Map(pairs.map(({ pn, lid }) => [jidNormalizedUser(pn), jidNormalizedUser(lid)]));
+  const lids = new Map(pairs.map(({ pn, lid }) => [plainJid(pn), plainJid(lid)]));
   const output = numbers.map((number) => {
     const jid = answers.get(number) ?? null;
     return { phone: number.split("@")[0] ?? "", exists: jid !== null, jid, lid: (jid && lids.get(jid)) ?? null };
@@ -42,9 +43,9 @@ async function lookUpNumbers(sock: WASocket, numbers: readonly string[]): Promis
   const [only] = numbers;
   if (numbers.length === 1 && only !== undefined) {
     const [answer] = found;
-    return new Map([[only, answer?.exists ? jidNormalizedUser(answer.jid) : null]]);
+    return new Map([[only, answer?.exists ? plainJid(answer.jid) : null]]);
   }
-  const answered = new Map(found.map(({ jid, exists }) => [jidNormalizedUser(jid), exists]));
+  const answered = new Map(found.map(({ jid, exists }) => [plainJid(jid), exists]));
   const answers = new Map<string, string | null>();
   for (const number of numbers) {
     const exists = answered.get(number);
@@ -128,7 +129,7 @@ export async function resolveLid(
  */
 async function bothJids(sock: WASocket, who: string): Promise<{ jid: string | null; lid: string | null }> {
   const { lidMapping } = sock.signalRepository;
-  const plain = (other: string | null) => (other ? jidNormalizedUser(other) : null);
+  const plain = (other: string | null) => (other ? plainJid(other) : null);
   if (isLidJid(who)) return { jid: plain(await lidMapping.getPNForLID(who)), lid: who };
   return { jid: who, lid: plain(await lidMapping.getLIDForPN(who)) };
 }

@@ -1,7 +1,8 @@
-import { type GroupMetadata, type GroupParticipant, jidNormalizedUser, type WASocket } from "@whiskeysockets/baileys";
+import type { GroupMetadata, GroupParticipant, WASocket } from "@whiskeysockets/baileys";
 import type { GroupDetails, GroupSummary, ParticipantResult } from "../../core/command/catalog/group.ts";
 import type { CommandInput, CommandName, CommandOutput } from "../../core/command/catalog/index.ts";
 import { AppError } from "../../core/error.ts";
+import { plainJid } from "../baileys/jids.ts";
 import { answerOf, onlyOnce } from "./answer.ts";
 import { resolveRecipient } from "./message.ts";
 import { readPicture, uploadPicture } from "./profile.ts";
@@ -35,7 +36,7 @@ export async function createGroupWith(
   createWith: (others: string[], meanings: Record<number, AppError>) => Promise<GroupMetadata>,
 ): Answer<"group.create"> {
   const jids = await resolveAll(sock, participants);
-  const me = [sock.user?.id, sock.user?.lid].map((jid) => jidNormalizedUser(jid));
+  const me = [sock.user?.id, sock.user?.lid].map((jid) => plainJid(jid));
   const others = [...new Set(jids.values())].filter((jid) => jid !== null).filter((jid) => !me.includes(jid));
   if (others.length === 0) throw new AppError("recipient_not_on_whatsapp", "none of the participants is on WhatsApp");
   const absent = new AppError("recipient_not_on_whatsapp", "WhatsApp does not know one of the participants");
@@ -158,7 +159,7 @@ export async function answerJoinRequests(
   const requests = await answerOf(sock.groupRequestParticipantsList(group));
   const jidOf = (id: string) =>
     requests.find(({ jid, phone_number }) =>
-      [jid, phone_number].some((spelling) => spelling && jidNormalizedUser(spelling) === id),
+      [jid, phone_number].some((spelling) => spelling && plainJid(spelling) === id),
     )?.jid;
   const jids = [...new Set(participants.map(jidOf))].filter((jid) => jid !== undefined);
   const answers = jids.length > 0 ? await answerOf(sock.groupRequestParticipantsUpdate(group, jids, action)) : [];
@@ -231,7 +232,7 @@ async function changeParticipants(
     const jid = jidOf(id);
     if (jid === null) return { id, ...resultOf(action, 404) };
     const own = answers.find(({ jid: answered, content: { attrs } }) =>
-      [answered, attrs.phone_number, attrs.lid].some((spelling) => spelling && jidNormalizedUser(spelling) === jid),
+      [answered, attrs.phone_number, attrs.lid].some((spelling) => spelling && plainJid(spelling) === jid),
     );
     // WhatsApp may answer with other JIDs than the requested ones, but in the same order.
     const answer = own ?? (answers.length === jids.length ? answers[jids.indexOf(jid)] : undefined);
@@ -263,7 +264,7 @@ async function resolveAll(sock: WASocket, ids: readonly string[]): Promise<Map<s
   for (let at = 0; at < unknown.length; at += numbersPerRequest) {
     const page = unknown.slice(at, at + numbersPerRequest);
     const answers = (await answerOf(sock.onWhatsApp(...page))) ?? [];
-    const known = new Map(answers.map(({ jid, exists }) => [jidNormalizedUser(jid), exists]));
+    const known = new Map(answers.map(({ jid, exists }) => [plainJid(jid), exists]));
     for (const id of page) {
       const exists = known.get(id);
       // WhatsApp answered with another spelling. A lookup of this number alone shows which answer belongs to it.
@@ -276,7 +277,7 @@ async function resolveAll(sock: WASocket, ids: readonly string[]): Promise<Map<s
 
 async function resolveOne(sock: WASocket, id: string): Promise<string | null> {
   try {
-    return jidNormalizedUser(await resolveRecipient(sock, id));
+    return plainJid(await resolveRecipient(sock, id));
   } catch (error) {
     if (error instanceof AppError && error.code === "recipient_not_on_whatsapp") return null;
     throw error;
@@ -285,7 +286,7 @@ async function resolveOne(sock: WASocket, id: string): Promise<string | null> {
 
 /** Returns whether one of these JIDs belongs to the participant. */
 const hasJid = ({ id, phoneNumber, lid }: GroupParticipant, jids: readonly string[]) =>
-  [id, phoneNumber, lid].some((jid) => jid && jids.includes(jidNormalizedUser(jid)));
+  [id, phoneNumber, lid].some((jid) => jid && jids.includes(plainJid(jid)));
 
 /** Returns an invite code. Throws `whatsapp_error` if WhatsApp returned no code. */
 function codeOf(code: string | undefined): string {

@@ -1,4 +1,4 @@
-import { jidNormalizedUser, proto } from "@whiskeysockets/baileys";
+import { proto } from "@whiskeysockets/baileys";
 import type { CommandInput, CommandOutput } from "../../core/command/catalog/index.ts";
 import { editWindowMs, maxReadMarks } from "../../core/command/catalog/message/action.ts";
 import { AppError } from "../../core/error.ts";
@@ -9,7 +9,7 @@ import { readAudience, statusChat } from "../../core/message/status.ts";
 import { defined } from "../../core/object.ts";
 import type { Addressing } from "../baileys/addressing.ts";
 import { editAttribute } from "../baileys/edit-attribute.ts";
-import { lidsOf } from "../baileys/jids.ts";
+import { lidsOf, plainJid } from "../baileys/jids.ts";
 import { editOf } from "../inbound/message/edit.ts";
 import type { AboutMessage, EditedMessage, Revision } from "../ledger/change.ts";
 import { reactToPost } from "./channel.ts";
@@ -207,7 +207,7 @@ function keyOf(row: Pick<FoundMessage, "waId" | "chatId" | "fromMe" | "senderId"
 
 async function assertAdmin({ sock }: MutationContext, chatId: string): Promise<void> {
   if (!isGroupJid(chatId)) throw new AppError("forbidden", "only the sender of a message can delete it for everyone");
-  const me = [sock.user?.id, sock.user?.lid].map((jid) => jidNormalizedUser(jid));
+  const me = [sock.user?.id, sock.user?.lid].map((jid) => plainJid(jid));
   const { participants } = await sock.groupMetadata(chatId);
   const own = participants.find(({ id, phoneNumber, lid }) =>
     [id, phoneNumber, lid].some((jid) => jid && me.includes(jid)),
@@ -226,7 +226,7 @@ function revision(
 
 /** The account itself, as the person who does something to another message. */
 const by = ({ sock }: MutationContext) => ({
-  ...{ by: jidNormalizedUser(sock.user?.id), byLid: jidNormalizedUser(sock.user?.lid) || null },
+  ...{ by: plainJid(sock.user?.id), byLid: plainJid(sock.user?.lid) || null },
   ...{ pushName: null, fromMe: true },
 });
 

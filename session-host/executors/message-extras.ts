@@ -1,11 +1,11 @@
-import { getContentType, jidNormalizedUser, type proto, type WAMessage } from "@whiskeysockets/baileys";
+import { getContentType, type proto, type WAMessage } from "@whiskeysockets/baileys";
 import { boundText, maxBytes } from "../../core/bound.ts";
 import type { MessageContext } from "../../core/message/context.ts";
 import { atWords, type Mention, mentionToken, type QuotedDetails } from "../../core/message/context-fields.ts";
 import { type FoundMessage, findMessage } from "../../core/message/find.ts";
 import { isChannelJid, isGroupJid, isLidJid } from "../../core/message/recipient.ts";
 import { statusChat } from "../../core/message/status.ts";
-import { isPhoneJid, lidsOf } from "../baileys/jids.ts";
+import { isPhoneJid, lidsOf, plainJid } from "../baileys/jids.ts";
 import { openPayload } from "../inbound/content/stored.ts";
 import { Limited } from "../inbound/context/limited.ts";
 import { thumbnailIn } from "../inbound/context/scan.ts";
@@ -42,7 +42,7 @@ export async function extrasOf(context: ConnectedContext, jid: string, input: Ex
   const stored: MessageContext = {
     ...(quoted && {
       quotedMessageId: quoted.row.waId,
-      quotedSender: quoted.row.fromMe ? jidNormalizedUser(context.sock.user?.id) : quoted.row.senderId,
+      quotedSender: quoted.row.fromMe ? plainJid(context.sock.user?.id) : quoted.row.senderId,
       quotedBody: boundText(quoted.row.body, maxBytes.detail),
       quoted: detailsOf(quoted),
     }),
@@ -97,7 +97,7 @@ export async function spellingsOf({ sock }: ConnectedContext, jid: string): Prom
   if (isGroupJid(jid) || isChannelJid(jid) || jid === statusChat) return [jid];
   const { lidMapping } = sock.signalRepository;
   const other = isLidJid(jid) ? await lidMapping.getPNForLID(jid) : await lidMapping.getLIDForPN(jid);
-  return other ? [jid, jidNormalizedUser(other)] : [jid];
+  return other ? [jid, plainJid(other)] : [jid];
 }
 
 /** Returns the content of a stored message. Returns undefined if its protobuf is not stored, or has no content. */

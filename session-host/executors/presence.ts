@@ -1,7 +1,8 @@
-import { jidNormalizedUser, type WASocket } from "@whiskeysockets/baileys";
+import type { WASocket } from "@whiskeysockets/baileys";
 import type { CommandInput, CommandOutput } from "../../core/command/catalog/index.ts";
 import { AppError } from "../../core/error.ts";
 import { isLidJid } from "../../core/message/recipient.ts";
+import { plainJid } from "../baileys/jids.ts";
 import type { Presence } from "../inbound/presences.ts";
 import { resolveRecipient } from "./message.ts";
 import { spellingsOf } from "./message-extras.ts";
@@ -72,7 +73,7 @@ export async function get(
 async function byPhone(sock: WASocket, presences: readonly Presence[]): Promise<Presence[]> {
   const lids = [...new Set(presences.flatMap(({ chat, person }) => [chat, person]).filter(isLidJid))];
   const pairs = lids.length > 0 ? ((await sock.signalRepository.lidMapping.getPNsForLIDs(lids)) ?? []) : [];
-  const phones = new Map(pairs.map(({ lid, pn }) => [jidNormalizedUser(lid), jidNormalizedUser(pn)]));
+  const phones = new Map(pairs.map(({ lid, pn }) => [plainJid(lid), plainJid(pn)]));
   const phoneOf = (jid: string) => phones.get(jid) ?? jid;
   return presences.map((presence) => ({
     ...presence,

@@ -1,20 +1,21 @@
-import { getBinaryNodeChildBuffer, jidNormalizedUser, S_WHATSAPP_NET, type WASocket } from "@whiskeysockets/baileys";
+import { getBinaryNodeChildBuffer, S_WHATSAPP_NET, type WASocket } from "@whiskeysockets/baileys";
 import type { CommandInput, CommandOutput } from "../../core/command/catalog/index.ts";
 import { maxPictureBytes } from "../../core/command/catalog/profile.ts";
 import { AppError } from "../../core/error.ts";
+import { plainJid } from "../baileys/jids.ts";
 import { readShownProfile } from "./contact.ts";
 import { ExecutorResult } from "./result.ts";
 import type { ConnectedContext, MutationContext } from "./types.ts";
 
 export async function get({ sock }: ConnectedContext): Promise<CommandOutput<"profile.get">> {
-  const jid = jidNormalizedUser(sock.user?.id);
+  const jid = plainJid(sock.user?.id);
   const shown = await readShownProfile(sock, jid);
   // Not from `sock.user`, which has the name that was current when the socket was opened.
   const { lid, name } = sock.authState.creds.me ?? {};
   return {
     phoneNumber: jid.split("@")[0] ?? "",
     jid,
-    lid: lid ? jidNormalizedUser(lid) : null,
+    lid: lid ? plainJid(lid) : null,
     name: name ?? null,
     ...shown,
   };
@@ -87,6 +88,6 @@ export async function uploadPicture(sock: WASocket, picture: Buffer, group?: str
 }
 
 export async function removePicture({ sock }: MutationContext): Promise<CommandOutput<"profile.removePicture">> {
-  await sock.removeProfilePicture(jidNormalizedUser(sock.user?.id));
+  await sock.removeProfilePicture(plainJid(sock.user?.id));
   return {};
 }

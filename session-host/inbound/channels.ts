@@ -1,4 +1,4 @@
-import { type BinaryNode, getBinaryNodeChild, jidNormalizedUser, proto, type WASocket } from "@whiskeysockets/baileys";
+import { type BinaryNode, getBinaryNodeChild, proto, type WASocket } from "@whiskeysockets/baileys";
 import type { ChannelFact } from "../../core/channel/fact.ts";
 import type { Database } from "../../core/db/index.ts";
 import { derivedEventId } from "../../core/event/derived-id.ts";
@@ -7,7 +7,7 @@ import { findTargets } from "../../core/message/about.ts";
 import { isChannelJid } from "../../core/message/recipient.ts";
 import { defined } from "../../core/object.ts";
 import { editAttribute } from "../baileys/edit-attribute.ts";
-import { secondsOf } from "../baileys/jids.ts";
+import { plainJid, secondsOf } from "../baileys/jids.ts";
 import { Limiter } from "../concurrency/limiter.ts";
 import type { Change, Revision } from "../ledger/change.ts";
 import { boundMessage, boundStanza } from "./bounds.ts";
@@ -66,7 +66,7 @@ export class ChannelSource {
     });
     sock.ev.on("newsletter-participants.update", ({ id, user }) => {
       const { id: own, lid } = this.#deps.me();
-      if ([own, lid].some((jid) => jidNormalizedUser(jid) === jidNormalizedUser(user))) void this.#lookUp(sock, id);
+      if ([own, lid].some((jid) => plainJid(jid) === plainJid(user))) void this.#lookUp(sock, id);
     });
   }
 
@@ -87,8 +87,8 @@ export class ChannelSource {
       waId: id,
       chatIds: [from],
       author: fromMe ? ("me" as const) : [from],
-      by: fromMe ? jidNormalizedUser(me.id) : from,
-      byLid: fromMe ? jidNormalizedUser(me.lid) || null : null,
+      by: fromMe ? plainJid(me.id) : from,
+      byLid: fromMe ? plainJid(me.lid) || null : null,
       pushName: null,
       fromMe,
       at: new Date(seconds * 1000),

@@ -1,7 +1,8 @@
-import { type BaileysEventMap, jidNormalizedUser, type WASocket } from "@whiskeysockets/baileys";
+import type { BaileysEventMap, WASocket } from "@whiskeysockets/baileys";
 import type { LabelFact } from "../../core/label/fact.ts";
 import { isLidJid } from "../../core/message/recipient.ts";
 import { isBusiness } from "../baileys/account.ts";
+import { plainJid } from "../baileys/jids.ts";
 import type { Change } from "../ledger/change.ts";
 
 /**
@@ -95,7 +96,7 @@ function associationFact({ type, association }: BaileysEventMap["labels.associat
   return {
     kind: "target" as const,
     labelId: association.labelId ?? "",
-    chatId: jidNormalizedUser(association.chatId),
+    chatId: plainJid(association.chatId),
     messageId: "messageId" in association ? (association.messageId ?? "") : "",
     labeled: type === "add",
   };
@@ -105,7 +106,7 @@ function associationFact({ type, association }: BaileysEventMap["labels.associat
 async function recordPhone(sock: WASocket, lid: string, record: (change: Change) => Promise<void>): Promise<void> {
   try {
     const phone = await sock.signalRepository.lidMapping.getPNForLID(lid);
-    if (phone) await record({ contacts: [{ jid: jidNormalizedUser(phone), lid }] });
+    if (phone) await record({ contacts: [{ jid: plainJid(phone), lid }] });
   } catch {
     // The connection has ended. The API shows the chat by its LID until WhatsApp reports the phone number.
   }

@@ -1,5 +1,6 @@
-import { jidNormalizedUser, type PresenceData, type WASocket } from "@whiskeysockets/baileys";
+import type { PresenceData, WASocket } from "@whiskeysockets/baileys";
 import { LRUCache } from "lru-cache";
+import { plainJid } from "../baileys/jids.ts";
 
 /** The latest presence of one person in one chat. A JID may be a phone number or a LID, as WhatsApp reported it. */
 export interface Presence {
@@ -21,9 +22,9 @@ export class PresenceBook {
 
   listen(sock: WASocket): void {
     sock.ev.on("presence.update", ({ id, presences }) => {
-      const chat = jidNormalizedUser(id);
+      const chat = plainJid(id);
       for (const [participant, data] of Object.entries(presences)) {
-        const person = jidNormalizedUser(participant);
+        const person = plainJid(participant);
         const lastSeen = data.lastSeen ?? null;
         this.#latest.set(`${chat} ${person}`, { chat, person, state: stateOf(data), lastSeen, at: Date.now() });
       }

@@ -1,7 +1,8 @@
-import { type GroupMetadata, jidNormalizedUser } from "@whiskeysockets/baileys";
+import type { GroupMetadata } from "@whiskeysockets/baileys";
 import { LRUCache } from "lru-cache";
 import type { Logger } from "../../core/log.ts";
 import { within } from "../../core/timeout.ts";
+import { plainJid } from "../baileys/jids.ts";
 
 /** Maximum wait for a lookup, which delays the messages that arrive after it. */
 const lookupTimeoutMs = 5_000;
@@ -42,6 +43,6 @@ export class GroupAdmins {
     const jids = participants
       .filter((participant) => participant.admin)
       .flatMap(({ id, phoneNumber, lid }) => [id, phoneNumber, lid].filter((jid) => jid !== undefined));
-    return new Set(jids.map((jid) => jidNormalizedUser(jid)));
+    return new Set(jids.map((jid) => plainJid(jid)));
   }
 }

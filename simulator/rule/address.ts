@@ -1,4 +1,4 @@
-import { defineRule, issue, whatsmeow } from "./define.ts";
+import { baileys, defineRule, issue, whatsmeow } from "./define.ts";
 
 /** A source file of whatsapp-rust, as of August 2026. */
 const whatsappRust = (file: string, text: string) => ({
@@ -92,6 +92,22 @@ export const addressRules = [
     ],
     enforced: true,
     relaxable: true,
+    witness: false,
+  }),
+  defineRule({
+    name: "hosted_device",
+    claim:
+      "A business whose provider sends for it has the device 99, whose JIDs end with `@hosted` or `@hosted.lid`. Device lists mark it as hosted.",
+    sources: [
+      whatsmeow("message.go", "types.HostedLIDServer"),
+      whatsmeow("user.go", "is_hosted"),
+      baileys("Signal/libsignal.js", "Unexpected non-hosted device JID with device 99"),
+    ],
+    checked: "2026-11",
+    tests: [
+      "tests/integration/message/addressing.test.ts > messages from a hosted device belong to the chat with the person, and answers reach the person",
+    ],
+    enforced: true,
     witness: false,
   }),
 ];

@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { Phone } from "../../../simulator/index.ts";
+import { HOSTED_DEVICE } from "../../../simulator/model/account.ts";
 import { type BinaryNode, children } from "../../../simulator/wire/node.ts";
 import { expectNoComplaints } from "../../support/gateway/complaints.ts";
 import { type Body, type LinkedInstance, linkInstance, messageAt } from "../../support/gateway/linked-gateway.ts";
 import { startTestGateway, type TestGateway } from "../../support/gateway/test-gateway.ts";
 import { png } from "../../support/media/png.ts";
 import { type FileServer, startFileServer } from "../../support/network/file-server.ts";
+import { Client } from "../../support/simulator/client.ts";
 import { until } from "../../support/until.ts";
 
 let gate: TestGateway;
@@ -143,6 +145,30 @@ describe.each(kinds)("an account of which WhatsApp expects messages by %s", (kin
 
 const isFrom = ({ attrs }: BinaryNode, { number, account }: Phone) =>
   [number, account.lid].includes(attrs.from?.split(/[:@]/)[0] ?? "");
+
+test("messages from a hosted device belong to the chat with the person, and answers reach the person", async () => {
+  const { client, owner } = sides.lid;
+  bob.account.nextDeviceId = HOSTED_DEVICE;
+  const provider = new Client(gate.wa);
+  await provider.pair(bob);
+  for (const to of [owner.lidJid, owner.jid]) {
+    bob.account.lidMigrated = to === owner.lidJid;
+    const sent = await provider.sock.sendMessage(to, { text: `from the provider to ${to}` });
+    const id = sent?.key.id ?? "";
+    await client.inHistory(bob.number, id, "received");
+    const [row] = await gate.db.sql`select chat_id, sender_id, sender_lid from messages where wa_id = ${id}`;
+    expect(row).toEqual({ chat_id: bob.jid, sender_id: bob.jid, sender_lid: bob.lidJid });
+    const { body } = await client.reported("received", id);
+    expect(body.data).toMatchObject({ from: bob.jid, chatId: bob.jid, phoneNumber: bob.number, lid: bob.lidJid });
+    await request("POST", "message/seen", { instanceId: client.instance, chatId: bob.number, messageId: id });
+    const answer = await client.sendText(bob.number, `an answer to ${to}`);
+    expect(await messageAt(bob, answer)).toMatchObject({ copies: 1, addressing: "lid" });
+    await provider.waitForText(`an answer to ${to}`);
+  }
+  bob.account.lidMigrated = true;
+  await provider.close();
+  bob.unlink(gate.wa.device(bob.number, HOSTED_DEVICE));
+});
 
 test("an account that is not moved to LIDs says so when it is linked, and gets no refusal", async () => {
   const side = sides.number;
