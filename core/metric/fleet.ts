@@ -32,8 +32,12 @@ export async function readFleetGauges(db: Database): Promise<Record<FleetGauge, 
           select created_at from events
           where shard = shards.id and emitted_at is null and ${db.sql.unsafe(outboxLane)} = lane
           order by position limit 1) oldest
-      ), 0)::float8 as "EventAge"
+      ), 0)::float8 as "EventAge",
+      coalesce((
+        select extract(epoch from clock_timestamp() - coalesce((select found_at from client_version), min(started_at)))
+        from hosts where id in (select id from live) and client_version_source <> 'pinned' having count(*) > 0
+      ), 0)::float8 as "ClientVersionAge"
     from instance_counts`;
   if (!row) throw new Error("an aggregate query returned no row");
-  return { ...row, EventAge: Math.max(0, row.EventAge) };
+  return { ...row, EventAge: Math.max(0, row.EventAge), ClientVersionAge: Math.max(0, row.ClientVersionAge) };
 }

@@ -26,6 +26,10 @@ export const metricCatalog = {
     ...{ kind: "gauge", of: "fleet", unit: "Seconds" },
     help: "Age of the oldest event that has not been sent to the event queue, in seconds",
   },
+  ClientVersionAge: {
+    ...{ kind: "gauge", of: "fleet", unit: "Seconds" },
+    help: "Time since a look-up of the client version last succeeded, in seconds; 0 while WHATSAPP_VERSION pins it",
+  },
   HostInstances: { kind: "gauge", of: "host", help: "Instances that this host serves" },
   HostInstancesConnected: { kind: "gauge", of: "host", help: "Instances of this host that are connected to WhatsApp" },
   HostShards: { kind: "gauge", of: "host", help: "Shards that this host holds" },

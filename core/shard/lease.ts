@@ -1,5 +1,6 @@
 import { advisoryLock } from "../db/advisory-lock.ts";
 import type { Database } from "../db/index.ts";
+import type { ClientVersionSource } from "./shard.sql.ts";
 
 /** A granted lease: the right to serve a shard. */
 export interface Grant {
@@ -81,6 +82,8 @@ export interface HostReport {
   /** CPU time since the start, in milliseconds. */
   cpuMs: number;
   rssBytes: number;
+  /** The version of WhatsApp Web that the host presents. Undefined before the first choice. */
+  clientVersion?: { version: string; source: ClientVersionSource } | undefined;
 }
 
 /**
@@ -106,11 +109,15 @@ export interface FleetSnapshot {
  */
 export async function reportHost(db: Database, host: HostReport, aliveMs: number): Promise<FleetSnapshot> {
   const [cpuMs, rssBytes] = [Math.round(host.cpuMs), Math.round(host.rssBytes)];
+  const { clientVersion } = host;
   await db.sql`
-    insert into hosts (id, started_at, seen_at, draining_since, version, place, cpu_ms, rss_bytes)
+    insert into hosts (id, started_at, seen_at, draining_since, version, place, cpu_ms, rss_bytes, client_version,
+      client_version_source)
     values (${host.id}, ${host.startedAt}, clock_timestamp(), case when ${host.draining} then clock_timestamp() end,
-      ${host.version}, ${host.place ?? null}, ${cpuMs}::bigint, ${rssBytes}::bigint)
+      ${host.version}, ${host.place ?? null}, ${cpuMs}::bigint, ${rssBytes}::bigint, ${clientVersion?.version ?? null},
+      ${clientVersion?.source ?? null})
     on conflict (id) do update set seen_at = clock_timestamp(), cpu_ms = excluded.cpu_ms, rss_bytes = excluded.rss_bytes,
+      client_version = excluded.client_version, client_version_source = excluded.client_version_source,
       draining_since = case when ${host.draining} then coalesce(hosts.draining_since, clock_timestamp()) end`;
   const [row] = await db.sql<(Omit<FleetSnapshot, "free"> & { free: number[] | null })[]>`
     select (select count(*)::int from hosts where draining_since is null

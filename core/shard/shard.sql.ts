@@ -1,6 +1,10 @@
 import { bigint, boolean, index, integer, pgTable, text, uuid } from "drizzle-orm/pg-core";
 import { instant } from "../db/columns.ts";
 
+/** Where a client version comes from: the setting, a look-up that the database keeps, or Baileys. */
+export const clientVersionSources = ["pinned", "stored", "built in"] as const;
+export type ClientVersionSource = (typeof clientVersionSources)[number];
+
 /**
  * The lease of each shard: the right of one host to serve the shard's instances. Each new lease raises `epoch`. The
  * database refuses writes under an older epoch.
@@ -22,6 +26,9 @@ export const hosts = pgTable(
     /** Set while the host releases its shards before it stops or restarts. */
     drainingSince: instant("draining_since"),
     version: text().notNull(),
+    /** The version of WhatsApp Web that the host presents, for example `2.3000.1040000000`, and where it comes from. */
+    clientVersion: text("client_version"),
+    clientVersionSource: text("client_version_source", { enum: clientVersionSources }),
     /** The place of the host's process, where only one gateway runs at a time. Null without a place. */
     place: text(),
     /** CPU time since the start in milliseconds, and memory in bytes, as last reported. */

@@ -105,6 +105,14 @@ alarm("ClientOutdated", {
   minutes: 1,
 });
 
+alarm("ClientVersionStale", {
+  description: "No look-up of the client version has succeeded for 48 hours",
+  ...ownMetric("ClientVersionAge"),
+  statistic: "Minimum",
+  threshold: 48 * 3600,
+  minutes: 15,
+});
+
 alarm("UnhandledErrors", {
   description: "Errors that no code handles close connections repeatedly",
   ...ownMetric("UnhandledErrors"),

@@ -197,7 +197,8 @@ export class Host {
     const { user, system } = process.cpuUsage(this.#cpuAtStart);
     const [cpuMs, rssBytes] = [(user + system) / 1000, process.memoryUsage.rss()];
     const draining = this.#stopping || this.#releasingAll !== undefined;
-    const report = { id: host, startedAt: this.#startedAt, draining, version, place, cpuMs, rssBytes };
+    const clientVersion = this.#deps.versions.chosen;
+    const report = { id: host, startedAt: this.#startedAt, draining, version, place, cpuMs, rssBytes, clientVersion };
     const fleet = await reportHost(db, report, aliveMs);
     this.#reportedAt = this.#deps.clock.now().getTime();
     return fleet;

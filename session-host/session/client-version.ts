@@ -11,6 +11,7 @@ import type { Claims } from "../../core/db/claim-lease.ts";
 import type { Database } from "../../core/db/index.ts";
 import type { Logger } from "../../core/log.ts";
 import { count } from "../../core/metric/index.ts";
+import type { ClientVersionSource } from "../../core/shard/shard.sql.ts";
 import type { WhatsAppEndpoint } from "../baileys/whatsapp.ts";
 
 /** The version in Baileys, which is as old as the release of Baileys. */
@@ -33,6 +34,11 @@ const checkMs = 5 * 60_000;
 /** How long a session waits before it tries a refused version again, unless there is another version. */
 const refusedMs = 5 * 60_000;
 
+interface Choice {
+  version: ClientVersion;
+  source: ClientVersionSource;
+}
+
 export interface ClientVersionsDeps {
   db: Database;
   claims: Claims;
@@ -50,6 +56,7 @@ export class ClientVersions {
   readonly #stop = new AbortController();
   #runningLookUp: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #chosen: Choice | undefined;
 
   constructor(deps: ClientVersionsDeps) {
     this.#deps = deps;
@@ -79,12 +86,18 @@ export class ClientVersions {
     this.#lookUp(refusedPace, refused);
   }
 
-  async #choose(): Promise<{ version: ClientVersion; source: "pinned" | "stored" | "built in" }> {
+  /** The version that was chosen last, as text, and its source. */
+  get chosen(): { version: string; source: ClientVersionSource } | undefined {
+    return this.#chosen && { ...this.#chosen, version: this.#chosen.version.join(".") };
+  }
+
+  async #choose(): Promise<Choice> {
     const { db, pinned } = this.#deps;
-    if (pinned) return { version: pinned, source: "pinned" };
-    const stored = await readClientVersion(db);
-    if (stored && isNewer(stored, builtIn)) return { version: stored, source: "stored" };
-    return { version: builtIn, source: "built in" };
+    const stored = pinned ? undefined : await readClientVersion(db);
+    if (pinned) this.#chosen = { version: pinned, source: "pinned" };
+    else if (stored && isNewer(stored, builtIn)) this.#chosen = { version: stored, source: "stored" };
+    else this.#chosen = { version: builtIn, source: "built in" };
+    return this.#chosen;
   }
 
   /** Looks for a version in the background, unless a look-up is running. */

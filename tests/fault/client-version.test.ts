@@ -6,6 +6,7 @@ import type { ClientVersion } from "../../core/config.ts";
 import { readConfig } from "../../core/config.ts";
 import { Claims } from "../../core/db/claim-lease.ts";
 import { createLogger } from "../../core/log.ts";
+import { readFleetGauges } from "../../core/metric/fleet.ts";
 import { endHost, spawnHost } from "../../local/gateway/host-process.ts";
 import { prepareWhatsApp } from "../../session-host/baileys/whatsapp.ts";
 import { Limiter } from "../../session-host/concurrency/limiter.ts";
@@ -104,6 +105,26 @@ test("a host presents the version that WhatsApp publishes, which the next host h
   await restartHost();
   expect(await startLine()).toEqual({ clientVersion: newer(1).join("."), source: "stored" });
   expect(versions().pages).toBe(1);
+});
+
+test("an admin sees the version of each host, its source and its last look-up, and its age is a metric", async () => {
+  const shown = async () => {
+    const { body } = await gate.api("GET", "/api/observability/status");
+    return body.data.hosts.find((one: { alive: boolean }) => one.alive)?.clientVersion;
+  };
+  await restartHost();
+  await stored(newer(1));
+  await linked();
+  await until(async () => (await shown())?.source === "stored" || undefined);
+  const { version, lookedUpAt } = await shown();
+  expect(version).toBe(newer(1).join("."));
+  expect(Date.now() - Date.parse(lookedUpAt)).toBeLessThan(600_000);
+  await letTimePass();
+  const day = 24 * 3600;
+  expect((await readFleetGauges(gate.db)).ClientVersionAge).toBeGreaterThanOrEqual(day);
+  await restartHost({ WHATSAPP_VERSION: newer(7).join(".") });
+  await until(async () => (await shown())?.source === "pinned" || undefined);
+  expect((await readFleetGauges(gate.db)).ClientVersionAge).toBe(0);
 });
 
 test("a host presents the version in Baileys if the stored version is older", async () => {

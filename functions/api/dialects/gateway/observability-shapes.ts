@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { type InstanceStatus, instanceStatuses } from "../../../../core/instance/instance.sql.ts";
 import { defined } from "../../../../core/object.ts";
+import { clientVersionSources } from "../../../../core/shard/shard.sql.ts";
 import type { health as readHealth, status as readStatus } from "../../operations/observability.ts";
 import { isoDate, paginationShape } from "../../shape/common.ts";
 import { instanceStatus } from "../../shape/instance.ts";
@@ -52,6 +53,10 @@ const host = z.object({
   /** CPU usage since the host started, where 100 percent is one core. Null before the host's first report. */
   cpu: z.object({ percent: z.number(), seconds: z.number() }).nullable(),
   memory: z.object({ rss: z.string() }).nullable(),
+  /** The version of WhatsApp Web that the host presents, where it comes from, and when it was last looked up. */
+  clientVersion: z
+    .object({ version: z.string(), source: z.enum(clientVersionSources), lookedUpAt: isoDate.nullable() })
+    .nullable(),
   /** The shards that the host holds. */
   shards: z.array(z.int()),
 });
