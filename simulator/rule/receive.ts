@@ -52,9 +52,8 @@ export const receiveRules = [
     witness: false,
   }),
   defineRule({
-    name: "app_state_macs",
-    claim:
-      "A client refuses a patch or a snapshot of the app state whose MAC is wrong, and reads the collection again from the beginning.",
+    name: "app_state_read_again",
+    claim: "A client refuses app state whose MAC is wrong, and reads the whole collection again.",
     sources: [
       whatsmeow("appstate/decode.go", "ErrMismatchingPatchMAC"),
       baileys("Utils/chat-utils.js", "Invalid patch mac"),
