@@ -40,6 +40,7 @@ export const errorCodes = {
   webhook_disabled: { status: 409, title: "The instance has no enabled webhook" },
   idempotency_conflict: { status: 409, title: "The idempotency key was used for a different request" },
   already_released: { status: 409, title: "The message is already being sent and can't be canceled" },
+  account_restricted: { status: 409, title: "WhatsApp restricts the account" },
   conflict: { status: 409, title: "The current state does not allow this" },
   already_exists: { status: 409, title: "The resource already exists" },
   too_late: { status: 409, title: "WhatsApp no longer allows this, because too much time has passed" },

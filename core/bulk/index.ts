@@ -7,6 +7,7 @@ import { sha256 } from "../crypto/index.ts";
 import { AppError } from "../error.ts";
 import type { Instance } from "../instance/index.ts";
 import { assertRoomForFiles } from "../quota/index.ts";
+import type { SendOptions } from "../restriction/index.ts";
 import { Slices } from "../slice.ts";
 import { insertBulk, type NewBulkMessage } from "./insert.ts";
 import { type BulkContent, bulkCommand, planBulk } from "./plan.ts";
@@ -16,6 +17,8 @@ export interface BulkRequest extends BulkContent {
   perMinute: number;
   /** No message is released before this time. */
   startAt?: Date | undefined;
+  /** For all messages. */
+  options?: SendOptions | undefined;
 }
 
 export interface AcceptedBulk {
@@ -72,6 +75,7 @@ export async function createBulk(deps: AcceptDeps, origin: Origin, request: Bulk
       command: command.name,
       correlationId,
       perMinute: request.perMinute,
+      options: request.options,
       startAt: request.startAt ?? now,
       createdAt: now,
       rejected,

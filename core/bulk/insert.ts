@@ -6,6 +6,7 @@ import { type Database, storableJson } from "../db/index.ts";
 import { sqlState, sqlStates } from "../db/sql-state.ts";
 import type { Instance } from "../instance/index.ts";
 import { type QuotaDeps, takeQuota } from "../quota/index.ts";
+import type { SendOptions } from "../restriction/index.ts";
 import type { Planned, Rejected } from "./plan.ts";
 
 /** A bulk that is about to be stored. */
@@ -16,6 +17,7 @@ export interface NewBulk {
   command: CommandName;
   correlationId: string;
   perMinute: number;
+  options: SendOptions | undefined;
   startAt: Date;
   createdAt: Date;
   rejected: readonly Rejected[];
@@ -75,6 +77,7 @@ function* statementsOf(rows: readonly NewBulkMessage[]): Generator<NewBulkMessag
 
 async function insertMessages(sql: postgres.ISql, bulk: NewBulk, rows: readonly NewBulkMessage[]): Promise<void> {
   const { id, userId, instance, command, correlationId, startAt, createdAt } = bulk;
+  const options = bulk.options ? storableJson(bulk.options) : null;
   const deadline = new Date(startAt.getTime() + sendLifetimeMs);
   // Until a message is sent, its time is the time of the request, in whole seconds like WhatsApp's timestamps.
   const sentAt = new Date(Math.floor(createdAt.getTime() / 1000) * 1000);
@@ -84,9 +87,10 @@ async function insertMessages(sql: postgres.ISql, bulk: NewBulk, rows: readonly 
         index int, input jsonb, "to" text, type text, "protoType" text, body text)
     ), command as (
       insert into commands (id, instance_id, user_id, shard, name, kind, input, wa_id, status, bulk_id, bulk_index,
-        correlation_id, deadline, created_at)
+        correlation_id, deadline, created_at, options)
       select "commandId", ${instance.id}::uuid, ${userId}::uuid, ${instance.shard}::int, ${command}::text, 'send', input, "waId",
-        'scheduled', ${id}::uuid, index, ${correlationId}::text, ${deadline}::timestamptz, ${createdAt}::timestamptz
+        'scheduled', ${id}::uuid, index, ${correlationId}::text, ${deadline}::timestamptz, ${createdAt}::timestamptz,
+        ${options}::text::jsonb
       from row
     )
     insert into messages (id, instance_id, wa_id, chat_id, from_me, type, proto_type, body, status, sent_at, created_at)

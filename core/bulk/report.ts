@@ -1,6 +1,7 @@
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
 import { type PageRequest, type Pagination, paged } from "../page.ts";
+import type { WaitReason } from "../restriction/index.ts";
 
 export interface BulkView {
   id: string;
@@ -40,6 +41,9 @@ export interface RecipientView {
   status: RecipientStatus;
   errorCode: string | null;
   errorDetails: string | null;
+  /** Why the message waits, and when it is tried again. */
+  waitingReason: WaitReason | null;
+  waitingUntil: Date | null;
 }
 
 const view = (db: Database) => db.sql`
@@ -81,16 +85,21 @@ const recipients = (db: Database, bulkId: string) => db.sql`
       when m.status in ('sent', 'delivered', 'read') then m.status
       when c.status = 'failed' or m.status = 'failed' then 'failed'
       else 'sending'
-    end as status, c.error_code as "errorCode", c.error_details as "errorDetails"
+    end as status, c.error_code as "errorCode", c.error_details as "errorDetails",
+    c.waiting_reason as "waitingReason", case when c.waiting_reason is not null then c.run_at end as "waitingUntil"
   from commands c left join messages m on m.instance_id = c.instance_id and m.wa_id = c.wa_id and m.from_me
   where c.bulk_id = ${bulkId}
   union all
-  select r.index, r.phone, null, 'rejected', 'invalid_request', r.error
+  select r.index, r.phone, null, 'rejected', 'invalid_request', r.error, null, null
   from bulks b, jsonb_to_recordset(b.rejected) as r(index int, phone text, error text) where b.id = ${bulkId}`;
 
 export interface BulkReport extends BulkView {
   progress: Record<RecipientStatus, number>;
-  /** When the last message will be released if nothing delays the bulk. Null if no message is left to release. */
+  /** How many scheduled messages wait because of a restriction, and what the next of them waits for. */
+  waiting: number;
+  waitingReason: WaitReason | null;
+  waitingUntil: Date | null;
+  /** When the last message will be released if nothing else delays the bulk. Null if no message is left to release. */
   estimatedEnd: Date | null;
 }
 
@@ -101,11 +110,19 @@ export async function readBulk(db: Database, instanceId: string, bulkId: string,
     select status, count(*)::int as n from (${recipients(db, bulkId)}) r group by status`;
   const progress = Object.fromEntries(recipientStatuses.map((status) => [status, 0])) as BulkReport["progress"];
   for (const { status, n } of counts) progress[status] = n;
-  const from = Math.max(now.getTime(), bulk.startAt.getTime());
+  const [next] = await db.sql<{ waiting: number; waitingReason: WaitReason; waitingUntil: Date; last: Date }[]>`
+    select count(*) over ()::int as waiting, waiting_reason as "waitingReason", run_at as "waitingUntil",
+      max(run_at) over () as last
+    from commands where bulk_id = ${bulkId} and status = 'scheduled' and waiting_reason is not null
+    order by run_at, bulk_index limit 1`;
+  const from = Math.max(now.getTime(), bulk.startAt.getTime(), next?.last.getTime() ?? 0);
   const remaining = progress.scheduled;
   return {
     ...bulk,
     progress,
+    waiting: next?.waiting ?? 0,
+    waitingReason: next?.waitingReason ?? null,
+    waitingUntil: next?.waitingUntil ?? null,
     estimatedEnd: remaining === 0 ? null : new Date(from + Math.ceil((remaining * 60_000) / bulk.perMinute)),
   };
 }

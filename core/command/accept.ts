@@ -12,6 +12,7 @@ import { idTaken } from "../message/status.ts";
 import type { Queues } from "../queue/index.ts";
 import { commandQueue } from "../queue/name.ts";
 import { assertRoomForFiles, type QuotaLimits, takeQuota } from "../quota/index.ts";
+import { assertUnrestricted, type SendOptions } from "../restriction/index.ts";
 import type { CommandDefinition, MessagePreview } from "./catalog/define.ts";
 import { type CommandName, commandCatalog } from "./catalog/index.ts";
 import { commandMessage } from "./envelope.ts";
@@ -35,6 +36,8 @@ export interface AcceptRequest extends RequestIdentity {
    * command at this time.
    */
   runAt?: Date | undefined;
+  /** For a send. */
+  options?: SendOptions | undefined;
   /** An additional check, skipped for a request that was accepted before. Throws the error for the caller. */
   check?: (() => Promise<void>) | undefined;
   /** Up to 255 characters, chosen by the caller. */
@@ -72,6 +75,7 @@ export async function acceptCommand(deps: AcceptDeps, request: AcceptRequest): P
   if (storesFile(request.name)) await assertRoomForFiles(deps, request.instance.userId);
   await request.check?.();
   const command = newCommand(deps.ids, definition, input, definition.preview?.(input, checked));
+  await assertOptions(deps, request, command, now);
   try {
     await storeCommand(deps, request, command, now);
   } catch (error) {
@@ -97,6 +101,18 @@ function parseInput(definition: CommandDefinition, input: unknown): unknown {
   if (parsed.success) return parsed.data;
   const details = parsed.error.issues.map((issue) => `${issue.path.join(".") || "body"}: ${issue.message}`).join("; ");
   throw new AppError("invalid_request", details);
+}
+
+/** Throws if the command can't have these options, or if the caller wants no message that would wait. */
+async function assertOptions(
+  { db }: AcceptDeps,
+  { instance, options, runAt }: AcceptRequest,
+  { preview }: NewCommand,
+  now: Date,
+): Promise<void> {
+  if (options && !preview) throw new AppError("invalid_request", "onRestriction: only for messages");
+  if (options?.onRestriction === "fail" && preview && !runAt)
+    await assertUnrestricted(db.sql, instance, preview.to, now);
 }
 
 /** Throws unless the instance can run the command now, or at its due time if the command is scheduled. */
@@ -163,11 +179,12 @@ async function insertCommand(
   const accepted = await sql`
     with command as (
       insert into commands (id, instance_id, user_id, shard, name, kind, input, wa_id, status, run_at, correlation_id,
-        request_id, reply_to, deadline, created_at)
+        request_id, reply_to, deadline, created_at, options)
       select ${id}::uuid, ${instance.id}::uuid, ${request.userId}::uuid, ${instance.shard}::int, ${definition.name}::text,
         ${definition.kind}::text, ${storableJson(input)}::text::jsonb, ${messageId}::text,
         ${runAt ? "scheduled" : "queued"}::text, ${runAt ?? null}::timestamptz, ${request.correlationId}::text,
-        ${reply?.requestId ?? null}::text, ${reply?.queue ?? null}::text, ${deadline}::timestamptz, ${now}::timestamptz
+        ${reply?.requestId ?? null}::text, ${reply?.queue ?? null}::text, ${deadline}::timestamptz, ${now}::timestamptz,
+        ${request.options ? storableJson(request.options) : null}::text::jsonb
       where not exists (
         select from unknown_numbers where instance_id = ${instance.id} and jid = ${recipient}::text
           and checked_at > ${new Date(now.getTime() - absenceMs)}::timestamptz)

@@ -1,6 +1,7 @@
 import { sha256 } from "../crypto/index.ts";
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
+import type { SendOptions } from "../restriction/index.ts";
 import type { CommandName } from "./catalog/index.ts";
 
 /** The result that the caller gets when a command is accepted. */
@@ -24,6 +25,7 @@ export interface RequestIdentity {
   /** The request, as the caller sent it. */
   input: unknown;
   runAt?: Date | undefined;
+  options?: SendOptions | undefined;
   idempotencyKey?: string | undefined;
 }
 
@@ -34,8 +36,10 @@ export async function findAccepted(db: Database, request: RequestIdentity): Prom
   return row && { commandId: row.commandId, messageId: row.waId, runAt: row.runAt, repeated: true };
 }
 
-export const hashOf = ({ instance, name, input, runAt }: RequestIdentity): Buffer =>
-  sha256(JSON.stringify([instance.id, name, input, ...(runAt ? [runAt.toISOString()] : [])]));
+export const hashOf = ({ instance, name, input, runAt, options }: RequestIdentity): Buffer =>
+  sha256(
+    JSON.stringify([instance.id, name, input, ...(runAt ? [runAt.toISOString()] : []), ...(options ? [options] : [])]),
+  );
 
 /**
  * Returns the command that was accepted before under this key, or the first command of the accepted bulk. Throws

@@ -3,6 +3,7 @@ import { readWithinBytes } from "../db/page.ts";
 import { AppError } from "../error.ts";
 import type { Instance } from "../instance/index.ts";
 import { type PageRequest, type Pagination, paged } from "../page.ts";
+import type { WaitReason } from "../restriction/index.ts";
 
 /** How far ahead a message can be scheduled, in milliseconds. A later time is probably a mistake. */
 const maxAheadMs = 366 * 24 * 60 * 60 * 1000;
@@ -32,6 +33,8 @@ export interface Scheduled {
   body: string;
   runAt: Date;
   createdAt: Date;
+  /** Why the message waits, if it is due again at `runAt` because it could not be sent before. */
+  waitingReason: WaitReason | null;
 }
 
 /**
@@ -43,7 +46,8 @@ export async function listScheduled(
   page: PageRequest,
 ): Promise<{ scheduled: Scheduled[]; pagination: Pagination }> {
   const rows = db.sql`
-    select c.wa_id as "messageId", m.chat_id as "chatId", m.type, m.body, c.run_at as "runAt", c.created_at as "createdAt"
+    select c.wa_id as "messageId", m.chat_id as "chatId", m.type, m.body, c.run_at as "runAt", c.created_at as "createdAt",
+      c.waiting_reason as "waitingReason"
     from commands c join messages m on m.instance_id = c.instance_id and m.wa_id = c.wa_id and m.from_me
     where c.instance_id = ${instanceId} and c.status = 'scheduled' and c.bulk_id is null
     order by c.run_at, c.id limit ${page.limit} offset ${page.skip}`;

@@ -81,7 +81,8 @@ export async function expireCommands(deps: SweepDeps): Promise<number> {
       select instance_id, shard from commands where status = 'queued' and deadline < ${now}::timestamptz
       union all
       select instance_id, shard from commands
-      where status = 'scheduled' and bulk_id is null and run_at < ${now}::timestamptz and deadline < ${now}::timestamptz
+      where status = 'scheduled' and bulk_id is null and (run_at < ${now}::timestamptz or waiting_reason is not null)
+        and deadline < ${now}::timestamptz
       union all
       select instance_id, shard from bulks b where ${stuck(deps.db.sql, now)}
         and exists (select 1 from commands where bulk_id = b.id and status = 'scheduled')
@@ -102,11 +103,17 @@ export async function expireCommands(deps: SweepDeps): Promise<number> {
   return expired;
 }
 
-/** A running bulk `b` that has been due for `bulkLifetime` while its instance released no message of any bulk. */
+/**
+ * A running bulk `b` that has been due for `bulkLifetime` while its instance released no message of any bulk, and whose
+ * messages don't wait for the end of a restriction.
+ */
 const stuck = (sql: postgres.ISql, now: string) => sql`
   b.status = 'running' and b.start_at < ${now}::timestamptz - ${bulkLifetime}::interval and not exists (
     select 1 from bulks o where o.instance_id = b.instance_id
-      and o.released_at > ${now}::timestamptz - ${bulkLifetime}::interval)`;
+      and o.released_at > ${now}::timestamptz - ${bulkLifetime}::interval)
+  and not exists (
+    select 1 from commands c where c.bulk_id = b.id and c.status = 'scheduled' and c.waiting_reason is not null
+      and c.run_at > ${now}::timestamptz - ${bulkLifetime}::interval)`;
 
 interface ExpiredCommand {
   id: string;

@@ -12,6 +12,7 @@ import { readJson } from "../json.ts";
 import { assertStaged } from "../media/staged.ts";
 import { count } from "../metric/index.ts";
 import type { ForeignQueues } from "../queue/foreign.ts";
+import { optionsOf } from "../restriction/index.ts";
 import type { Storage } from "../storage/index.ts";
 import { callerOfMessage } from "./identity.ts";
 import { errorOf, type IngressMessage, type IngressReply, readable, readMessage, unreadable } from "./message.ts";
@@ -97,6 +98,7 @@ async function accept(intake: Intake, message: IngressMessage): Promise<void> {
     name: message.command,
     input: sortFields(message.input),
     runAt: message.runAt === undefined ? undefined : new Date(message.runAt),
+    options: optionsOf(message),
     // An Idempotency-Key of REST contains no tab, so the keys of REST and SQS never collide.
     idempotencyKey: `sqs\t${message.id}`,
     correlationId: record.messageId,

@@ -3,12 +3,13 @@ import type { Database } from "../db/index.ts";
 import { readWithinBytes } from "../db/page.ts";
 import { AppError } from "../error.ts";
 import { type PageRequest, type Pagination, paged } from "../page.ts";
+import type { WaitReason } from "../restriction/restriction.sql.ts";
 import { type AboutMessage, selectAbout } from "./about.ts";
 import type { messages } from "./message.sql.ts";
 import { toJid } from "./recipient.ts";
 
 /** A message without the columns that only the session host needs. */
-export type HistoryMessage = StoredMessage & AboutMessage;
+export type HistoryMessage = StoredMessage & AboutMessage & { waiting: { reason: WaitReason; until: string } | null };
 type StoredMessage = Omit<
   InferSelectModel<typeof messages>,
   "payload" | "protoType" | "recipients" | "contentVersion" | "imported"
@@ -37,8 +38,14 @@ const columns: Readonly<Record<keyof StoredMessage, string>> = {
   deletedAt: "deleted_at",
   createdAt: "created_at",
 };
+/** Why a message that was claimed before waits. */
+const waiting = `case when from_me and status = 'pending' then (
+  select json_build_object('reason', waiting_reason, 'until', run_at) from commands c
+  where c.instance_id = messages.instance_id and c.wa_id = messages.wa_id and c.status = 'scheduled'
+    and waiting_reason is not null limit 1) end as waiting`;
 const selected = Object.entries(columns)
   .map(([property, column]) => `${column} as "${property}"`)
+  .concat(waiting)
   .join(", ");
 
 /**

@@ -12,7 +12,7 @@ const usageOf: Record<QuotaName, (userId: string, day: string) => SQL> = {
   instances: (userId) => sql`(select count(*) from instances where user_id = ${userId} and deleted_at is null)`,
   scheduledSends: (userId) => sql`(
       select count(*) from commands c join instances i on i.id = c.instance_id
-      where i.user_id = ${userId} and c.status = 'scheduled' and c.bulk_id is null)`,
+      where i.user_id = ${userId} and c.status = 'scheduled' and c.bulk_id is null and c.waiting_reason is null)`,
   openBulks: (userId) => sql`(
       select count(*) from bulks b join instances i on i.id = b.instance_id
       where i.user_id = ${userId} and b.status = 'running')`,

@@ -21,12 +21,7 @@ export interface Restrictions {
     until: string;
   };
   /** WhatsApp refused messages because there were too many (429). */
-  rateLimit?: {
-    since: string;
-    until: string;
-    /** Refusals in a row, from which the length of the pause is computed. */
-    strikes: number;
-  };
+  rateLimit?: { since: string; until: string };
 }
 
 /** How fast an instance sends. */

@@ -156,13 +156,14 @@ export class BulkRelease {
       selected as materialized (
         select id, row_number() over (order by bulk_index) as ord from commands
         where bulk_id = ${bulk.id} and status = 'scheduled'
+          and (waiting_reason is null or run_at <= (select at from clock))
         order by bulk_index
         limit coalesce((
           select greatest(0, least(${room}, floor(extract(epoch from at - used) / step + 0.000001)))::int from pace), 0)
       ),
       c as (
         update commands set status = 'claimed', position = ${position}::bigint + selected.ord,
-          deadline = pace.at + interval '24 hours'
+          deadline = pace.at + interval '24 hours', waiting_reason = null
         from selected, pace where commands.id = selected.id and commands.status = 'scheduled'
         returning commands.*
       ),

@@ -9,6 +9,7 @@ import {
 import { positionsPerClaim } from "../../core/command/command.sql.ts";
 import type { Database } from "../../core/db/index.ts";
 import { isEnabled } from "../../core/instance/enabled-user.ts";
+import type { Wait } from "../../core/restriction/index.ts";
 import type { Lease } from "../concurrency/lease.ts";
 import { type ClaimedCommand, type ClaimedRow, claimedColumns, joinMessage, toCommand } from "./claimed-command.ts";
 
@@ -163,6 +164,14 @@ export async function returnClaim({ db, host, lease }: ClaimDeps, id: string): P
     where id = ${id} and status = 'claimed'`;
 }
 
+/** Puts a claimed send back until a time. `claimDue` or the bulk's release claims it again. */
+export async function holdBack({ db, host, lease }: ClaimDeps, id: string, { reason, until }: Wait): Promise<void> {
+  await db.sql`
+    update commands set status = 'scheduled', position = null, run_at = ${until}, waiting_reason = ${reason}
+    from (select fence(${lease.grant.shard}, ${host}, ${lease.grant.epoch})) as held
+    where id = ${id} and status = 'claimed'`;
+}
+
 /** Counts an attempt of a command that might crash the host. Returns the number of attempts so far. */
 export async function countAttempt({ db, host, lease }: ClaimDeps, id: string): Promise<number> {
   const [row] = await db.sql<{ attempts: number }[]>`
@@ -190,7 +199,7 @@ async function claim(
     start as materialized (select coalesce(${position}::bigint, nextval('command_position')) as position),
     selected as materialized (${selection(db.sql)}),
     c as (
-      update commands set status = 'claimed', position = start.position + selected.ord
+      update commands set status = 'claimed', position = start.position + selected.ord, waiting_reason = null
       from held, start, selected
       where commands.id = selected.id and commands.status = ${from} and commands.shard = ${lease.grant.shard}
       returning commands.*

@@ -13,6 +13,7 @@ import {
   type SendName,
 } from "../../core/command/catalog/index.ts";
 import type { PostAudience } from "../../core/message/status.ts";
+import type { SendOptions } from "../../core/restriction/index.ts";
 import type { AddressKind } from "../baileys/addressing.ts";
 
 /** A command with one of these names that this host has claimed. A send includes its message. */
@@ -38,6 +39,10 @@ export interface Claimed<Name extends CommandName> {
   attempts: number;
   deadline: Date;
   correlationId: string;
+  /** For a send. */
+  options?: SendOptions | null;
+  /** Whether the send belongs to a bulk. */
+  inBulk?: boolean;
 }
 
 /** A command that waits for its turn in the send queue of its instance. */
@@ -64,6 +69,8 @@ export interface ClaimedRow {
   attempts: number;
   deadline: Date;
   correlation_id: string;
+  options: SendOptions | null;
+  in_bulk: boolean;
   chat_id: string | null;
   payload: Buffer | null;
   addressed_by: AddressKind | null;
@@ -72,6 +79,7 @@ export interface ClaimedRow {
 /** Selects the columns of a claimed command (alias `c`) and of its message. */
 export const claimedColumns = (sql: postgres.ISql) => sql`
   c.id, c.instance_id, c.user_id, c.name, c.input, c.wa_id, c.position::float8 as position, c.attempts, c.deadline, c.correlation_id,
+  c.options, c.bulk_id is not null as in_bulk,
   messages.chat_id, messages.payload, messages.context->>'addressedBy' as addressed_by`;
 
 /** Joins the message of a command (alias `c`). */
@@ -93,6 +101,8 @@ export function toCommand(row: ClaimedRow): ClaimedCommand {
     attempts: row.attempts,
     deadline: row.deadline,
     correlationId: row.correlation_id,
+    options: row.options,
+    inBulk: row.in_bulk,
     // `acceptCommand` checked name and input against the catalog before it wrote the row.
   } as ClaimedCommand;
 }

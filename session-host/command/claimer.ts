@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { LRUCache } from "lru-cache";
+import type { Wait } from "../../core/restriction/index.ts";
 import {
   type ClaimDeps,
   claimCommands,
@@ -9,6 +10,7 @@ import {
   claimOldest,
   claimScheduled,
   claimWaiting,
+  holdBack,
   instancesWithQueued,
   nextPosition,
   returnClaim,
@@ -92,10 +94,19 @@ export class Claimer {
   }
 
   /** Gives a claimed command back, so that a later claim takes it again. Tries until it succeeds or the lease is lost. */
-  async giveBack(command: ClaimedCommand): Promise<void> {
+  giveBack(command: ClaimedCommand): Promise<void> {
+    return this.#return(command, () => returnClaim(this.#deps, command.id));
+  }
+
+  /** Puts a claimed send back until a time. Tries until it succeeds or the lease is lost. */
+  holdBack(command: ClaimedCommand, wait: Wait): Promise<void> {
+    return this.#return(command, () => holdBack(this.#deps, command.id, wait));
+  }
+
+  async #return(command: ClaimedCommand, work: () => Promise<void>): Promise<void> {
     while (this.#deps.lease.held) {
       try {
-        await returnClaim(this.#deps, command.id);
+        await work();
         this.#recent.delete(command.id);
         return;
       } catch (error) {

@@ -13,6 +13,11 @@ import { traceOf } from "./trace.ts";
 
 /** WhatsApp refuses a message because the group names its members by LID now (`StaleGroupAddressingMode`). */
 const staleGroup = "421";
+/**
+ * WhatsApp can't use a message, for example because it is encrypted for outdated devices. Source: `SmaxInvalid` in
+ * Baileys' Utils/decode-wa-message.js and `handleBadAck` in Socket/messages-recv.js.
+ */
+const invalidStanza = "479";
 
 /** A message to relay, and its recipients. */
 export interface Outgoing {
@@ -120,7 +125,7 @@ export function flightOf(
         return redirect(error);
       }
       if (isRepaired || !plan || audience) return undefined;
-      const isStale = error === staleGroup && isGroupJid(jid);
+      const isStale = error === invalidStanza || (error === staleGroup && isGroupJid(jid));
       const isIncomplete =
         !error && phash !== undefined && phash !== plan.hash && !recipients.isSettled(jid, phash, plan);
       if (!isStale && !isIncomplete) return undefined;

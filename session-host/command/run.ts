@@ -9,6 +9,7 @@ import { succeed } from "../../core/command/end.ts";
 import { AppError } from "../../core/error.ts";
 import { errorText } from "../../core/error-text.ts";
 import { labelled } from "../../core/work.ts";
+import { rateLimited } from "../executors/answer.ts";
 import { mutations, queries, sends } from "../executors/index.ts";
 import { ExecutorResult, type Stanza } from "../executors/result.ts";
 import type { ConnectedContext, PreparedMessage, SendContext } from "../executors/types.ts";
@@ -59,5 +60,7 @@ function resultOf(command: Claimed<CommandName>, returned: unknown): RunResult {
 /** Returns the error that a command fails with when its executor throws. */
 export function failureOf(error: unknown): AppError {
   if (error instanceof AppError) return error;
+  // Baileys puts the code of a refusal into `data`. Source: `ErrIQRateOverLimit` in whatsmeow's errors.go.
+  if ((error as { data?: unknown })?.data === 429) return rateLimited(error);
   return new AppError("whatsapp_error", errorText(error), { cause: error });
 }

@@ -1,20 +1,22 @@
-import { DisconnectReason, jidDecode, proto, S_WHATSAPP_NET } from "@whiskeysockets/baileys";
+import { DisconnectReason, S_WHATSAPP_NET } from "@whiskeysockets/baileys";
 import { LRUCache } from "lru-cache";
 import type { MutationName, SendName } from "../../core/command/catalog/index.ts";
 import { fail, succeed } from "../../core/command/end.ts";
 import { AppError } from "../../core/error.ts";
 import { derivedMessageId } from "../../core/id.ts";
 import type { Logger } from "../../core/log.ts";
-import { readAudience, statusChat } from "../../core/message/status.ts";
-import { defined } from "../../core/object.ts";
+import { restrictionError, type Wait } from "../../core/restriction/index.ts";
+import { refusalError } from "../baileys/restriction.ts";
 import type { ConnectedContext } from "../executors/types.ts";
 import type { Change } from "../ledger/change.ts";
+import type { Brake } from "./brake.ts";
 import { type Claimed, isSend, type OrderedCommand } from "./claimed-command.ts";
 import { type Ack, type Flight, Flights } from "./flights.ts";
+import { outgoingOf } from "./outgoing.ts";
 import { flightOf, type Outgoing } from "./relay.ts";
 import type { SentMessage } from "./retries.ts";
-import { failureOf, prepareSend, runMutation } from "./run.ts";
-import { contentColumns, messageOf, metaOf, outputOf } from "./stanza.ts";
+import { failureOf, runMutation } from "./run.ts";
+import { metaOf, outputOf } from "./stanza.ts";
 import { traceOf } from "./trace.ts";
 
 /**
@@ -24,8 +26,6 @@ import { traceOf } from "./trace.ts";
 const maxInFlight = 64;
 /** Maximum number of tries of a command that fails for a reason that may be temporary. */
 const maxTries = 3;
-/** Maximum number of attempts of a command across restarts of the host, because the command may crash the host. */
-const maxAttempts = 5;
 /** How long WhatsApp may take to answer a ping. Milliseconds. */
 const pingTimeoutMs = 4_000;
 /** How many messages that mutations sent are kept, for devices that could not decrypt them. */
@@ -38,6 +38,8 @@ export interface SendQueueDeps {
   countAttempt: (commandId: string) => Promise<number>;
   /** Whether the command may start. If not, its user was disabled, and the command was given back. */
   mayStart: (command: OrderedCommand) => Promise<boolean>;
+  /** Keeps sends back while WhatsApp restricts the account. Without it, a refused send fails. */
+  brake?: Brake;
   /** Called when nothing arrives from WhatsApp any more. The connection must be dropped. */
   onSilence: () => void;
   /** Returns the monotonic time in milliseconds. Default: `performance.now`. */
@@ -148,6 +150,13 @@ export class SendQueue {
    * WhatsApp has acknowledged or refused.
    */
   acknowledge(waId: string, ack: Ack): void {
+    // WhatsApp refuses with 463 if the account is restricted, or if the address is the wrong one of the recipient. Trying
+    // the other address under a restriction would make it longer, so the restriction is looked up first.
+    if (ack.error === "463") void this.#refused(waId, ack.error, () => this.#settle(waId, ack));
+    else this.#settle(waId, ack);
+  }
+
+  #settle(waId: string, ack: Ack): void {
     const flight = this.#inFlight.get(waId);
     const repair = flight?.repair(ack);
     if (!flight || !repair) {
@@ -167,16 +176,55 @@ export class SendQueue {
   }
 
   #land(waId: string, { error }: Ack): void {
+    if (error) {
+      void this.#refused(waId, error);
+      return;
+    }
     const flight = this.#inFlight.land(waId);
     if (!flight) return;
     this.#tries.delete(flight.command.id);
-    const { command, changeOnAck, address, refusal: earlier } = flight;
-    if (!error && earlier && address.kind) this.#context?.addressing.learn(address.kind);
-    // Of the errors for the two addresses, 463 says more: the other one only means that this address is the wrong one.
-    const refusal = `WhatsApp refused the message with error ${earlier === "463" ? earlier : error}`;
-    if (error) this.#end(command, fail(command, new AppError("whatsapp_error", refusal)));
-    else this.#end(command, changeOnAck ?? { acks: [{ waId }], ...succeed(command, outputOf(command, waId)) });
+    const { command, changeOnAck, address, refusal } = flight;
+    if (refusal && address.kind) this.#context?.addressing.learn(address.kind);
+    if (isSend(command)) this.#deps.brake?.acknowledged();
+    this.#end(command, changeOnAck ?? { acks: [{ waId }], ...succeed(command, outputOf(command, waId)) });
     void this.#pump();
+  }
+
+  /**
+   * Lets a send that WhatsApp has refused wait until the restriction of the account ends. If there is none, calls
+   * `otherwise` or fails the command.
+   */
+  async #refused(waId: string, error: string, otherwise?: () => void): Promise<void> {
+    const { brake } = this.#deps;
+    const flight = this.#inFlight.get(waId);
+    const context = this.#context;
+    if (!flight || !context) return;
+    const { command } = flight;
+    // The stanza is no longer overdue. It stays in flight, so that it is sent again if the connection ends meanwhile.
+    flight.since = Number.POSITIVE_INFINITY;
+    // Of the errors for the two addresses, 463 says more: the other one only means that this address is the wrong one.
+    const code = flight.refusal === "463" ? flight.refusal : error;
+    const asked = brake && isSend(command) ? brake.refused(command, code, context) : undefined;
+    const verdict = (await asked?.catch(() => undefined)) ?? refusalError(code);
+    if (this.#inFlight.get(waId) !== flight) return;
+    if (verdict instanceof AppError && otherwise) return otherwise();
+    this.#inFlight.land(waId);
+    this.#tries.delete(command.id);
+    if (verdict instanceof AppError) this.#end(command, fail(command, verdict));
+    else this.#wait(command, verdict, context);
+    void this.#pump();
+  }
+
+  /** Puts a send back until it can go out, or fails it if its caller does not want to wait. */
+  #wait(command: OrderedCommand, wait: Wait, context: ConnectedContext): void {
+    if (command.options?.onRestriction === "fail" && wait.reason !== "pace") {
+      this.#end(command, fail(command, restrictionError(wait, new Date())));
+      return;
+    }
+    this.#deps.log.info({ ...traceOf(command), ...wait }, "a send waits");
+    this.#deps.brake?.hold(command, wait, context).catch((error: unknown) => {
+      this.#deps.log.debug({ ...traceOf(command), err: error }, "a send that waits was not put back");
+    });
   }
 
   /** Returns the message with this id if a mutation sent it in this session. */
@@ -235,54 +283,15 @@ export class SendQueue {
   }
 
   async #send(command: Claimed<SendName>, context: ConnectedContext): Promise<void> {
-    const outgoing = command.payload
-      ? await this.#loadPrepared(command, command.payload, context)
-      : await this.#prepare(command, context);
+    const wait = await this.#deps.brake?.before(command, context);
+    if (this.#context !== context) return this.#putBack(command);
+    if (wait) return this.#wait(command, wait, context);
+    const outgoing = await outgoingOf(command, context, {
+      record: (change) => void this.#record(command, change),
+      countAttempt: this.#deps.countAttempt,
+    });
     if (this.#context !== context) return this.#putBack(command);
     await this.#relay({ command }, context, outgoing, { additionalNodes: metaOf(outgoing.message) });
-  }
-
-  /** Returns the message that an earlier attempt prepared. */
-  async #loadPrepared(
-    command: Claimed<SendName>,
-    payload: Buffer,
-    { db, instanceId, recipients, addressing }: ConnectedContext,
-  ): Promise<Outgoing> {
-    const { waId, chatId: jid } = messageOf(command);
-    if (jid === statusChat) command.audience ??= await readAudience(db, instanceId, waId);
-    const address = await addressing.of(jid, { kind: command.addressedBy, audience: command.audience?.audience });
-    const { list, plan } = await recipients.of(address);
-    // The members of a group may have changed since the earlier attempt.
-    void this.#record(command, { recipients: [{ waId, ...list }] });
-    return { waId, jid, message: proto.Message.decode(payload), address, plan };
-  }
-
-  async #prepare(command: Claimed<SendName>, context: ConnectedContext): Promise<Outgoing> {
-    const { waId } = messageOf(command);
-    if (command.name !== "message.sendText" && (await this.#deps.countAttempt(command.id)) > maxAttempts) {
-      throw new AppError("internal", "gave up after repeated unfinished attempts");
-    }
-    const { jid, message, type, protoType, media, context: extras } = await prepareSend(command, { ...context, waId });
-    const payload = Buffer.from(proto.Message.encode(proto.Message.fromObject(message)).finish());
-    command.payload = payload;
-    command.chatId = jid;
-    const { audience, skipped } = extras ?? {};
-    command.audience = audience && { audience, ...defined({ skipped }) };
-    const address = await context.addressing.of(jid, { audience });
-    command.addressedBy = address.kind;
-    const { list: recipients, plan } = await context.recipients.of(address);
-    const device = jidDecode(context.sock.user?.id)?.device ?? 0;
-    // Not awaited: the gate holds the stanza back until this is durable.
-    void this.#record(command, {
-      prepared: [
-        {
-          ...{ waId, payload, chatId: jid, type, protoType, ...contentColumns(payload), recipients },
-          context: { ...extras, device, ...defined({ addressedBy: address.kind }) },
-        },
-      ],
-      ...defined({ messageUpdates: media ? [{ waId, set: { media } }] : undefined }),
-    });
-    return { waId, jid, message, address, plan };
   }
 
   async #relay(
@@ -303,7 +312,7 @@ export class SendQueue {
   #repeat(flight: Flight): void {
     const { command } = flight;
     const context = this.#context;
-    this.#deps.log.warn(traceOf(command), "WhatsApp did not acknowledge a stanza in time; sending it again");
+    this.#deps.log.warn(traceOf(command), "WhatsApp did not accept a stanza; sending it again");
     flight.send().catch((error: unknown) => {
       if (!context || this.#context !== context) return;
       this.#inFlight.remove(command);

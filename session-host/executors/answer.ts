@@ -29,6 +29,7 @@ export async function answerOf<T>(request: Promise<T>, meanings: Meanings = {}):
     const code = refusalOf(error);
     if (code === undefined) throw error;
     if (meanings[code]) throw meanings[code];
+    if (code === 429) throw rateLimited(error);
     if (code === 404) throw new AppError("group_not_found", undefined, { cause: error });
     if (code === 401 || code === 403) throw new AppError("forbidden", notAllowed, { cause: error });
     throw new AppError("whatsapp_error", `${(error as Error).message} (${code})`, { cause: error });
@@ -56,6 +57,16 @@ export async function onlyOnce<T>(request: Promise<T>, meanings: Meanings = {}):
     );
   });
 }
+
+/** Returns the error of a request that WhatsApp refused because there were too many. Its source is WhatsApp, not us. */
+export const rateLimited = (cause: unknown): AppError =>
+  new AppError(
+    "rate_limited",
+    "WhatsApp refuses requests of this account for a while, because there were too many (429)",
+    {
+      cause,
+    },
+  );
 
 /** Returns the code of a refusal, which Baileys puts into `data`. Returns undefined for any other error. */
 function refusalOf(error: unknown): number | undefined {

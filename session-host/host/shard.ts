@@ -10,6 +10,7 @@ import { countAttempt } from "../command/claim.ts";
 import { type ClaimedCommand, isOrdered } from "../command/claimed-command.ts";
 import { Claimer } from "../command/claimer.ts";
 import { dispatch } from "../command/dispatch.ts";
+import { HeldBack } from "../command/held-back.ts";
 import { Requesters } from "../command/requesters.ts";
 import { traceOf } from "../command/trace.ts";
 import type { Lease } from "../concurrency/lease.ts";
@@ -135,7 +136,10 @@ export class Shard {
   }
 
   async #reconcileOnce(): Promise<void> {
-    for (const session of this.#sessions.values()) session.queue.expire();
+    for (const session of this.#sessions.values()) {
+      session.queue.expire();
+      if (session.context) session.brake.tick();
+    }
     const endExpiredMutes = async () => {
       if (await queueUnmutes(this.#deps, this.lease)) await this.#intake.takeWaiting(0);
     };
@@ -221,6 +225,9 @@ export class Shard {
         ledger: this.#ledger,
         leaseHeld: () => this.lease.held,
         removeFormerAccount: (id, creds) => this.#removeFormerAccount(id, creds),
+        clock,
+        heldBack: new HeldBack({ db, host: this.#deps.host, lease: this.lease }, row.id),
+        holdBack: (command, wait) => this.#claimer.holdBack(command, wait),
         countAttempt: (id) => countAttempt({ db, host: this.#deps.host, lease: this.lease }, id),
         mayStart: (command) => this.#mayStart(command),
         removeInstance: (id) => this.#removeInstance(id),

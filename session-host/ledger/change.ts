@@ -12,6 +12,7 @@ import type { Content } from "../../core/message/content/index.ts";
 import type { MessageContext } from "../../core/message/context.ts";
 import type { MessageMedia, MessageStatus } from "../../core/message/message.sql.ts";
 import type { UnreadableReason } from "../../core/message/unreadable.sql.ts";
+import type { Restrictions } from "../../core/restriction/index.ts";
 
 /** A write to the Signal key store, or of the credentials (type `creds`). The value null removes the key. */
 export interface KeyWrite {
@@ -97,6 +98,7 @@ export interface InstanceFields {
   pairing_codes_blocked_until?: Date | null;
   passkey?: Buffer | null;
   history_completed_at?: Date | null;
+  restrictions?: Restrictions | null;
 }
 
 /** Removes the QR code, the pairing code and the request for a passkey. */

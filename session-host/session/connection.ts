@@ -23,6 +23,7 @@ import { type JidResolver, knownJids, lidsOf, phonesOf } from "../baileys/jids.t
 import { KeyStore } from "../baileys/key-store.ts";
 import { failOpenQueriesAtEnd } from "../baileys/open-queries.ts";
 import type { Recipients } from "../baileys/recipients.ts";
+import { capReport, type RestrictionReport, timeLockReport } from "../baileys/restriction.ts";
 import { JournalingSignal } from "../baileys/signal.ts";
 import { nameStanzasInWork, orQuarantine, stanzaSource } from "../baileys/stanza-source.ts";
 import type { WhatsAppEndpoint } from "../baileys/whatsapp.ts";
@@ -43,7 +44,7 @@ import { PresenceBook } from "../inbound/presences.ts";
 import { EarlyReceipts, journalReceipt } from "../inbound/receipts.ts";
 import type { StoredUnreadable } from "../inbound/unreadable/answer.ts";
 import { assertAddressed, journalError, journalUnavailable } from "../inbound/unreadable/journal.ts";
-import type { Change } from "../ledger/change.ts";
+import type { Change, NewMessage } from "../ledger/change.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { loadRefused } from "../ledger/refusal.ts";
 import type { MediaConnection } from "../media/downloads.ts";
@@ -78,6 +79,10 @@ export interface ConnectionHandlers {
   onUpdate(update: Partial<ConnectionState>): void;
   /** WhatsApp acknowledged or refused a message of ours. */
   onAck(waId: string, ack: Ack): void;
+  /** WhatsApp reports a restriction of the account, or its end. */
+  onRestriction(report: RestrictionReport): void;
+  /** Messages from these chats, named by all their JIDs, are durable. */
+  onReceived(chats: readonly string[]): void;
   /** Returns a message that was sent with this id and is not in the database. */
   recall(waId: string): SentMessage | undefined;
   /** The numbers of copies that devices got. They outlive the connection. */
@@ -154,6 +159,8 @@ export class Connection implements OpenConnection, MediaConnection {
       onDurable(change) {
         if (change.keys) store.noteDurable(change.keys);
         if (change.messages?.some((message) => message.media)) handlers.onMedia();
+        const received = change.messages?.filter((message) => !message.from_me);
+        if (received?.length) handlers.onReceived(received.flatMap(chatsOf));
         if (change.unreadable) unreadable.emit("stored");
         if (change.historyParts) handlers.onHistory();
       },
@@ -364,7 +371,12 @@ export class Connection implements OpenConnection, MediaConnection {
       if (attrs.id) this.#handlers.onAck(attrs.id, { error: attrs.error, phash: attrs.phash });
     });
     ev.on("creds.update", () => this.#recordCredentials());
+    ev.on("message-capping.update", (info) => {
+      const report = capReport(info);
+      if (report) this.#handlers.onRestriction(report);
+    });
     ev.on("connection.update", (update) => {
+      if (update.reachoutTimeLock) this.#handlers.onRestriction(timeLockReport(update.reachoutTimeLock));
       if (update.connection === "open") {
         void this.#phoneRequests.start();
         void readAppStateOnce(this.sock, store, this.#deps.log);
@@ -426,3 +438,5 @@ export class Connection implements OpenConnection, MediaConnection {
     return { ...change, messages: change.messages.map((message) => ({ ...message, mayBeImported: true as const })) };
   }
 }
+
+const chatsOf = ({ chat_id, sender_id, sender_lid }: NewMessage) => [chat_id, sender_id, sender_lid ?? chat_id];

@@ -1,7 +1,9 @@
 import type { ConnectionState } from "@whiskeysockets/baileys";
+import type { Clock } from "../../core/clock.ts";
 import { AppError } from "../../core/error.ts";
 import type { InstanceStatus } from "../../core/instance/instance.sql.ts";
 import { accountOf } from "../baileys/account.ts";
+import { Brake, type BrakeDeps } from "../command/brake.ts";
 import type { CommandTarget } from "../command/dispatch.ts";
 import { RetryCounts } from "../command/retries.ts";
 import { SendQueue, type SendQueueDeps } from "../command/send-queue.ts";
@@ -22,7 +24,11 @@ import { Reconnect } from "./reconnect.ts";
 import type { SessionRow } from "./session-row.ts";
 import { banCause, SessionState, withCloseEvent, withCloseEventAndActivity } from "./state.ts";
 
-export interface SessionDeps extends ConnectionDeps, Pick<SendQueueDeps, "countAttempt" | "mayStart"> {
+export interface SessionDeps
+  extends ConnectionDeps,
+    Pick<SendQueueDeps, "countAttempt" | "mayStart">,
+    Pick<BrakeDeps, "heldBack" | "holdBack"> {
+  clock: Clock;
   media: MediaStage;
   transfers: Transfers;
   version: SessionVersion;
@@ -48,6 +54,7 @@ export class Session implements CommandTarget {
   readonly userId: string;
   readonly #deps: SessionDeps;
   readonly queue: SendQueue;
+  readonly brake: Brake;
   readonly #state: SessionState;
   #connection: Connection | undefined;
   /** Whether the session should be connected. */
@@ -77,7 +84,15 @@ export class Session implements CommandTarget {
     this.#deps = deps;
     this.#state = new SessionState(row);
     this.#codes = new LinkCodes({ vault: deps.vault, instanceId: row.id, blockedUntil: row.pairingCodesBlockedUntil });
+    this.brake = new Brake({
+      log: deps.log.child({ instanceId: row.id }),
+      now: () => deps.clock.now(),
+      record: (change) => this.record(change),
+      heldBack: deps.heldBack,
+      holdBack: deps.holdBack,
+    });
     this.queue = new SendQueue({
+      brake: this.brake,
       log: deps.log,
       record: (change) => this.record(change),
       countAttempt: deps.countAttempt,
@@ -236,6 +251,8 @@ export class Session implements CommandTarget {
         {
           onUpdate: (update) => void this.#inTurn(() => this.#onUpdate(connection, update)),
           onAck: (waId, ack) => this.queue.acknowledge(waId, ack),
+          onRestriction: (report) => this.brake.note(report),
+          onReceived: (chats) => this.brake.personWrote(chats),
           recall: (waId) => this.queue.recall(waId),
           retryCounts: this.#retryCounts,
           onMedia: () => this.#deps.transfers.downloads.wake(),
@@ -299,6 +316,7 @@ export class Session implements CommandTarget {
       activities: [{ action: "connection_opened", details: { phoneNumber } }],
     });
     if (this.#connection !== connection) return;
+    void this.brake.load().catch(() => undefined);
     if (this.context) this.queue.resume(this.context);
     this.#deps.transfers.connected(connection);
     void this.#groupReading.read(connection);

@@ -16,6 +16,7 @@ import { inboxRoutes } from "./routes/inbox.ts";
 import { labelRoutes } from "./routes/labels.ts";
 import { linkRoutes } from "./routes/link.ts";
 import { phoneRoutes } from "./routes/phones.ts";
+import { restrictionRoutes } from "./routes/restrictions.ts";
 import { ruleRoutes } from "./routes/rules.ts";
 import { sendRoutes } from "./routes/send.ts";
 import { serverRoutes } from "./routes/server.ts";
@@ -33,6 +34,7 @@ const routes: Route[] = [
   ...labelRoutes,
   ...channelRoutes,
   ...deviceRoutes,
+  ...restrictionRoutes,
   ...serverRoutes,
   ...ruleRoutes,
 ];

@@ -8,6 +8,7 @@ import { LookupCounter } from "./lookup-limits.ts";
 import type { Picture } from "./media-store.ts";
 import { OfflineQueue } from "./offline-queue.ts";
 import type { AccountPasskey } from "./passkey.ts";
+import { AccountRestrictions } from "./restriction.ts";
 import { type Failure, Standing } from "./standing.ts";
 
 export type Business = { name: string };
@@ -35,6 +36,8 @@ export class Account {
   readonly privacy = new Map<string, string>();
   /** LIDs of blocked accounts. */
   readonly blocked = new Set<string>();
+  /** What the server restricts for the account, and who has written to it. */
+  readonly restrictions = new AccountRestrictions();
   readonly appState: AppState = new Map();
   readonly standing = new Standing();
   /** Set if the account links devices only with its passkey. */

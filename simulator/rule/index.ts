@@ -13,6 +13,7 @@ import { presenceRules } from "./presence.ts";
 import { privacyTokenRules } from "./privacy-token.ts";
 import { receiveRules } from "./receive.ts";
 import { requestRules } from "./request.ts";
+import { restrictionRules } from "./restriction.ts";
 import { sessionRules } from "./session.ts";
 
 /** What we believe about WhatsApp, by subject. `npm run docs` writes docs/reference/whatsapp.md from it. */
@@ -30,6 +31,7 @@ export const rulesBySubject = {
   Requests: requestRules,
   Delivery: deliveryRules,
   Files: mediaRules,
+  Restrictions: restrictionRules,
   "Devices and keys": deviceRules,
   "Shown by whatsmeow": peerRules,
 };

@@ -5,6 +5,7 @@ import * as chat from "./chat.ts";
 import * as connection from "./connection.ts";
 import * as group from "./group.ts";
 import * as history from "./history.ts";
+import * as instance from "./instance.ts";
 import * as message from "./message.ts";
 import * as parked from "./parked.ts";
 import * as response from "./response.ts";
@@ -37,6 +38,8 @@ export const eventCatalog = {
   [connection.update.type]: connection.update,
   [connection.problem.type]: connection.problem,
   [connection.qr.type]: connection.qr,
+  [instance.restricted.type]: instance.restricted,
+  [instance.unrestricted.type]: instance.unrestricted,
   [chat.update.type]: chat.update,
   [group.join.type]: group.join,
   [group.leave.type]: group.leave,

@@ -4,6 +4,7 @@ import * as connection from "../../event/catalog/connection.ts";
 import * as group from "../../event/catalog/group.ts";
 import * as history from "../../event/catalog/history.ts";
 import type { EventData } from "../../event/catalog/index.ts";
+import * as instance from "../../event/catalog/instance.ts";
 import * as parked from "../../event/catalog/parked.ts";
 import * as stanza from "../../event/catalog/stanza.ts";
 import { isGroupJid } from "../../message/recipient.ts";
@@ -147,6 +148,8 @@ const schemas = {
   "connection.update": body("connection.update", connection.update.data.shape),
   /** The instance can't link or connect, for a reason that a person can act on. */
   "connection.problem": body("connection.problem", connection.problem.data.shape),
+  "instance.restricted": body("instance.restricted", instance.restricted.data.shape),
+  "instance.unrestricted": body("instance.unrestricted", instance.unrestricted.data.shape),
   "chat.update": body("chat.update", chat.update.data.shape),
   "history.progress": body("history.progress", history.progress.data.shape),
   "history.completed": body("history.completed", history.completed.data.shape),
@@ -175,14 +178,41 @@ export const gatewayBodies: Record<string, z.ZodType> = schemas;
 type Schemas = typeof schemas;
 export type GatewayBody = { [Name in keyof Schemas]: z.output<Schemas[Name]> }[keyof Schemas];
 
+/** Returns a function that makes the body of an event from its data. */
+function makerOf({ id: eventId, instanceId, seq: sequence, at }: WebhookEvent) {
+  const timestamp = new Date(at).toISOString();
+  return <const Name extends string, Data extends object>(name: Name, data: Data) => {
+    return { event: name, instanceId, timestamp, data: { ...data, instanceId }, eventId, sequence };
+  };
+}
+
+/** Returns the body of an event about the connection or the account. */
+function instanceBody(
+  event: Extract<
+    WebhookEvent,
+    { type: `instance.${string}` | `connection.${"open" | "close" | "update" | "problem"}` }
+  >,
+): GatewayBody {
+  const make = makerOf(event);
+  switch (event.type) {
+    case "connection.open":
+      return make(event.type, event.data);
+    case "connection.close":
+      return make(event.type, event.data);
+    case "connection.update":
+      return make(event.type, event.data);
+    case "connection.problem":
+      return make(event.type, event.data);
+    case "instance.restricted":
+      return make(event.type, event.data);
+    case "instance.unrestricted":
+      return make(event.type, event.data);
+  }
+}
+
 /** Returns the body of an event in this dialect, or null if the dialect has no such event. */
 export function gatewayBody(event: WebhookEvent, context: BodyContext, link: FileLink | null): GatewayBody | null {
-  const { instanceId } = event;
-  const head = { instanceId, timestamp: new Date(event.at).toISOString() };
-  const tail = { eventId: event.id, sequence: event.seq };
-  const make = <const Name extends string, Data extends object>(name: Name, data: Data) => {
-    return { event: name, ...head, data: { ...data, instanceId }, ...tail };
-  };
+  const make = makerOf(event);
   switch (event.type) {
     case "message.received":
       return make(event.type, receivedOf(event.data, context, link));
@@ -228,13 +258,12 @@ export function gatewayBody(event: WebhookEvent, context: BodyContext, link: Fil
       return make(event.type, { ...responseOf(event.data), name, answer, guests });
     }
     case "connection.open":
-      return make(event.type, event.data);
     case "connection.close":
-      return make(event.type, event.data);
     case "connection.update":
-      return make(event.type, event.data);
     case "connection.problem":
-      return make(event.type, event.data);
+    case "instance.restricted":
+    case "instance.unrestricted":
+      return instanceBody(event);
     case "chat.update":
       return make(event.type, event.data);
     case "history.progress":

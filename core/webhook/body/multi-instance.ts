@@ -3,6 +3,7 @@ import * as chat from "../../event/catalog/chat.ts";
 import * as connection from "../../event/catalog/connection.ts";
 import * as history from "../../event/catalog/history.ts";
 import type { EventData } from "../../event/catalog/index.ts";
+import * as instance from "../../event/catalog/instance.ts";
 import { contextEventFields } from "../../message/context.ts";
 import { isGroupJid } from "../../message/recipient.ts";
 import { contextFields, contextFieldsOf } from "../../message/shown-context.ts";
@@ -147,6 +148,8 @@ const schemas = {
   message_response: body("message_response", messageResponse),
   poll_voted: body("poll_voted", pollVote),
   event_answered: body("event_answered", eventAnswer),
+  instance_restricted: body("instance_restricted", instance.restricted.data.shape),
+  instance_unrestricted: body("instance_unrestricted", instance.unrestricted.data.shape),
   chat_updated: body("chat_updated", chat.update.data.shape),
   history_progress: body("history_progress", history.progress.data.shape),
   history_completed: body("history_completed", history.completed.data.shape),
@@ -220,6 +223,10 @@ export function multiInstanceBody(
       const { name, answer, guests } = event.data;
       return make("event_answered", { ...responseOf(event.data), name, answer, guests });
     }
+    case "instance.restricted":
+      return make("instance_restricted", event.data);
+    case "instance.unrestricted":
+      return make("instance_unrestricted", event.data);
     case "chat.update":
       return make("chat_updated", event.data);
     case "history.progress":

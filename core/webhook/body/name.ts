@@ -20,6 +20,8 @@ const multiInstanceNames: Partial<Record<EventType, string>> = {
   "message.response": "message_response",
   "poll.voted": "poll_voted",
   "event.answered": "event_answered",
+  "instance.restricted": "instance_restricted",
+  "instance.unrestricted": "instance_unrestricted",
   "chat.update": "chat_updated",
   "history.progress": "history_progress",
   "history.completed": "history_completed",

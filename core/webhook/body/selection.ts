@@ -28,12 +28,13 @@ export const isAboutMessages = (type: string) => /^(message|status|media|poll|ch
 /**
  * Further types that are on by default. Version 0.1 sent the first three; the last two of these report that something was
  * not stored or sent. A problem of the connection needs a person. The others come only if the instance imports its
- * history.
+ * history, or while sends wait because WhatsApp restricts the account.
  */
 const alsoDefault: readonly string[] = [
   ...["call.ended", "stanza.quarantined", "event.parked"],
   "connection.problem",
   ...["history.progress", "history.completed"],
+  ...["instance.restricted", "instance.unrestricted"],
 ];
 
 /** Whether an endpoint gets events of this type by default: those that its API documents, and those about messages. */

@@ -8,6 +8,7 @@ import {
 } from "../../../core/command/catalog/index.ts";
 import type { Accepted } from "../../../core/command/idempotency.ts";
 import type { ErrorCode } from "../../../core/error.ts";
+import { optionsOf } from "../../../core/restriction/index.ts";
 import { type CallerContext, type Context, type InstanceContext, Pending, RawResponse } from "./context.ts";
 import { runCommand } from "./run-command.ts";
 
@@ -193,7 +194,8 @@ export function commandEndpoint<
   const { command, check, sendAt, ...rest } = declaration;
   const definition = commandCatalog[command];
   const offline: ErrorCode[] = definition.offline ? [] : ["instance_not_connected"];
-  const limited: ErrorCode[] = definition.kind === "send" ? ["quota_exceeded"] : [];
+  const limited: ErrorCode[] =
+    definition.kind === "send" ? ["quota_exceeded", "account_restricted", "rate_limited"] : [];
   const endpoint = instanceEndpoint({
     ...rest,
     summary: declaration.summary ?? definition.summary,
@@ -208,6 +210,7 @@ export function commandEndpoint<
       return runCommand(context, command, input, {
         check: check && (() => check(context, input, request)),
         runAt: runAt === undefined ? undefined : new Date(runAt),
+        options: definition.kind === "send" ? optionsOf(request.body) : undefined,
       });
     },
     toResponse: (result: unknown, request) => declaration.toResponse(result as CommandResultOf<Name>, request),

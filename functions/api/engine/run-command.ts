@@ -11,7 +11,7 @@ export async function runCommand(
   context: InstanceContext,
   name: CommandName,
   input: unknown,
-  options: Pick<AcceptRequest, "check" | "runAt"> = {},
+  options: Pick<AcceptRequest, "check" | "runAt" | "options"> = {},
 ): Promise<unknown> {
   const accepted = await acceptCommand(context.deps, {
     userId: context.caller.userId,

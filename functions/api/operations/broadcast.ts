@@ -4,7 +4,7 @@ import type { MediaPlace } from "../../../core/media/inline.ts";
 import type { InstanceContext } from "../engine/context.ts";
 import { storeOrCheckFile } from "./media.ts";
 
-type BroadcastRequest = Pick<BulkRequest, "perMinute" | "startAt"> & {
+type BroadcastRequest = Pick<BulkRequest, "perMinute" | "startAt" | "options"> & {
   broadcastId: string;
   /** The text, or the caption of the file. */
   text: string | undefined;
@@ -14,7 +14,7 @@ type BroadcastRequest = Pick<BulkRequest, "perMinute" | "startAt"> & {
 /** Sends a bulk to the current recipients of a list. Texts have no placeholders, because lists have no variables. */
 export async function sendBroadcast(context: InstanceContext, request: BroadcastRequest): Promise<AcceptedBulk> {
   const { deps, caller, instance, idempotencyKey, requestId: correlationId } = context;
-  const { perMinute, startAt, text: message, file } = request;
+  const { perMinute, startAt, options, text: message, file } = request;
   const { recipients } = await findBroadcast(deps.db, instance.id, request.broadcastId);
   const { place, ...media } = file ?? {};
   return await createBulk(
@@ -31,6 +31,7 @@ export async function sendBroadcast(context: InstanceContext, request: Broadcast
       media: place && { ...media, url: place.url, upload: place.upload },
       perMinute,
       startAt,
+      options,
     },
   );
 }

@@ -11,15 +11,20 @@ import * as imports from "../../../core/instance-management/import.ts";
 import * as lifecycle from "../../../core/instance-management/lifecycle.ts";
 import * as settings from "../../../core/instance-management/settings.ts";
 import type { PageRequest } from "../../../core/page.ts";
+import { showRestrictions } from "../../../core/restriction/index.ts";
 import { readSession, type SessionSource } from "../../../core/session/import/index.ts";
 import type { CallerContext, InstanceContext } from "../engine/context.ts";
 import { waitForCommand } from "../engine/run-command.ts";
 
-export type InstanceView = Instance & { connectionStatus: ConnectionStatus };
+export type InstanceView = Instance & {
+  connectionStatus: ConnectionStatus;
+  shownRestrictions: ReturnType<typeof showRestrictions>;
+};
 
 const view = (context: CallerContext, instance: Instance): InstanceView => ({
   ...instance,
   connectionStatus: connectionStatus(instance, context.deps.clock.now()),
+  shownRestrictions: showRestrictions(instance.restrictions, context.deps.clock.now()),
 });
 
 const origin = ({ caller, requestId }: CallerContext) => ({ caller, correlationId: requestId });

@@ -9,6 +9,7 @@ import { linkToMedia, linkToUpload, type MediaLink, waitForMedia } from "../../.
 import { assertStaged, type Staged } from "../../../core/media/staged.ts";
 import { assertUploaded, openUpload, takeFile, type UploadTicket } from "../../../core/media/upload.ts";
 import { takeUpload } from "../../../core/quota/index.ts";
+import type { SendOptions } from "../../../core/restriction/index.ts";
 import { openFileLink } from "../../../core/webhook/delivery/file-link.ts";
 import { type Context, type InstanceContext, Pending, RawResponse } from "../engine/context.ts";
 import { runCommand } from "../engine/run-command.ts";
@@ -18,7 +19,12 @@ type Media = CommandInput<"message.sendMedia">;
 /** Stores the file of a form in the bucket and sends it from there. */
 export async function sendFile(
   context: InstanceContext,
-  { file, sendAt, ...input }: Omit<Media, "url" | "upload"> & { file: File; sendAt?: string | undefined },
+  {
+    file,
+    sendAt,
+    options,
+    ...input
+  }: Omit<Media, "url" | "upload"> & { file: File; sendAt?: string | undefined; options?: SendOptions | undefined },
 ): Promise<{ messageId: string; scheduledAt?: string }> {
   const { uploadId: upload, keep } = await takeFile(context.deps, context.instance.id, file);
   const check = async () => {
@@ -26,7 +32,7 @@ export async function sendFile(
     await keep();
   };
   const runAt = sendAt === undefined ? undefined : new Date(sendAt);
-  const sent = await runCommand(context, "message.sendMedia", { ...input, upload }, { check, runAt });
+  const sent = await runCommand(context, "message.sendMedia", { ...input, upload }, { check, runAt, options });
   return sent as { messageId: string; scheduledAt?: string };
 }
 

@@ -7,9 +7,11 @@ export const instance = {
     writeEach(
       batch,
       ({ instance }) => (instance && Object.keys(instance).length > 0 ? [instance] : []),
-      (fields, { instanceId, at }) => {
-        const columns: InstanceFields & { updated_at: Date } = { ...fields, updated_at: at };
-        return batch.sql`update instances set ${batch.sql(columns)} where id = ${instanceId}`;
+      ({ restrictions, ...fields }, { instanceId, at }) => {
+        const columns: Omit<InstanceFields, "restrictions"> & { updated_at: Date } = { ...fields, updated_at: at };
+        const json = restrictions ? storableJson(restrictions) : null;
+        const more = restrictions === undefined ? batch.sql`` : batch.sql`, restrictions = ${json}::text::jsonb`;
+        return batch.sql`update instances set ${batch.sql(columns)} ${more} where id = ${instanceId}`;
       },
     ),
 } satisfies Writer;

@@ -1,4 +1,5 @@
 import { bytes, child, node } from "../../wire/node.ts";
+import { capOf, timeLockOf } from "../account/restriction.ts";
 import { Refusal, Unsupported } from "../errors.ts";
 import { type IqHandler, result } from "../iq.ts";
 import * as handlers from "./query-handlers.ts";
@@ -21,6 +22,8 @@ const queries: Record<string, { path: string; run: handlers.QueryHandler }> = {
   "6551828931592903": { path: "xwa2_newsletter_demote", run: handlers.demote },
   // `mutationUpdateTextStatus` in whatsmeow's user.go. No source shows the field of the answer.
   "9152604461510864": { path: "xwa2_update_text_status", run: handlers.setAbout },
+  "23983697327930364": { path: "xwa2_fetch_account_reachout_timelock", run: timeLockOf },
+  "24503548349331633": { path: "xwa2_message_capping_info", run: capOf },
   "30062808666639665": { path: "xwa2_newsletter_delete_v2", run: handlers.remove },
 };
 

@@ -1,5 +1,6 @@
 import { node } from "../../wire/node.ts";
 import { checkPrivacyToken, hasPrivacyToken } from "../account/privacy-token.ts";
+import { restrictionOf } from "../account/restriction.ts";
 import { serverIdOf } from "../channel/post.ts";
 import type { StanzaHandler } from "../iq.ts";
 import { corrupt } from "./envelope.ts";
@@ -21,7 +22,10 @@ export const receiveMessage: StanzaHandler = (stanza, { world, connection, devic
   if (recipient && hasPrivacyToken(world, device.account, recipient, stanza)) device.counts.tokens++;
   const fault = device.faults.ack.take();
   const damaged = device.faults.corruptOut.take() ? corrupt(stanza) : stanza;
-  const rejection = fault === undefined ? routeMessage(world, device, damaged) : { code: fault };
+  const rejection =
+    fault === undefined
+      ? (restrictionOf(world, device, stanza) ?? routeMessage(world, device, damaged))
+      : { code: fault };
   const error = rejection ? String(rejection.code) : undefined;
   const phash = rejection ? undefined : hashOfMissed(world, device, stanza);
   const serverId = serverIdOf(world, to, id);

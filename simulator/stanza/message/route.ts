@@ -47,6 +47,7 @@ export function routeMessage(
   if (!recipient) return { code: 404, reason: `${to} is not on WhatsApp` };
   const problem = addressProblem(world, sender, stanza);
   if (problem) return problem;
+  recipient.restrictions.writers.add(sender.account.lid);
   const envelope = baseEnvelope(world, sender, stanza);
   const identity = child(stanza, "device-identity");
   const fanout = child(stanza, "participants");

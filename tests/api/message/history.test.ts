@@ -64,6 +64,7 @@ describe("the history of a chat", () => {
         quotedMessage: null,
         context: shownContext({}),
         unreadable: null,
+        waitingFor: null,
       },
       expect.objectContaining({ fromMe: true, messageType: "text", messageId: "WA8", hasMedia: false, status: "read" }),
     ]);

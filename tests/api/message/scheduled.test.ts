@@ -40,6 +40,7 @@ describe("a scheduled send", () => {
       messageType: "text",
       content: "later",
       scheduledAt: sendAt,
+      waitingFor: null,
       createdAt: expect.any(String),
     });
   });

@@ -171,7 +171,7 @@ describe("an edit of a sent message", () => {
   test("an edit that WhatsApp rejects gets 502 and leaves the history unchanged", async () => {
     const id = await send(bob.number, "stays");
     await messageAt(bob, id);
-    gate.wa.device(owner.number).faults.ack.add(479);
+    gate.wa.device(owner.number).faults.ack.add(479, 2);
     expect(rejectionOf(await ask("PUT", `messages/${id}`, { message: "goes" }))).toEqual([502, "whatsapp_error"]);
     expect(await inHistory(bob.number, id)).toMatchObject({ content: "stays", editedAt: null });
   });

@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Phone } from "../../../simulator/index.ts";
+import { setNewChatCap, setTimeLock } from "../../../simulator/stanza/account/restriction.ts";
 import { expectNoComplaints } from "../../support/gateway/complaints.ts";
 import { startTestGateway, type TestGateway } from "../../support/gateway/test-gateway.ts";
 import { until } from "../../support/until.ts";
@@ -153,6 +154,124 @@ test("a canceled bulk sends nothing more and reports what was sent", async () =>
   await call("POST", "send", { phone: number(0), message: "after half" });
   await arrival("after half");
   expect(copiesOf("half").filter((copies) => copies === 1)).toHaveLength(12 - canceled);
+});
+
+describe("while WhatsApp restricts the account", () => {
+  let owner: Phone;
+  let id: string;
+  const world = () => gate.wa.world;
+  const lock = (seconds: number, silently = false) =>
+    setTimeLock(world(), owner.account, { type: "BIZ_QUALITY", until: Date.now() + seconds * 1000 }, silently);
+  const ask = (method: string, path: string, body?: unknown) =>
+    gate.api(method, `/api/whatsapp/${id}/${path}`, body === undefined ? {} : { body });
+  const send = async (phone: string, message: string, more = {}) => {
+    const { status, body } = await ask("POST", "send", { phone, message, ...more });
+    expect(status, JSON.stringify(body)).toBe(200);
+    return body.id as string;
+  };
+  const shown = async () => (await gate.api("GET", `/api/instances/${id}`)).body.restrictions;
+  const waitsFor = (chat: string, messageId: string, reason: string) =>
+    until(async () => {
+      const { body } = await gate.api("GET", `/api/instances/${id}/chats/${chat}/messages`);
+      const message = body.messages.find((one: { messageId: string }) => one.messageId === messageId);
+      return message?.waitingFor?.reason === reason ? message : undefined;
+    });
+  const told = (event: string, restriction: string) =>
+    gate.receiver.waitFor(({ body }) => body.event === event && body.data.restriction === restriction);
+  const newPeer = (index: number) =>
+    gate.wa.addPhone({ number: `49155520000${index}`, pushName: `New ${index}` }).then((peer) => {
+      peer.onMessage(({ text }) => {
+        const known = arrived.get(text ?? "");
+        arrived.set(text ?? "", { at: known?.at ?? Date.now(), copies: (known?.copies ?? 0) + 1 });
+      });
+      return peer;
+    });
+
+  beforeAll(async () => {
+    owner = await gate.wa.addPhone({ number: "4915550000009", pushName: "Owner" });
+    id = await gate.linked(owner);
+  });
+
+  test("sends to new chats wait with the reason, replies go on, and all go out in order when WhatsApp ends it", async () => {
+    const [writer, stranger, silent] = [await newPeer(10), await newPeer(11), await newPeer(12)];
+    await writer.sendText(owner.number, "hello owner");
+    await until(async () => (await gate.db.sql`select 1 from messages where body = 'hello owner'`)[0]);
+    lock(3600, true);
+    const first = await send(stranger.number, "first to a stranger");
+    const message = await waitsFor(stranger.number, first, "time_lock");
+    expect(message.status).toBe("pending");
+    const { timeLock } = await shown();
+    expect(timeLock).toMatchObject({ type: "BIZ_QUALITY", until: expect.any(String) });
+    expect((await told("instance_restricted", "time_lock")).body.data).toMatchObject({ until: timeLock.until });
+    const second = await send(stranger.number, "second to a stranger");
+    await send(writer.number, "a reply");
+    await arrival("a reply");
+    await waitsFor(stranger.number, second, "time_lock");
+    const refused = await ask("POST", "send", { phone: stranger.number, message: "now", onRestriction: "fail" });
+    expect(refused).toMatchObject({ status: 409, body: { code: "account_restricted", restriction: "time_lock" } });
+    expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(3000);
+    const recipients = [{ phone: writer.number }, { phone: silent.number }];
+    const { body: bulk } = await ask("POST", "bulk", { recipients, message: "bulk under lock", perMinute: 6000 });
+    await until(async () => {
+      const { body } = await ask("GET", `bulk/${bulk.bulkId}`);
+      return body.waitingFor?.reason === "time_lock" && body.progress.delivered === 1 ? body : undefined;
+    });
+    await gate.restart();
+    expect((await shown()).timeLock).toEqual(timeLock);
+    const { body: list } = await ask("GET", "scheduled");
+    expect(list.scheduled.map((one: { id: string }) => one.id)).toEqual([first, second]);
+    expect(list.scheduled[0].waitingFor).toMatchObject({ reason: "time_lock" });
+    // Whoever writes gets what waits for them, although the time-lock stands.
+    arrived.delete("bulk under lock");
+    await silent.sendText(owner.number, "hello from the silent one");
+    await arrival("bulk under lock");
+    expect(arrived.has("first to a stranger")).toBe(false);
+    setTimeLock(world(), owner.account, undefined);
+    await arrival("second to a stranger");
+    expect(arrived.get("first to a stranger")?.at).toBeLessThan(arrived.get("second to a stranger")?.at ?? 0);
+    expect((await told("instance_unrestricted", "time_lock")).body.data).toMatchObject({ endedBy: "whatsapp" });
+    expect(await shown()).toEqual({ timeLock: null, newChatCap: null, rateLimit: null });
+  });
+
+  test("a time-lock that WhatsApp announces ends by itself at its time", async () => {
+    const stranger = await newPeer(13);
+    lock(5);
+    await until(async () => (await shown()).timeLock ?? undefined);
+    const waiting = await send(stranger.number, "after the time-lock");
+    await waitsFor(stranger.number, waiting, "time_lock");
+    await arrival("after the time-lock");
+    await gate.receiver.waitFor(({ body }) => body.event === "instance_unrestricted" && body.data.endedBy === "time");
+  });
+
+  test("when the messages to new chats are used up, further ones wait until WhatsApp allows more", async () => {
+    const [one, two] = [await newPeer(14), await newPeer(15)];
+    const until1h = Date.now() + 3_600_000;
+    setNewChatCap(world(), owner.account, { quota: 1, used: 0, until: until1h });
+    await send(one.number, "within the cap");
+    await arrival("within the cap");
+    const { newChatCap } = await until(async () => {
+      const now = await shown();
+      return now.newChatCap?.reached ? now : undefined;
+    });
+    expect(newChatCap).toMatchObject({ used: 1, quota: 1 });
+    await waitsFor(two.number, await send(two.number, "above the cap"), "new_chat_cap");
+    setNewChatCap(world(), owner.account, { quota: 5, used: 1, until: until1h });
+    await arrival("above the cap");
+  });
+
+  test("after a 429, all sends wait, a caller can ask to fail instead, and a waiting send can be canceled", async () => {
+    const stranger = await newPeer(16);
+    owner.account.restrictions.rate = { messages: 1, ms: 3_600_000 };
+    await send(stranger.number, "within the rate");
+    await arrival("within the rate");
+    const waiting = await send(stranger.number, "above the rate");
+    await waitsFor(stranger.number, waiting, "rate_limit");
+    const refused = await ask("POST", "send", { phone: stranger.number, message: "now", onRestriction: "fail" });
+    expect(refused).toMatchObject({ status: 429, body: { code: "rate_limited", restriction: "rate_limit" } });
+    expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
+    expect((await ask("DELETE", `scheduled/${waiting}`)).status).toBe(200);
+    owner.account.restrictions.rate = undefined;
+  });
 });
 
 test("a logout fails the scheduled messages at once, with the reason", async () => {

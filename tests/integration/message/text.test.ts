@@ -170,8 +170,19 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     const next = await client.sendText(bob.number, "not refused");
     await bob.waitFor((message) => message.id === next);
     const failed = await client.reported("failed", lost);
-    expect(failed.body.data.error).toEqual({ code: "whatsapp_error", details: expect.stringContaining("463") });
+    expect(failed.body.data.error).toEqual({ code: "account_restricted", details: expect.stringContaining("463") });
     await client.inHistory(bob.number, lost, "failed");
+  });
+
+  test("a text that WhatsApp refuses with 479 is sent again for the current devices", async () => {
+    gate.wa.device(owner.number).faults.ack.add(479);
+    const id = await client.sendText(bob.number, `${dialect} malformed once`);
+    await bob.waitFor((message) => message.id === id);
+    await client.inHistory(bob.number, id, "delivered");
+    gate.wa.device(owner.number).faults.ack.add(479, 2);
+    const lost = await client.sendText(bob.number, `${dialect} malformed twice`);
+    const failed = await client.reported("failed", lost);
+    expect(failed.body.data.error).toEqual({ code: "whatsapp_error", details: expect.stringContaining("479") });
   });
 
   test("a text that the owner sends on the phone causes a sent event, not a received event", async () => {

@@ -4,6 +4,7 @@ import { maxRecipients } from "../../../../core/bulk/plan.ts";
 import { person } from "../../../../core/command/catalog/contact.ts";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { mediaPlace } from "../../../../core/media/inline.ts";
+import { optionsOf, sendOptions } from "../../../../core/restriction/index.ts";
 import { instanceEndpoint } from "../../engine/endpoint.ts";
 import { sendBroadcast } from "../../operations/broadcast.ts";
 import { isoDate, pageRequest, paginationShape, sendAt, undatedPageQuery } from "../../shape/common.ts";
@@ -64,6 +65,7 @@ const sendBody = z
     filename,
     perMinute: z.int().min(1).max(60_000).default(60).meta({ description: "Maximum number of messages per minute" }),
     sendAt,
+    ...sendOptions,
   })
   .refine(
     (body) => contentKinds.filter((content) => body[content] !== undefined).length === 1,
@@ -182,6 +184,7 @@ export const broadcastEndpoints = [
       file: fileOf(body),
       perMinute: body.perMinute,
       startAt: body.sendAt === undefined ? undefined : new Date(body.sendAt),
+      options: optionsOf(body),
     }),
     operation: sendBroadcast,
     toResponse: ({ bulkId, accepted, rejected }, { params }) => {

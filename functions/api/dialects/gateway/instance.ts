@@ -6,6 +6,7 @@ import {
   shownAccountSettings,
 } from "../../../../core/instance-management/account-settings.ts";
 import { instanceName, webhookSecret, webhookUrl } from "../../../../core/instance-management/settings.ts";
+import { shownRestrictions } from "../../../../core/restriction/index.ts";
 import { callerEndpoint, commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
 import * as instances from "../../operations/instance.ts";
 import { isoDate } from "../../shape/common.ts";
@@ -34,6 +35,7 @@ const detailed = created.extend({
   phoneNumber: z.string().nullable(),
   pushName: z.string().nullable(),
   connectedAt: isoDate.nullable(),
+  restrictions: shownRestrictions,
 });
 
 const toCreated = (
@@ -57,6 +59,7 @@ const toDetailed = (instance: instances.InstanceView): z.input<typeof detailed> 
   phoneNumber: instance.phoneNumber,
   pushName: instance.pushName,
   connectedAt: instance.connectedAt?.toISOString() ?? null,
+  restrictions: instance.shownRestrictions,
 });
 
 const reference = envelope(z.object({ id: z.string() }));

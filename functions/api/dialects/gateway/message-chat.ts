@@ -10,6 +10,7 @@ import type { Respondent, Tally } from "../../../../core/message/response.ts";
 import { readTally } from "../../../../core/message/response.ts";
 import { contextFields, storedContextFields } from "../../../../core/message/shown-context.ts";
 import { unreadableDetails } from "../../../../core/message/unreadable.ts";
+import { toWaitingFor, waitingFor } from "../../../../core/restriction/index.ts";
 import { instanceEndpoint } from "../../engine/endpoint.ts";
 import { aboutOf, aboutShape } from "../../shape/about.ts";
 import { isoDate, pageQuery, pageRequest, paginationShape, undatedPageQuery } from "../../shape/common.ts";
@@ -30,6 +31,7 @@ const message = z.object({
   /** `GET /api/instances/{instanceId}/messages/{messageId}/media` downloads the file. */
   media: historyMedia.nullable(),
   status: z.enum(messageStatuses),
+  waitingFor,
   timestamp: isoDate,
   ...aboutShape,
   /** What the message says, by its kind. Null until the message is sent, and for messages of older versions. */
@@ -167,6 +169,7 @@ export const messageChatEndpoints = [
           hasMedia: stored.media !== null,
           media: toHistoryMedia(stored.media),
           status: stored.status,
+          waitingFor: stored.waiting && toWaitingFor(stored.waiting.reason, new Date(stored.waiting.until)),
           timestamp: stored.sentAt.toISOString(),
           ...aboutOf(stored),
           content: stored.content,

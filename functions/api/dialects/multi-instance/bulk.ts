@@ -2,6 +2,7 @@ import * as z from "zod";
 import { maxRecipients } from "../../../../core/bulk/plan.ts";
 import { type BulkView, listBulks, recipientStatuses } from "../../../../core/bulk/report.ts";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
+import { optionsOf, sendOptions, toWaitingFor, waitingFor } from "../../../../core/restriction/index.ts";
 import { instanceEndpoint } from "../../engine/endpoint.ts";
 import * as bulk from "../../operations/bulk.ts";
 import { isoDate, pageRequest, paginationShape, sendAt, undatedPageQuery } from "../../shape/common.ts";
@@ -34,6 +35,7 @@ const body = z.object({
     .optional(),
   perMinute: z.int().min(1).max(60_000).default(60).meta({ description: "Maximum number of messages per minute" }),
   sendAt,
+  ...sendOptions,
 });
 
 const bulkShape = z.object({
@@ -77,12 +79,13 @@ export const bulkEndpoints = [
     status: 201,
     idempotent: true,
     errors: ["instance_not_connected", "media_not_usable", "quota_exceeded", "idempotency_conflict"],
-    toInput: ({ body: { recipients, message, media, perMinute, sendAt: at } }) => ({
+    toInput: ({ body: { recipients, message, media, perMinute, sendAt: at, onRestriction } }) => ({
       recipients,
       message,
       media: media && { url: media.url, upload: media.uploadId, caption: media.caption, filename: media.filename },
       perMinute,
       startAt: at === undefined ? undefined : new Date(at),
+      options: optionsOf({ onRestriction }),
     }),
     operation: bulk.createBulk,
     toResponse: ({ bulkId, accepted, rejected }) => ({ bulkId, total: accepted + rejected, accepted, rejected }),
@@ -113,6 +116,9 @@ export const bulkEndpoints = [
       ),
       /** When the last message is released if nothing delays the bulk; null if no message is left to release. */
       estimatedEnd: isoDate.nullable(),
+      /** How many of the scheduled messages wait, and what the next of them waits for. */
+      waiting: z.int(),
+      waitingFor,
     }),
     errors: ["bulk_not_found"],
     toInput: ({ params }) => params,
@@ -121,6 +127,8 @@ export const bulkEndpoints = [
       ...toBulk(found),
       progress: found.progress,
       estimatedEnd: found.estimatedEnd?.toISOString() ?? null,
+      waiting: found.waiting,
+      waitingFor: toWaitingFor(found.waitingReason, found.waitingUntil),
     }),
   }),
   instanceEndpoint({
@@ -138,6 +146,7 @@ export const bulkEndpoints = [
           messageId: z.string().nullable(),
           status: recipientStatus,
           error: z.object({ code: z.string(), details: z.string().nullable() }).nullable(),
+          waitingFor,
         }),
       ),
       pagination: paginationShape,
@@ -146,8 +155,9 @@ export const bulkEndpoints = [
     toInput: ({ params, query }) => ({ ...params, ...pageRequest(query, 100), status: query.status }),
     operation: bulk.listRecipients,
     toResponse: ({ recipients, pagination }) => ({
-      recipients: recipients.map(({ errorCode, errorDetails, ...rest }) => ({
+      recipients: recipients.map(({ errorCode, errorDetails, waitingReason, waitingUntil, ...rest }) => ({
         ...rest,
+        waitingFor: toWaitingFor(waitingReason, waitingUntil),
         error: errorCode === null ? null : { code: errorCode, details: errorDetails },
       })),
       pagination,

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { commandStatuses } from "../../../../core/command/command.sql.ts";
+import { toWaitingFor, waitingFor } from "../../../../core/restriction/index.ts";
 import { callerEndpoint } from "../../engine/endpoint.ts";
 import { getCommand } from "../../operations/command.ts";
 import { isoDate } from "../../shape/common.ts";
@@ -22,6 +23,7 @@ export const commandEndpoints = [
       messageId: z.string().nullable(),
       output: z.unknown(),
       error: z.object({ code: z.string(), details: z.string().nullable() }).nullable(),
+      waitingFor,
       createdAt: isoDate,
       finishedAt: isoDate.nullable(),
     }),
@@ -38,6 +40,7 @@ export const commandEndpoints = [
       messageId: command.waId,
       output: command.output ?? null,
       error: command.errorCode === null ? null : { code: command.errorCode, details: command.errorDetails },
+      waitingFor: toWaitingFor(command.waitingReason, command.runAt),
       createdAt: command.createdAt.toISOString(),
       finishedAt: command.finishedAt?.toISOString() ?? null,
     }),

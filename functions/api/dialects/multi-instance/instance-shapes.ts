@@ -16,6 +16,7 @@ import {
   webhookUrl,
 } from "../../../../core/instance-management/settings.ts";
 import { defined } from "../../../../core/object.ts";
+import { shownRestrictions } from "../../../../core/restriction/index.ts";
 import { isoDate } from "../../shape/common.ts";
 import { connectionStatusShape, instanceEventQueue, instanceStatus } from "../../shape/instance.ts";
 
@@ -92,7 +93,10 @@ export const toInstance = (instance: Instance): z.input<typeof instanceShape> =>
 
 export const createdShape = instanceShape.extend({ userId: z.string() });
 export const updatedShape = instanceShape.omit({ status: true, createdAt: true });
-export const listedShape = instanceShape.extend({ connectionStatus: connectionStatusShape });
+export const listedShape = instanceShape.extend({
+  connectionStatus: connectionStatusShape,
+  restrictions: shownRestrictions,
+});
 
 export const detailedShape = listedShape.extend({
   webhookSettings: z.object({

@@ -71,7 +71,11 @@ export const instanceEndpoints = [
     toInput: () => undefined,
     operation: instance.listInstances,
     toResponse: (listed) => ({
-      instances: listed.map((each) => ({ ...shapes.toInstance(each), connectionStatus: each.connectionStatus })),
+      instances: listed.map((each) => ({
+        ...shapes.toInstance(each),
+        connectionStatus: each.connectionStatus,
+        restrictions: each.shownRestrictions,
+      })),
     }),
   }),
   instanceEndpoint({
@@ -87,6 +91,7 @@ export const instanceEndpoints = [
       webhookSettings: shapes.toWebhookSettings(found),
       eventDelivery: shapes.toEventDelivery(found.sink),
       connectionStatus: found.connectionStatus,
+      restrictions: found.shownRestrictions,
     }),
   }),
   instanceEndpoint({

@@ -2,6 +2,7 @@ import * as z from "zod";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { fileName } from "../../../../core/media/filename.ts";
 import { maxMediaBytes, mediaKinds, uploadId } from "../../../../core/media/index.ts";
+import { optionsOf, sendOptions } from "../../../../core/restriction/index.ts";
 import { commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
 import * as media from "../../operations/media.ts";
 import { isoDate, sendAt } from "../../shape/common.ts";
@@ -50,6 +51,7 @@ const formBody = z
     asRound: flag,
     type: orEmpty(type),
     sendAt: orEmpty(sendAt),
+    onRestriction: orEmpty(sendOptions.onRestriction),
   })
   .transform((body, context) => {
     const name = fileName.safeParse(body.filename ?? (body.file.name || "file"));
@@ -79,6 +81,7 @@ export const mediaEndpoints = [
         asRound,
         type,
         sendAt,
+        ...sendOptions,
       })
       .refine(
         (body) => (body.url === undefined) !== (body.uploadId === undefined),
@@ -127,6 +130,8 @@ export const mediaEndpoints = [
       ...commandCatalog["message.sendMedia"].errors,
       "instance_not_connected",
       "quota_exceeded",
+      "account_restricted",
+      "rate_limited",
       "idempotency_conflict",
     ],
     toInput: ({ body }) => ({
@@ -141,6 +146,7 @@ export const mediaEndpoints = [
       round: body.asRound === "true" ? true : undefined,
       kind: body.type,
       sendAt: body.sendAt,
+      options: optionsOf(body),
     }),
     operation: media.sendFile,
     toResponse: schedulable.toResponse,

@@ -6,6 +6,7 @@ import { messageStatuses } from "../../../../core/message/message.sql.ts";
 import { readReceipts } from "../../../../core/message/receipt.ts";
 import { contextFields, storedContextFields } from "../../../../core/message/shown-context.ts";
 import { unreadableDetails } from "../../../../core/message/unreadable.ts";
+import { toWaitingFor, waitingFor } from "../../../../core/restriction/index.ts";
 import { instanceEndpoint } from "../../engine/endpoint.ts";
 import { getMedia } from "../../operations/media.ts";
 import { aboutOf, aboutShape } from "../../shape/about.ts";
@@ -28,6 +29,7 @@ const message = z.object({
   /** `GET /api/instances/{instanceId}/messages/{messageId}/media` downloads the file. */
   media: historyMedia.nullable(),
   status: z.enum(messageStatuses),
+  waitingFor,
   /** When WhatsApp received the message; for messages sent through the gateway, when the gateway accepted it. */
   createdAt: isoDate,
   ...aboutShape,
@@ -65,6 +67,7 @@ export const messageEndpoints = [
         hasMedia: stored.media !== null,
         media: toHistoryMedia(stored.media),
         status: stored.status,
+        waitingFor: stored.waiting && toWaitingFor(stored.waiting.reason, new Date(stored.waiting.until)),
         createdAt: stored.sentAt.toISOString(),
         ...aboutOf(stored),
         quotedMessageId: stored.context?.quotedMessageId ?? null,

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { cancelScheduled, listScheduled } from "../../../../core/command/schedule.ts";
 import { defined } from "../../../../core/object.ts";
+import { toWaitingFor, waitingFor } from "../../../../core/restriction/index.ts";
 import { instanceEndpoint } from "../../engine/endpoint.ts";
 import { isoDate, pageRequest, paginationShape, undatedPageQuery } from "../../shape/common.ts";
 import { success, successShape } from "./success.ts";
@@ -28,6 +29,7 @@ export const scheduledEndpoints = [
     method: "get",
     path: "/api/whatsapp/{instanceId}/scheduled",
     summary: "List scheduled messages, ordered by due time",
+    description: "Includes messages that wait because WhatsApp restricts the account, except those of bulks.",
     access: "read",
     query: undatedPageQuery(50),
     response: z.object({
@@ -39,6 +41,7 @@ export const scheduledEndpoints = [
           content: z.string(),
           scheduledAt: isoDate,
           createdAt: isoDate,
+          waitingFor,
         }),
       ),
       pagination: paginationShape,
@@ -53,6 +56,7 @@ export const scheduledEndpoints = [
         content: send.body,
         scheduledAt: send.runAt.toISOString(),
         createdAt: send.createdAt.toISOString(),
+        waitingFor: toWaitingFor(send.waitingReason, send.runAt),
       })),
       pagination,
     }),

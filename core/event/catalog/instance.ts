@@ -1,0 +1,29 @@
+import * as z from "zod";
+import { defineEvent } from "./define.ts";
+
+const restriction = z.enum(["time_lock", "new_chat_cap", "rate_limit"]);
+
+export const restricted = defineEvent({
+  type: "instance.restricted",
+  summary: "WhatsApp restricts the account, so some sends wait",
+  data: z.object({
+    /**
+     * `time_lock`: messages to new chats are refused. `new_chat_cap`: no more messages to new chats in this cycle.
+     * `rate_limit`: there were too many messages.
+     */
+    restriction,
+    /** WhatsApp's reason for a time-lock, for example `BIZ_QUALITY`; null for other restrictions. */
+    type: z.string().nullable(),
+    until: z.iso.datetime(),
+  }),
+});
+
+export const unrestricted = defineEvent({
+  type: "instance.unrestricted",
+  summary: "A restriction of the account has ended, so sends that waited for it go on",
+  data: z.object({
+    restriction,
+    /** `time`: the announced end was reached. `whatsapp`: WhatsApp ended the restriction earlier. */
+    endedBy: z.enum(["time", "whatsapp"]),
+  }),
+});

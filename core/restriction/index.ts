@@ -1,0 +1,121 @@
+import type postgres from "postgres";
+import * as z from "zod";
+import { AppError } from "../error.ts";
+import { type Restrictions, type SendOptions, type WaitReason, waitReasons } from "./restriction.sql.ts";
+
+export type { Pace, Restrictions, SendOptions, WaitReason } from "./restriction.sql.ts";
+
+/** Why a send waits, and when it is tried again. */
+export interface Wait {
+  reason: WaitReason;
+  until: Date;
+}
+
+const instant = z.iso.datetime();
+
+/** Why a message waits, in the responses of both dialects. Null for a message that doesn't wait. */
+export const waitingFor = z
+  .object({ reason: z.enum(waitReasons), until: instant })
+  .nullable()
+  .meta({
+    description:
+      "Why the message waits, and when it is tried again: time_lock, new_chat_cap and rate_limit are restrictions of WhatsApp, pace is the setting of the instance. null if the message doesn't wait",
+  });
+
+/** What the sender of a message may choose, in the requests of both dialects and of queues. */
+export const sendOptions = {
+  onRestriction: z.enum(["wait", "fail"]).optional().meta({
+    description:
+      "What happens while WhatsApp restricts the account and the message can't be sent: wait until the restriction ends, or fail at once with account_restricted or rate_limited. Default: wait",
+  }),
+};
+
+/** Returns the options in a request, or undefined if it has none. */
+export function optionsOf(body: unknown): SendOptions | undefined {
+  const { onRestriction } = (body ?? {}) as SendOptions;
+  return onRestriction === undefined ? undefined : { onRestriction };
+}
+
+/** The fields of a row in `commands` from which `waitingFor` is made. */
+export const toWaitingFor = (reason: WaitReason | null, until: Date | null): z.input<typeof waitingFor> =>
+  reason && until && { reason, until: until.toISOString() };
+
+/** What WhatsApp restricts, in the responses of both dialects. */
+export const shownRestrictions = z
+  .object({
+    timeLock: z.object({ type: z.string(), since: instant, until: instant }).nullable(),
+    newChatCap: z.object({ used: z.int(), quota: z.int(), reached: z.boolean(), until: instant }).nullable(),
+    rateLimit: z.object({ since: instant, until: instant }).nullable(),
+  })
+  .meta({
+    description:
+      "What WhatsApp restricts now. timeLock: messages to new chats are refused. newChatCap: how many messages to new chats are used in this cycle. rateLimit: there were too many messages",
+  });
+
+export function showRestrictions(stored: Restrictions | null, now: Date): z.input<typeof shownRestrictions> {
+  const { timeLock = null, newChatCap = null, rateLimit = null } = current(stored ?? {}, now);
+  return { timeLock, newChatCap, rateLimit };
+}
+
+/** Returns the restrictions that have not ended. */
+export function current(restrictions: Restrictions, now: Date): Restrictions {
+  const lasting = Object.entries(restrictions).filter(([, { until }]) => Date.parse(until) > now.getTime());
+  return Object.fromEntries(lasting);
+}
+
+/** Returns what keeps a message to a chat from being sent now, or undefined. `isNew`: nobody wrote from this chat. */
+export function blockOf(restrictions: Restrictions, isNew: boolean, now: Date): Wait | undefined {
+  const { timeLock, newChatCap, rateLimit } = current(restrictions, now);
+  const found: [WaitReason, { until: string } | undefined | false][] = [
+    ["time_lock", isNew && timeLock],
+    ["new_chat_cap", isNew && newChatCap?.reached && newChatCap],
+    ["rate_limit", rateLimit],
+  ];
+  for (const [reason, block] of found) if (block) return { reason, until: new Date(block.until) };
+  return undefined;
+}
+
+const texts: Readonly<Record<WaitReason, string>> = {
+  time_lock: "WhatsApp refuses messages of this account to new chats",
+  new_chat_cap: "this account has sent as many messages to new chats as WhatsApp allows",
+  rate_limit: "WhatsApp refuses messages of this account, because there were too many",
+  pace: "the pace of the instance allows no more messages now",
+};
+
+/** Returns the error of a send that must not wait. */
+export function restrictionError({ reason, until }: Wait, now: Date): AppError {
+  const retryAfter = Math.max(1, Math.ceil((until.getTime() - now.getTime()) / 1000));
+  const code = reason === "rate_limit" || reason === "pace" ? "rate_limited" : "account_restricted";
+  return new AppError(code, `${texts[reason]}, until ${until.toISOString()}`, {
+    data: { restriction: reason, until: until.toISOString(), retryAfter },
+  });
+}
+
+/** Whether restrictions of new chats can concern messages to this JID: it is a person, not a group or a channel. */
+export const isPerson = (jid: string) => /@(s\.whatsapp\.net|lid|hosted|hosted\.lid)$/.test(jid);
+
+/**
+ * Whether somebody has written to the account in one of these chats. WhatsApp lets the account answer them while it is
+ * restricted.
+ */
+export async function hasWritten(sql: postgres.ISql, instanceId: string, chatIds: readonly string[]): Promise<boolean> {
+  const [row] = await sql`
+    select 1 from messages where instance_id = ${instanceId} and chat_id = any(${chatIds}::text[]) and not from_me limit 1`;
+  return row !== undefined;
+}
+
+/**
+ * Throws `account_restricted` or `rate_limited` if a message to this chat can't be sent now. The session host checks
+ * again when the turn of the message comes.
+ */
+export async function assertUnrestricted(
+  sql: postgres.ISql,
+  instance: { id: string; restrictions: Restrictions | null },
+  chatId: string,
+  now: Date,
+): Promise<void> {
+  if (!instance.restrictions || !blockOf(instance.restrictions, true, now)) return;
+  const isNew = isPerson(chatId) && !(await hasWritten(sql, instance.id, [chatId]));
+  const wait = blockOf(instance.restrictions, isNew, now);
+  if (wait) throw restrictionError(wait, now);
+}

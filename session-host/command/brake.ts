@@ -1,0 +1,333 @@
+import { areJidsSameUser, type WASocket } from "@whiskeysockets/baileys";
+import type { AppError } from "../../core/error.ts";
+import type { NewEvent } from "../../core/event/catalog/index.ts";
+import type { Logger } from "../../core/log.ts";
+import { blockOf, current, isPerson, type Restrictions, type Wait } from "../../core/restriction/index.ts";
+import { within } from "../../core/timeout.ts";
+import { knownJids } from "../baileys/jids.ts";
+import { capReport, type RestrictionReport, refusalError, timeLockReport } from "../baileys/restriction.ts";
+import type { Change } from "../ledger/change.ts";
+import type { OrderedCommand } from "./claimed-command.ts";
+import { type HeldBack, type HeldSend, spreadOut } from "./held-back.ts";
+
+/** How long WhatsApp may take to tell the state of the account. */
+const queryMs = 10_000;
+/** After an answer that the account is not restricted, WhatsApp is not asked again for this time. */
+const unrestrictedMs = 30_000;
+/** The first pause after WhatsApp refused a message because there were too many. Doubles with each refusal in a row. */
+const firstPauseMs = 60_000;
+const longestPauseMs = 3_600_000;
+
+export interface BrakeDeps {
+  log: Logger;
+  now: () => Date;
+  record: (change: Change) => Promise<void>;
+  heldBack: Pick<HeldBack, "load" | "isWaiting" | "release" | "postpone" | "hasWritten">;
+  /** Puts a claimed command back, to be claimed again at a time. */
+  holdBack: (command: OrderedCommand, wait: Wait) => Promise<void>;
+}
+
+type Report = RestrictionReport;
+type Connected = { sock: WASocket };
+type RestrictionName = Extract<NewEvent, { type: "instance.restricted" }>["data"]["restriction"];
+const nameOf = { timeLock: "time_lock", newChatCap: "new_chat_cap", rateLimit: "rate_limit" } as const;
+
+/**
+ * Keeps sends of one instance back while WhatsApp restricts the account. A send that is kept back blocks no other chat,
+ * and later sends to its chat wait behind it.
+ */
+export class Brake {
+  readonly #deps: BrakeDeps;
+  #restrictions: Restrictions = {};
+  /** Sends that wait, by the JIDs of their chats and then by command id. */
+  readonly #byChat = new Map<string, Map<string, Wait>>();
+  /** The JIDs under which a waiting command is in `#byChat`. */
+  readonly #chatsOf = new Map<string, readonly string[]>();
+  /** Commands that are due now, as soon as the database knows. */
+  readonly #due = new Set<string>();
+  #loading: Promise<void> | undefined;
+  #isLoaded = false;
+  #asking: Promise<void> | undefined;
+  #unrestrictedAt = Number.NEGATIVE_INFINITY;
+  #strikes = 0;
+  /** Settles when the last change is durable or has failed. */
+  #recorded: Promise<void> = Promise.resolve();
+
+  constructor(deps: BrakeDeps) {
+    this.#deps = deps;
+  }
+
+  /** Reads what is stored, unless this was done before. */
+  load(): Promise<void> {
+    this.#loading ??= this.#deps.heldBack
+      .load()
+      .then(({ restrictions, held }) => {
+        this.#restrictions = restrictions;
+        for (const send of held) this.#remember(send.id, [send.chatId], waitOf(send));
+        this.#isLoaded = true;
+      })
+      .catch((error: unknown) => {
+        this.#loading = undefined;
+        throw error;
+      });
+    return this.#loading;
+  }
+
+  /**
+   * Returns why a send can't go out now, or undefined. If the database does not respond, nothing is known, and no stanza
+   * leaves anyway.
+   */
+  async before(command: OrderedCommand, context: Connected): Promise<Wait | undefined> {
+    try {
+      await this.load();
+      return await this.#blockOf(command, context);
+    } catch (error) {
+      this.#deps.log.debug({ err: error }, "can't look up whether a send may go out");
+      return undefined;
+    }
+  }
+
+  async #blockOf(command: OrderedCommand, context: Connected): Promise<Wait | undefined> {
+    this.#forget(command.id);
+    const now = this.#deps.now();
+    const isRestricted = blockOf(this.#restrictions, true, now) !== undefined;
+    if (!isRestricted && this.#chatsOf.size === 0) return undefined;
+    const jids = await this.#chatOf(command, context);
+    const earlier = await this.#earlier(command.id, jids);
+    if (earlier) return { ...earlier, until: new Date(Math.max(earlier.until.getTime(), now.getTime() + 1000)) };
+    return isRestricted ? blockOf(this.#restrictions, await this.#isNew(jids, context), now) : undefined;
+  }
+
+  /** Puts a send back into the database until it can go out. */
+  async hold(command: OrderedCommand, wait: Wait, context: Connected): Promise<void> {
+    const held = { ...wait, until: command.inBulk ? wait.until : spreadOut(wait, this.#chatsOf.size) };
+    this.#remember(command.id, await this.#chatOf(command, context), held);
+    await this.#deps.holdBack(command, held);
+  }
+
+  /** Returns until when a send that WhatsApp refused waits, or the error that it fails with. */
+  async refused(command: OrderedCommand, code: string, context: Connected): Promise<Wait | AppError> {
+    await this.load();
+    const verdict = await this.#verdictOn(command, code, context);
+    // The restriction is visible before the send that waits for it.
+    await this.#recorded;
+    return verdict;
+  }
+
+  async #verdictOn(command: OrderedCommand, code: string, context: Connected): Promise<Wait | AppError> {
+    if (code === "429") return this.#limitRate();
+    if (code !== "463") return refusalError(code);
+    await this.#ask(context);
+    const isNew = await this.#isNew(await this.#chatOf(command, context), context);
+    return blockOf(this.#restrictions, isNew, this.#deps.now()) ?? refusalError(code);
+  }
+
+  /** Call this when WhatsApp acknowledges a send. */
+  acknowledged(): void {
+    if (!this.#restrictions.rateLimit) this.#strikes = 0;
+  }
+
+  /** Records what WhatsApp reports about the account. */
+  note(report: Report): void {
+    if (!this.#isLoaded) this.#onceLoaded(() => this.note(report));
+    else if ("timeLock" in report) this.#noteTimeLock(report.timeLock);
+    else this.#noteCap(report.newChatCap);
+  }
+
+  /** Lets the sends to a chat go out, because the person has written. */
+  personWrote(jids: readonly string[]): void {
+    if (!this.#isLoaded) {
+      this.#onceLoaded(() => this.personWrote(jids));
+      return;
+    }
+    const ids = jids.flatMap((jid) => [...(this.#byChat.get(jid)?.keys() ?? [])]);
+    if (ids.length === 0) return;
+    const now = this.#deps.now();
+    for (const jid of jids) for (const wait of this.#byChat.get(jid)?.values() ?? []) wait.until = now;
+    for (const id of ids) this.#due.add(id);
+    void this.#release();
+  }
+
+  /** Ends restrictions whose time has come. Call this every few seconds. */
+  tick(): void {
+    const lasting = current(this.#restrictions, this.#deps.now());
+    const ended = endedOf(this.#restrictions, lasting);
+    if (ended.length > 0)
+      this.#change(
+        lasting,
+        ended.map((restriction) => unrestricted(restriction, "time")),
+      );
+    void this.#release();
+  }
+
+  #onceLoaded(work: () => void): void {
+    this.load().then(work, (error: unknown) =>
+      this.#deps.log.warn({ err: error }, "the restrictions of the account could not be read"),
+    );
+  }
+
+  #noteTimeLock({ isActive, until, type }: Extract<Report, { timeLock: unknown }>["timeLock"]): void {
+    const now = this.#deps.now();
+    const { timeLock: known, ...others } = this.#restrictions;
+    if (!isActive || (until && until <= now)) {
+      if (!known) return;
+      this.#change(others, [unrestricted("time_lock", "whatsapp")]);
+      this.#postpone({ reason: "time_lock", until: now });
+      return;
+    }
+    // Without an end, WhatsApp Web assumes a minute (Baileys, Socket/messages-recv.js).
+    const end = until ?? new Date(now.getTime() + 60_000);
+    if (known && Date.parse(known.until) === end.getTime() && known.type === type) return;
+    const timeLock = { type, since: known?.since ?? now.toISOString(), until: end.toISOString() };
+    this.#change({ ...others, timeLock }, [restricted("time_lock", end, type)]);
+    this.#postpone({ reason: "time_lock", until: end });
+  }
+
+  #noteCap({ used, quota, reached, until }: Extract<Report, { newChatCap: unknown }>["newChatCap"]): void {
+    const { newChatCap: known, ...others } = this.#restrictions;
+    const newChatCap = { used, quota, reached, until: until.toISOString() };
+    if (JSON.stringify(known) === JSON.stringify(newChatCap)) return;
+    const isNews = reached && !(known?.reached && known.until === newChatCap.until);
+    const isOver = !reached && known?.reached;
+    const events = isNews
+      ? [restricted("new_chat_cap", until)]
+      : isOver
+        ? [unrestricted("new_chat_cap", "whatsapp")]
+        : [];
+    this.#change({ ...others, newChatCap }, events);
+    if (isNews) this.#postpone({ reason: "new_chat_cap", until });
+    if (isOver) this.#postpone({ reason: "new_chat_cap", until: this.#deps.now() });
+  }
+
+  #limitRate(): Wait {
+    const now = this.#deps.now();
+    const known = current(this.#restrictions, now).rateLimit;
+    if (known) return { reason: "rate_limit", until: new Date(known.until) };
+    const until = new Date(now.getTime() + Math.min(firstPauseMs * 2 ** this.#strikes++, longestPauseMs));
+    const rateLimit = { since: now.toISOString(), until: until.toISOString() };
+    this.#change({ ...this.#restrictions, rateLimit }, [restricted("rate_limit", until)]);
+    return { reason: "rate_limit", until };
+  }
+
+  #change(restrictions: Restrictions, events: NewEvent[]): void {
+    this.#restrictions = restrictions;
+    const isNone = Object.keys(restrictions).length === 0;
+    this.#deps.log.warn(
+      { restrictions },
+      isNone ? "WhatsApp restricts the account no more" : "WhatsApp restricts the account",
+    );
+    this.#recorded = this.#deps
+      .record({ instance: { restrictions: isNone ? null : restrictions }, events })
+      .catch((error: unknown) => this.#deps.log.warn({ err: error }, "a restriction could not be stored"));
+  }
+
+  /** Changes when the sends that wait for a restriction are tried again. */
+  #postpone(wait: Wait): void {
+    for (const waits of this.#byChat.values())
+      for (const held of waits.values()) if (held.reason === wait.reason) held.until = wait.until;
+    this.#deps.heldBack
+      .postpone(wait)
+      .catch((error: unknown) => this.#deps.log.warn({ err: error }, "waiting sends could not be moved"));
+  }
+
+  async #release(): Promise<void> {
+    const ids = [...this.#due];
+    if (ids.length === 0) return;
+    try {
+      await this.#deps.heldBack.release(ids);
+      for (const id of ids) this.#due.delete(id);
+    } catch (error) {
+      this.#deps.log.warn({ err: error }, "sends that may go out could not be released; trying again");
+    }
+  }
+
+  /** Asks WhatsApp for the restrictions of the account. A failed query tells nothing. */
+  async #ask({ sock }: Connected): Promise<void> {
+    const now = this.#deps.now();
+    if (blockOf(this.#restrictions, true, now)) return;
+    if (now.getTime() - this.#unrestrictedAt < unrestrictedMs) return;
+    this.#asking ??= this.#query(sock).finally(() => {
+      this.#asking = undefined;
+    });
+    await this.#asking;
+  }
+
+  async #query(sock: WASocket): Promise<void> {
+    const limited = <Result>(query: Promise<Result>) =>
+      within(queryMs, query, () => new Error("WhatsApp did not answer in time"));
+    const [lock, cap] = await Promise.allSettled([
+      limited(sock.fetchAccountReachoutTimelock()),
+      limited(sock.fetchNewChatMessageCap()),
+    ]);
+    if (lock.status === "fulfilled") this.note(timeLockReport(lock.value));
+    else this.#deps.log.warn({ err: lock.reason }, "the time-lock of the account could not be read");
+    const report = cap.status === "fulfilled" ? capReport(cap.value) : undefined;
+    if (report) this.note(report);
+    const now = this.#deps.now();
+    if (lock.status === "fulfilled" && !blockOf(this.#restrictions, true, now)) this.#unrestrictedAt = now.getTime();
+  }
+
+  #chatOf(command: OrderedCommand, { sock }: Connected): Promise<string[]> {
+    const chat = command.chatId ?? "";
+    return isPerson(chat) ? knownJids(sock, chat) : Promise.resolve([chat]);
+  }
+
+  /** Whether the chat is with a person who has not written to the account. */
+  async #isNew(jids: readonly string[], { sock }: Connected): Promise<boolean> {
+    const isOwn = (jid: string) => areJidsSameUser(jid, sock.user?.id) || areJidsSameUser(jid, sock.user?.lid);
+    if (!jids.some(isPerson) || jids.some(isOwn)) return false;
+    // The token that a person's phone gives out with the person's messages. WhatsApp Web sends it with each answer.
+    const tokens = await sock.authState.keys.get("tctoken", [...jids]);
+    if (Object.values(tokens).some((stored) => (stored?.token?.length ?? 0) > 0)) return false;
+    return !(await this.#deps.heldBack.hasWritten(jids));
+  }
+
+  /** Returns the last send to the chat that was accepted before this one and waits, if any. Ids sort by acceptance. */
+  async #earlier(id: string, jids: readonly string[]): Promise<Wait | undefined> {
+    const all = jids.flatMap((jid) => [...(this.#byChat.get(jid) ?? [])]);
+    const waits = new Map(all.filter(([waiting]) => waiting < id));
+    if (waits.size === 0) return undefined;
+    if (await this.#deps.heldBack.isWaiting([...waits.keys()]))
+      return [...waits.values()].reduce((last, wait) => (wait.until > last.until ? wait : last));
+    // They were canceled, or claimed again and are before this send in the queue.
+    for (const id of waits.keys()) this.#forget(id);
+    return undefined;
+  }
+
+  #remember(id: string, jids: readonly string[], wait: Wait): void {
+    this.#chatsOf.set(id, jids);
+    for (const jid of jids) {
+      const waits = this.#byChat.get(jid) ?? new Map<string, Wait>();
+      this.#byChat.set(jid, waits.set(id, wait));
+    }
+  }
+
+  #forget(id: string): void {
+    for (const jid of this.#chatsOf.get(id) ?? []) {
+      const waits = this.#byChat.get(jid);
+      waits?.delete(id);
+      if (waits?.size === 0) this.#byChat.delete(jid);
+    }
+    this.#chatsOf.delete(id);
+  }
+}
+
+const waitOf = ({ reason, until }: HeldSend): Wait => ({ reason, until });
+
+function endedOf(before: Restrictions, lasting: Restrictions): RestrictionName[] {
+  const names = Object.keys(before) as (keyof Restrictions)[];
+  // A cap that was not reached restricted nothing.
+  return names.flatMap((name) =>
+    name in lasting || (name === "newChatCap" && !before.newChatCap?.reached) ? [] : [nameOf[name]],
+  );
+}
+
+const restricted = (restriction: RestrictionName, until: Date, type: string | null = null): NewEvent => ({
+  type: "instance.restricted",
+  data: { restriction, type, until: until.toISOString() },
+});
+
+const unrestricted = (restriction: RestrictionName, endedBy: "time" | "whatsapp"): NewEvent => ({
+  type: "instance.unrestricted",
+  data: { restriction, endedBy },
+});

@@ -1,0 +1,88 @@
+import { storableText } from "../../core/db/index.ts";
+import { hasWritten, type Restrictions, type Wait, type WaitReason } from "../../core/restriction/index.ts";
+import type { ClaimDeps } from "./claim.ts";
+
+/** A send that waits in the database, and its chat. */
+export interface HeldSend {
+  id: string;
+  chatId: string;
+  reason: WaitReason;
+  until: Date;
+}
+
+/** Milliseconds between the next tries of single sends that waited for the same reason, so that they don't burst. */
+const spreadMs: Readonly<Record<WaitReason, number>> = {
+  time_lock: 5_000,
+  new_chat_cap: 5_000,
+  rate_limit: 1_000,
+  pace: 0,
+};
+
+/** Returns when the next single send for this reason is tried, if `waiting` others wait already. */
+export const spreadOut = ({ reason, until }: Wait, waiting: number): Date =>
+  new Date(until.getTime() + waiting * spreadMs[reason]);
+
+/**
+ * The sends of one instance that wait because of a restriction or the pace. They are `scheduled` in the database, so
+ * they take no place in the send queue, survive a restart, and can be canceled.
+ */
+export class HeldBack {
+  readonly #deps: ClaimDeps;
+  readonly #instanceId: string;
+
+  constructor(deps: ClaimDeps, instanceId: string) {
+    this.#deps = deps;
+    this.#instanceId = instanceId;
+  }
+
+  /** Returns what is stored about the instance. */
+  async load(): Promise<{ restrictions: Restrictions; held: HeldSend[] }> {
+    const { sql } = this.#deps.db;
+    const [[instance], held] = await Promise.all([
+      sql<{ restrictions: Restrictions | null }[]>`select restrictions from instances where id = ${this.#instanceId}`,
+      sql<HeldSend[]>`
+        select c.id, m.chat_id as "chatId", c.waiting_reason as reason, c.run_at as until from commands c
+        join messages m on m.instance_id = c.instance_id and m.wa_id = c.wa_id and m.from_me
+        where c.instance_id = ${this.#instanceId} and c.waiting_reason is not null and c.status = 'scheduled'
+        order by c.created_at, c.id`,
+    ]);
+    return { restrictions: instance?.restrictions ?? {}, held: [...held] };
+  }
+
+  /** Whether one of these commands still waits. A caller may have canceled it. */
+  async isWaiting(ids: readonly string[]): Promise<boolean> {
+    const [row] = await this.#deps.db.sql`
+      select 1 from commands where id = any(${ids}::uuid[]) and status = 'scheduled' limit 1`;
+    return row !== undefined;
+  }
+
+  /** Makes waiting commands due now. */
+  async release(ids: readonly string[]): Promise<void> {
+    const { sql } = this.#deps.db;
+    await sql`
+      update commands set run_at = clock_timestamp() from (select ${this.#fence()}) as held
+      where id = any(${ids}::uuid[]) and status = 'scheduled' and waiting_reason is not null`;
+  }
+
+  /** Changes when the commands that wait for a reason are tried again. They keep their order. */
+  async postpone({ reason, until }: Wait): Promise<void> {
+    const { sql } = this.#deps.db;
+    await sql`
+      with waiting as materialized (
+        select id, bulk_id, row_number() over (partition by bulk_id order by created_at, id) - 1 as place from commands
+        where instance_id = ${this.#instanceId} and status = 'scheduled' and waiting_reason = ${storableText(reason)}
+      )
+      update commands set run_at = ${until}::timestamptz
+        + (case when waiting.bulk_id is null then waiting.place else 0 end) * ${spreadMs[reason]} * interval '1 ms'
+      from (select ${this.#fence()}) as held, waiting where commands.id = waiting.id and status = 'scheduled'`;
+  }
+
+  hasWritten(chatIds: readonly string[]): Promise<boolean> {
+    return hasWritten(this.#deps.db.sql, this.#instanceId, chatIds);
+  }
+
+  #fence() {
+    const { db, host, lease } = this.#deps;
+    return db.sql`fence(${lease.grant.shard}, ${host}, ${lease.grant.epoch})`;
+  }
+}

@@ -1,0 +1,202 @@
+import { expect, test } from "vitest";
+import { AppError } from "../../../core/error.ts";
+import { createLogger } from "../../../core/log.ts";
+import type { Restrictions, Wait } from "../../../core/restriction/index.ts";
+import { Brake, type BrakeDeps } from "../../../session-host/command/brake.ts";
+import type { OrderedCommand } from "../../../session-host/command/claimed-command.ts";
+import type { HeldSend } from "../../../session-host/command/held-back.ts";
+import type { Change } from "../../../session-host/ledger/change.ts";
+
+const start = Date.parse("2026-11-30T10:00:00Z");
+const at = (minutes: number) => new Date(start + minutes * 60_000);
+
+const send = (id: string, chatId: string): OrderedCommand => ({
+  id,
+  instanceId: "instance",
+  userId: "user",
+  name: "message.sendText",
+  input: { to: chatId, text: id },
+  waId: `3EB0${id}`,
+  chatId,
+  payload: null,
+  position: 1,
+  attempts: 0,
+  deadline: at(10_000),
+  correlationId: "test",
+});
+
+const alice = "4915550000001@s.whatsapp.net";
+const writer = "4915550000002@s.whatsapp.net";
+
+/** A brake whose database is in memory. `writer` has written to the account, and nobody else. */
+function startBrake({ restrictions = {}, held = [] }: { restrictions?: Restrictions; held?: HeldSend[] } = {}) {
+  let minutes = 0;
+  const waiting = new Map<string, Wait>(held.map((one) => [one.id, one]));
+  const changes: Change[] = [];
+  const released: string[] = [];
+  const postponed: Wait[] = [];
+  const queries = { lock: 0, cap: 0 };
+  const whatsapp = { lock: { isActive: false } as { isActive: boolean; timeEnforcementEnds?: Date }, cap: {} };
+  const heldBack: BrakeDeps["heldBack"] = {
+    load: async () => ({ restrictions, held }),
+    isWaiting: async (ids) => ids.some((id) => waiting.has(id)),
+    release: async (ids) => void released.push(...ids),
+    postpone: async (wait) => void postponed.push(wait),
+    hasWritten: async (jids) => jids.includes(writer),
+  };
+  const brake = new Brake({
+    log: createLogger("test", "silent"),
+    now: () => at(minutes),
+    record: async (change) => void changes.push(change),
+    heldBack,
+    holdBack: async (command, wait) => void waiting.set(command.id, wait),
+  });
+  const keys = { get: async () => ({}) };
+  const context = {
+    sock: {
+      user: { id: "4915559999999@s.whatsapp.net" },
+      authState: { keys },
+      fetchAccountReachoutTimelock: async () => {
+        queries.lock++;
+        return whatsapp.lock;
+      },
+      fetchNewChatMessageCap: async () => {
+        queries.cap++;
+        return whatsapp.cap;
+      },
+    },
+  } as unknown as Parameters<Brake["before"]>[1];
+  return {
+    brake,
+    context,
+    waiting,
+    whatsapp,
+    queries,
+    released,
+    postponed,
+    changes,
+    events: () => changes.flatMap(({ events = [] }) => events),
+    to: (minute: number) => {
+      minutes = minute;
+    },
+  };
+}
+
+test("a 463 without a known time-lock asks WhatsApp, and the send waits until the end that WhatsApp names", async () => {
+  const { brake, context, whatsapp, events, changes } = startBrake();
+  whatsapp.lock = { isActive: true, timeEnforcementEnds: at(60) };
+  const command = send("A", alice);
+  expect(await brake.before(command, context)).toBeUndefined();
+  expect(await brake.refused(command, "463", context)).toEqual({ reason: "time_lock", until: at(60) });
+  expect(events()).toMatchObject([{ type: "instance.restricted", data: { restriction: "time_lock" } }]);
+  expect(changes[0]?.instance?.restrictions?.timeLock).toMatchObject({ until: at(60).toISOString() });
+  expect(await brake.before(send("B", writer), context)).toBeUndefined();
+  expect(await brake.before(send("C", "120363000@g.us"), context)).toBeUndefined();
+});
+
+test("a 463 without a time-lock fails the send, and WhatsApp is not asked for each refusal", async () => {
+  const { brake, context, queries, events } = startBrake();
+  for (const id of ["A", "B", "C"]) {
+    const verdict = await brake.refused(send(id, alice), "463", context);
+    expect(verdict).toBeInstanceOf(AppError);
+    expect(verdict).toMatchObject({ code: "account_restricted" });
+  }
+  expect(queries).toEqual({ lock: 1, cap: 1 });
+  expect(events()).toEqual([]);
+});
+
+test("later sends to a chat wait behind the first one that waits, and go on when it was canceled", async () => {
+  const { brake, context, waiting } = startBrake();
+  brake.note({ timeLock: { isActive: true, until: at(60), type: "BIZ_QUALITY" } });
+  await brake.load();
+  const first = send("A", alice);
+  const wait = await brake.before(first, context);
+  expect(wait).toEqual({ reason: "time_lock", until: at(60) });
+  if (wait) await brake.hold(first, wait, context);
+  brake.note({ timeLock: { isActive: false, until: undefined, type: "DEFAULT" } });
+  expect(await brake.before(send("B", alice), context)).toMatchObject({ reason: "time_lock" });
+  expect(await brake.before(send("C", "4915550000003@s.whatsapp.net"), context)).toBeUndefined();
+  waiting.clear();
+  expect(await brake.before(send("D", alice), context)).toBeUndefined();
+});
+
+test("the first of several sends to a chat that wait does not wait behind the others", async () => {
+  const held: HeldSend[] = ["A", "B"].map((id) => ({ id, chatId: alice, reason: "time_lock", until: at(0) }));
+  const { brake, context, waiting } = startBrake({ held });
+  expect(await brake.before(send("B", alice), context)).toMatchObject({ reason: "time_lock" });
+  waiting.delete("A");
+  expect(await brake.before(send("A", alice), context)).toBeUndefined();
+  expect(await brake.before(send("B", alice), context)).toBeUndefined();
+});
+
+test("a stored time-lock holds after a restart, and a person who writes gets the waiting messages at once", async () => {
+  const restrictions = {
+    timeLock: { type: "BIZ_QUALITY", since: at(-60).toISOString(), until: at(60).toISOString() },
+  };
+  const held: HeldSend[] = [{ id: "OLD", chatId: alice, reason: "time_lock", until: at(60) }];
+  const { brake, context, released, queries } = startBrake({ restrictions, held });
+  brake.personWrote([alice]);
+  await brake.load();
+  await new Promise(setImmediate);
+  expect(released).toEqual(["OLD"]);
+  expect(await brake.before(send("OTHER", "4915550000003@s.whatsapp.net"), context)).toMatchObject({
+    reason: "time_lock",
+  });
+  expect(queries.lock).toBe(0);
+});
+
+test("a time-lock ends by itself at its time, and an extension moves the waiting sends", async () => {
+  const { brake, context, events, changes, postponed, to } = startBrake();
+  brake.note({ timeLock: { isActive: true, until: at(60), type: "BIZ_QUALITY" } });
+  await brake.load();
+  brake.note({ timeLock: { isActive: true, until: at(90), type: "BIZ_QUALITY" } });
+  expect(postponed).toEqual([
+    { reason: "time_lock", until: at(60) },
+    { reason: "time_lock", until: at(90) },
+  ]);
+  to(89);
+  brake.tick();
+  expect(events().at(-1)).toMatchObject({ type: "instance.restricted" });
+  to(91);
+  brake.tick();
+  expect(events().at(-1)).toEqual({
+    type: "instance.unrestricted",
+    data: { restriction: "time_lock", endedBy: "time" },
+  });
+  expect(changes.at(-1)?.instance?.restrictions).toBeNull();
+  expect(await brake.before(send("A", alice), context)).toBeUndefined();
+});
+
+test("pauses after a 429 double with each refusal in a row, up to an hour, and start again after a success", async () => {
+  const { brake, context, to } = startBrake();
+  const pauses: number[] = [];
+  let now = 0;
+  for (let refusal = 0; refusal < 8; refusal++) {
+    to(now);
+    brake.tick();
+    const verdict = await brake.refused(send("A", alice), "429", context);
+    expect(await brake.refused(send("B", writer), "429", context)).toEqual(verdict);
+    expect(await brake.before(send("C", writer), context)).toEqual(verdict);
+    const until = (verdict as Wait).until.getTime();
+    pauses.push((until - at(now).getTime()) / 60_000);
+    now = (until - start) / 60_000 + 0.1;
+  }
+  expect(pauses.map(Math.round)).toEqual([1, 2, 4, 8, 16, 32, 60, 60]);
+  to(now);
+  brake.tick();
+  brake.acknowledged();
+  expect(await brake.refused(send("A", alice), "429", context)).toEqual({ reason: "rate_limit", until: at(now + 1) });
+});
+
+test("a cap that is not reached is stored and stops nothing, and a reached one stops new chats until the cycle ends", async () => {
+  const { brake, context, events, changes } = startBrake();
+  await brake.load();
+  brake.note({ newChatCap: { used: 99, quota: 100, reached: false, until: at(600) } });
+  expect(events()).toEqual([]);
+  expect(changes[0]?.instance?.restrictions?.newChatCap).toMatchObject({ used: 99, quota: 100 });
+  expect(await brake.before(send("A", alice), context)).toBeUndefined();
+  brake.note({ newChatCap: { used: 100, quota: 100, reached: true, until: at(600) } });
+  expect(await brake.before(send("B", alice), context)).toEqual({ reason: "new_chat_cap", until: at(600) });
+  expect(await brake.before(send("C", writer), context)).toBeUndefined();
+  expect(events()).toMatchObject([{ type: "instance.restricted", data: { restriction: "new_chat_cap" } }]);
+});
