@@ -115,7 +115,7 @@ async function bareBaileys(owner: Phone): Promise<{ folder: string; files: Recor
   await client.pair(owner);
   await bob.sendText(owner.number, "to bare Baileys");
   await client.waitForText("to bare Baileys");
-  const sent = await client.sock.sendMessage(bob.jid, { text: "from bare Baileys" });
+  const sent = await client.sock.sendMessage(bob.lidJid, { text: "from bare Baileys" });
   await bob.waitFor((message) => message.id === sent?.key.id);
   await client.close();
   await saveCreds();
