@@ -2,7 +2,7 @@ import { appState } from "../stanza/account/app-state.ts";
 import { picture } from "../stanza/account/picture.ts";
 import { receiveChatState, receivePresence } from "../stanza/account/presence.ts";
 import { privacy } from "../stanza/account/privacy.ts";
-import { about, blocklist, props } from "../stanza/account/profile.ts";
+import { blocklist, props, status } from "../stanza/account/profile.ts";
 import { usync } from "../stanza/account/usync.ts";
 import { receiveCall } from "../stanza/call.ts";
 import { newsletter } from "../stanza/channel/newsletter.ts";
@@ -39,7 +39,7 @@ export const iqHandlers: Record<string, IqHandler> = {
   newsletter,
   passive,
   privacy,
-  status: about,
+  status,
   "urn:xmpp:whatsapp:dirty": acknowledge,
   usync,
   "w:g2": groups,

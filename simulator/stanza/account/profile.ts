@@ -1,4 +1,4 @@
-import { children, node } from "../../wire/node.ts";
+import { child, children, node } from "../../wire/node.ts";
 import { Refusal } from "../errors.ts";
 import { type IqHandler, result } from "../iq.ts";
 
@@ -34,9 +34,11 @@ export const props: IqHandler = (iq, { world, device }) => {
 };
 
 /**
- * `status`: set the about text until 2026. whatsmeow replaced it in August 2026 with a GraphQL mutation
+ * `status`: reads who sees the account's status posts, which are its contacts (`GetStatusPrivacy` in whatsmeow's
+ * broadcast.go). Until 2026, it also set the about text. whatsmeow replaced that in August 2026 with a GraphQL mutation
  * (`SetStatusMessage` in user.go). No source shows the error of the old request.
  */
-export const about: IqHandler = () => {
-  throw new Refusal(400, "bad-request");
+export const status: IqHandler = (iq) => {
+  if (iq.attrs.type !== "get" || !child(iq, "privacy")) throw new Refusal(400, "bad-request");
+  return result(iq, [node("privacy", {}, [node("list", { type: "contacts", default: "true" })])]);
 };

@@ -45,6 +45,7 @@ const fates: Record<string, string> = {
   recipient_lists: "removed",
   refused_stanzas: "removed",
   responses: "removed",
+  session_imports: "only until the session connects",
   session_inbox: "removed",
   session_keys: "removed",
   unknown_numbers: "removed",
