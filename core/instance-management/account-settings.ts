@@ -8,6 +8,7 @@ import { notPublic } from "../egress/connect.ts";
 import { type ProxyServer, parseProxy, proxyWithoutPassword } from "../egress/proxy.ts";
 import type { Instance } from "../instance/index.ts";
 import { instanceHistories, instancePresences } from "../instance/instance.sql.ts";
+import { paceOf, paceSetting, shownPace } from "../restriction/pace.ts";
 import { retentionSetting } from "../retention/setting.ts";
 import { singleLine } from "../text.ts";
 
@@ -58,6 +59,7 @@ export const accountSettings = z.object({
     description:
       "Name that the owner's phone shows under linked devices. WhatsApp learns the name when the device is linked, so set this before. Empty or null: the default",
   }),
+  pace: paceSetting,
 });
 
 export type AccountSettings = z.output<typeof accountSettings>;
@@ -70,6 +72,7 @@ export const shownAccountSettings = z.object({
   /** Without the password. */
   proxy: z.string().nullable(),
   deviceName: z.string().nullable(),
+  pace: shownPace,
 });
 
 export const showAccountSettings = (instance: Instance): z.input<typeof shownAccountSettings> => ({
@@ -78,6 +81,7 @@ export const showAccountSettings = (instance: Instance): z.input<typeof shownAcc
   presence: instance.presence,
   proxy: instance.proxy,
   deviceName: instance.deviceName,
+  pace: paceOf(instance.pace),
 });
 
 /**

@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
 import { bigint, boolean, index, integer, jsonb, pgTable, text, uuid } from "drizzle-orm/pg-core";
 import { bytea, instant } from "../db/columns.ts";
-import type { Pace, Restrictions } from "../restriction/restriction.sql.ts";
+import type { OwnPace, Restrictions } from "../restriction/restriction.sql.ts";
 import { type OwnRetention, users } from "../user/user.sql.ts";
 
 /**
@@ -137,7 +137,7 @@ export const instances = pgTable(
     /** What WhatsApp restricts, and what is left of it. Null means nothing. */
     restrictions: jsonb().$type<Restrictions>(),
     /** Settings that differ from the defaults. */
-    pace: jsonb().$type<Partial<Pace>>(),
+    pace: jsonb().$type<OwnPace>(),
     /** The day (UTC) of the last message to a new contact, and how many new contacts got a message that day. */
     newContacts: jsonb("new_contacts").$type<{ day: string; count: number }>(),
 

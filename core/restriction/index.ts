@@ -1,9 +1,11 @@
 import type postgres from "postgres";
 import * as z from "zod";
 import { AppError } from "../error.ts";
+import { defined } from "../object.ts";
 import { type Restrictions, type SendOptions, type WaitReason, waitReasons } from "./restriction.sql.ts";
 
-export type { Pace, Restrictions, SendOptions, WaitReason } from "./restriction.sql.ts";
+export { defaultPace, paceOf } from "./pace.ts";
+export type { OwnPace, Pace, Restrictions, SendOptions, WaitReason } from "./restriction.sql.ts";
 
 /** Why a send waits, and when it is tried again. */
 export interface Wait {
@@ -28,12 +30,16 @@ export const sendOptions = {
     description:
       "What happens while WhatsApp restricts the account and the message can't be sent: wait until the restriction ends, or fail at once with account_restricted or rate_limited. Default: wait",
   }),
+  typing: z.boolean().optional().meta({
+    description:
+      "Whether the recipient sees “typing…” for some seconds before the message. Default: the setting of the instance for texts, and no for other messages",
+  }),
 };
 
 /** Returns the options in a request, or undefined if it has none. */
 export function optionsOf(body: unknown): SendOptions | undefined {
-  const { onRestriction } = (body ?? {}) as SendOptions;
-  return onRestriction === undefined ? undefined : { onRestriction };
+  const { onRestriction, typing } = (body ?? {}) as SendOptions;
+  return onRestriction === undefined && typing === undefined ? undefined : defined({ onRestriction, typing });
 }
 
 /** The fields of a row in `commands` from which `waitingFor` is made. */

@@ -45,3 +45,6 @@ export interface SendOptions {
   /** Whether the recipient sees "typing…" before the message. */
   typing?: boolean | undefined;
 }
+
+/** The settings of a pace that differ from the defaults. */
+export type OwnPace = { [Key in keyof Pace]?: Pace[Key] | undefined };

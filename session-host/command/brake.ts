@@ -2,13 +2,22 @@ import { areJidsSameUser, type WASocket } from "@whiskeysockets/baileys";
 import type { AppError } from "../../core/error.ts";
 import type { NewEvent } from "../../core/event/catalog/index.ts";
 import type { Logger } from "../../core/log.ts";
-import { blockOf, current, isPerson, type Restrictions, type Wait } from "../../core/restriction/index.ts";
+import {
+  blockOf,
+  current,
+  defaultPace,
+  isPerson,
+  type Pace,
+  type Restrictions,
+  type Wait,
+} from "../../core/restriction/index.ts";
 import { within } from "../../core/timeout.ts";
 import { knownJids } from "../baileys/jids.ts";
 import { capReport, type RestrictionReport, refusalError, timeLockReport } from "../baileys/restriction.ts";
 import type { Change } from "../ledger/change.ts";
 import type { OrderedCommand } from "./claimed-command.ts";
 import { type HeldBack, type HeldSend, spreadOut } from "./held-back.ts";
+import { NewContactLimit } from "./new-contacts.ts";
 
 /** How long WhatsApp may take to tell the state of the account. */
 const queryMs = 10_000;
@@ -17,12 +26,14 @@ const unrestrictedMs = 30_000;
 /** The first pause after WhatsApp refused a message because there were too many. Doubles with each refusal in a row. */
 const firstPauseMs = 60_000;
 const longestPauseMs = 3_600_000;
+/** How long the settings of the instance are used before they are read again. */
+const paceMs = 5_000;
 
 export interface BrakeDeps {
   log: Logger;
   now: () => Date;
   record: (change: Change) => Promise<void>;
-  heldBack: Pick<HeldBack, "load" | "isWaiting" | "release" | "postpone" | "hasWritten">;
+  heldBack: Pick<HeldBack, "load" | "isWaiting" | "release" | "postpone" | "hasWritten" | "isKnown" | "pace">;
   /** Puts a claimed command back, to be claimed again at a time. */
   holdBack: (command: OrderedCommand, wait: Wait) => Promise<void>;
 }
@@ -50,19 +61,31 @@ export class Brake {
   #asking: Promise<void> | undefined;
   #unrestrictedAt = Number.NEGATIVE_INFINITY;
   #strikes = 0;
+  #pace = defaultPace;
+  #paceAt = Number.NEGATIVE_INFINITY;
+  readonly #contacts: NewContactLimit;
   /** Settles when the last change is durable or has failed. */
   #recorded: Promise<void> = Promise.resolve();
 
   constructor(deps: BrakeDeps) {
+    const { now, record, heldBack } = deps;
     this.#deps = deps;
+    this.#contacts = new NewContactLimit({ now, record, isKnown: (jids) => heldBack.isKnown(jids) });
+  }
+
+  /** How fast the instance sends, as its user has set it some seconds ago. */
+  get pace(): Pace {
+    return this.#pace;
   }
 
   /** Reads what is stored, unless this was done before. */
   load(): Promise<void> {
     this.#loading ??= this.#deps.heldBack
       .load()
-      .then(({ restrictions, held }) => {
+      .then(({ restrictions, held, pace, newContacts }) => {
         this.#restrictions = restrictions;
+        this.#setPace(pace);
+        this.#contacts.load(newContacts);
         for (const send of held) this.#remember(send.id, [send.chatId], waitOf(send));
         this.#isLoaded = true;
       })
@@ -80,11 +103,30 @@ export class Brake {
   async before(command: OrderedCommand, context: Connected): Promise<Wait | undefined> {
     try {
       await this.load();
-      return await this.#blockOf(command, context);
+      if (this.#deps.now().getTime() - this.#paceAt > paceMs) this.#readPace();
+      return (await this.#blockOf(command, context)) ?? (await this.#paceBlockOf(command, context));
     } catch (error) {
       this.#deps.log.debug({ err: error }, "can't look up whether a send may go out");
       return undefined;
     }
+  }
+
+  #setPace(pace: Pace): void {
+    this.#pace = pace;
+    this.#paceAt = this.#deps.now().getTime();
+  }
+
+  #readPace(): void {
+    this.#paceAt = this.#deps.now().getTime();
+    this.#deps.heldBack.pace().then(
+      (pace) => this.#setPace(pace),
+      (error: unknown) => this.#deps.log.debug({ err: error }, "the pace of the instance could not be read"),
+    );
+  }
+
+  async #paceBlockOf(command: OrderedCommand, context: Connected): Promise<Wait | undefined> {
+    if (this.#pace.newContactsPerDay === null || !isPerson(command.chatId ?? "")) return undefined;
+    return await this.#contacts.take(this.#pace, await this.#chatOf(command, context));
   }
 
   async #blockOf(command: OrderedCommand, context: Connected): Promise<Wait | undefined> {

@@ -2,6 +2,7 @@ import type { Database } from "../../core/db/index.ts";
 import { isEnabled } from "../../core/instance/enabled-user.ts";
 import { needsUserCondition } from "../../core/instance/needs-user.ts";
 import type { Logger } from "../../core/log.ts";
+import { defaultPace } from "../../core/restriction/index.ts";
 import { labelled } from "../../core/work.ts";
 import type { Lease } from "../concurrency/lease.ts";
 import { pause } from "../concurrency/pause.ts";
@@ -40,6 +41,11 @@ const fullMs = 100;
  * A late turn may release what the pace allows for this many seconds, so that the delay does not slow the bulk down.
  */
 const burstSeconds = 2;
+/**
+ * If messages are at least this many seconds apart, their distance varies. `perMinute` is the maximum, so they get slower,
+ * not faster. Source of the advice: https://github.com/WhiskeySockets/Baileys/issues/2707.
+ */
+const jitteredFrom = 0.5;
 /** A bulk fills an instance's queue up to this many commands. Bounds how long a single send waits behind a bulk. */
 const maxHeld = 128;
 
@@ -143,7 +149,10 @@ export class BulkRelease {
       with held as materialized (select fence(${lease.grant.shard}, ${host}, ${lease.grant.epoch})),
       clock as materialized (select clock_timestamp() as at from held),
       bulk as materialized (
-        select b.id, b.instance_id, b.released_at, 60.0 / b.per_minute as step, clock.at from bulks b, clock
+        select b.id, b.instance_id, b.released_at, step.base * case when step.base < ${jitteredFrom} then 1
+              else 1 + random() * coalesce((i.pace->>'jitter')::float8, ${defaultPace.jitter}) end as step, clock.at
+          from bulks b join instances i on i.id = b.instance_id cross join clock,
+            lateral (select 60.0 / least(b.per_minute, (i.pace->>'perMinute')::int) as base) step
         where b.id = ${bulk.id} and b.status = 'running' and b.start_at <= clock.at and ${enabled} for update of b
       ),
       pace as materialized (

@@ -1,6 +1,25 @@
 import { storableText } from "../../core/db/index.ts";
-import { hasWritten, type Restrictions, type Wait, type WaitReason } from "../../core/restriction/index.ts";
+import {
+  hasWritten,
+  type OwnPace,
+  type Pace,
+  paceOf,
+  type Restrictions,
+  type Wait,
+  type WaitReason,
+} from "../../core/restriction/index.ts";
 import type { ClaimDeps } from "./claim.ts";
+
+/** How many people got their first message on a day (UTC). */
+export interface NewContacts {
+  day: string;
+  count: number;
+}
+
+interface StoredPace {
+  pace: Pace;
+  newContacts: NewContacts | null;
+}
 
 /** A send that waits in the database, and its chat. */
 export interface HeldSend {
@@ -36,17 +55,38 @@ export class HeldBack {
   }
 
   /** Returns what is stored about the instance. */
-  async load(): Promise<{ restrictions: Restrictions; held: HeldSend[] }> {
+  async load(): Promise<{ restrictions: Restrictions; held: HeldSend[] } & StoredPace> {
     const { sql } = this.#deps.db;
-    const [[instance], held] = await Promise.all([
-      sql<{ restrictions: Restrictions | null }[]>`select restrictions from instances where id = ${this.#instanceId}`,
+    const [stored, held] = await Promise.all([
+      this.#read(),
       sql<HeldSend[]>`
         select c.id, m.chat_id as "chatId", c.waiting_reason as reason, c.run_at as until from commands c
         join messages m on m.instance_id = c.instance_id and m.wa_id = c.wa_id and m.from_me
         where c.instance_id = ${this.#instanceId} and c.waiting_reason is not null and c.status = 'scheduled'
         order by c.created_at, c.id`,
     ]);
-    return { restrictions: instance?.restrictions ?? {}, held: [...held] };
+    return { ...stored, held: [...held] };
+  }
+
+  /** Returns the settings of the instance, which its user may change at any time. */
+  async pace(): Promise<Pace> {
+    return (await this.#read()).pace;
+  }
+
+  async #read(): Promise<{ restrictions: Restrictions } & StoredPace> {
+    const [row] = await this.#deps.db.sql<
+      { restrictions: Restrictions | null; pace: OwnPace | null; newContacts: NewContacts | null }[]
+    >`select restrictions, pace, new_contacts as "newContacts" from instances where id = ${this.#instanceId}`;
+    const { restrictions, pace = null, newContacts = null } = row ?? {};
+    return { restrictions: restrictions ?? {}, pace: paceOf(pace), newContacts };
+  }
+
+  /** Whether one of these chats has a message that was received, or that WhatsApp accepted. */
+  async isKnown(chatIds: readonly string[]): Promise<boolean> {
+    const [row] = await this.#deps.db.sql`
+      select 1 from messages where instance_id = ${this.#instanceId} and chat_id = any(${chatIds}::text[])
+        and (not from_me or status in ('sent', 'delivered', 'read')) limit 1`;
+    return row !== undefined;
   }
 
   /** Whether one of these commands still waits. A caller may have canceled it. */

@@ -5,7 +5,8 @@ import { fail, succeed } from "../../core/command/end.ts";
 import { AppError } from "../../core/error.ts";
 import { derivedMessageId } from "../../core/id.ts";
 import type { Logger } from "../../core/log.ts";
-import { restrictionError, type Wait } from "../../core/restriction/index.ts";
+import { isGroupJid } from "../../core/message/recipient.ts";
+import { isPerson, restrictionError, type Wait } from "../../core/restriction/index.ts";
 import { refusalError } from "../baileys/restriction.ts";
 import type { ConnectedContext } from "../executors/types.ts";
 import type { Change } from "../ledger/change.ts";
@@ -13,11 +14,13 @@ import type { Brake } from "./brake.ts";
 import { type Claimed, isSend, type OrderedCommand } from "./claimed-command.ts";
 import { type Ack, type Flight, Flights } from "./flights.ts";
 import { outgoingOf } from "./outgoing.ts";
+import { Pacer } from "./pacer.ts";
 import { flightOf, type Outgoing } from "./relay.ts";
 import type { SentMessage } from "./retries.ts";
 import { failureOf, runMutation } from "./run.ts";
 import { metaOf, outputOf } from "./stanza.ts";
 import { traceOf } from "./trace.ts";
+import { Typing } from "./typing.ts";
 
 /**
  * Maximum number of unacknowledged stanzas. Further stanzas would only wait at WhatsApp, and would be sent again after
@@ -55,6 +58,9 @@ export class SendQueue {
   readonly #deps: SendQueueDeps;
   #waiting: OrderedCommand[] = [];
   readonly #inFlight: Flights;
+  readonly #pacer: Pacer;
+  readonly #typing: Typing;
+  #paceTimer: NodeJS.Timeout | undefined;
   #context: ConnectedContext | undefined;
   #pumping = false;
   #finishing = false;
@@ -67,6 +73,14 @@ export class SendQueue {
 
   constructor(deps: SendQueueDeps) {
     this.#deps = deps;
+    this.#pacer = new Pacer(deps.monotonic ?? (() => performance.now()));
+    this.#typing = new Typing({
+      show: async ({ chatId }, state) => this.#context?.sock.sendPresenceUpdate(state, chatId ?? ""),
+      onTyped: (commands) => {
+        this.#waiting.unshift(...commands);
+        void this.#pump();
+      },
+    });
     this.#inFlight = new Flights({
       now: deps.monotonic ?? (() => performance.now()),
       ping: () => this.#ping(),
@@ -81,7 +95,7 @@ export class SendQueue {
   }
 
   get size(): number {
-    return this.#waiting.length + this.#inFlight.size;
+    return this.#waiting.length + this.#inFlight.size + this.#typing.size;
   }
 
   push(command: OrderedCommand): void {
@@ -103,7 +117,10 @@ export class SendQueue {
     this.#onIdle();
     clearInterval(this.#silenceTimer);
     this.#silenceTimer = undefined;
-    this.#waiting = [...this.#inFlight.clear(), ...this.#waiting].sort((a, b) => a.position - b.position);
+    clearTimeout(this.#paceTimer);
+    this.#waiting = [...this.#inFlight.clear(), ...this.#typing.clear(), ...this.#waiting].sort(
+      (a, b) => a.position - b.position,
+    );
   }
 
   /** Looks for overdue acknowledgements. */
@@ -237,13 +254,26 @@ export class SendQueue {
     this.#pumping = true;
     try {
       while (this.#context && !this.#finishing && this.#waiting.length > 0 && this.#inFlight.size < maxInFlight) {
-        const command = this.#waiting.shift();
-        if (command) await this.#begin(command, this.#context);
+        const [command] = this.#waiting;
+        if (!command || this.#mustPause(command)) break;
+        this.#waiting.shift();
+        await this.#begin(command, this.#context);
       }
     } finally {
       this.#pumping = false;
       if (!this.#busy) this.#onIdle();
     }
+  }
+
+  /** Whether the pace of the instance delays a send. The queue then goes on by itself. */
+  #mustPause(command: OrderedCommand): boolean {
+    const { brake } = this.#deps;
+    if (!brake || !isSend(command) || command.inBulk) return false;
+    const delay = this.#pacer.delay(brake.pace);
+    if (delay === 0) return false;
+    clearTimeout(this.#paceTimer);
+    this.#paceTimer = setTimeout(() => void this.#pump(), delay);
+    return true;
   }
 
   async #begin(command: OrderedCommand, context: ConnectedContext): Promise<void> {
@@ -286,12 +316,20 @@ export class SendQueue {
     const wait = await this.#deps.brake?.before(command, context);
     if (this.#context !== context) return this.#putBack(command);
     if (wait) return this.#wait(command, wait, context);
+    if (this.#typing.holds(command)) return;
+    if (!command.isTyped && this.#showsTyping(command)) return this.#typing.begin(command, lengthOf(command.input));
+    if (this.#deps.brake) this.#pacer.count(this.#deps.brake.pace);
     const outgoing = await outgoingOf(command, context, {
       record: (change) => void this.#record(command, change),
       countAttempt: this.#deps.countAttempt,
     });
     if (this.#context !== context) return this.#putBack(command);
     await this.#relay({ command }, context, outgoing, { additionalNodes: metaOf(outgoing.message) });
+  }
+
+  #showsTyping({ options, name, chatId }: Claimed<SendName>): boolean {
+    if (!chatId || !(isPerson(chatId) || isGroupJid(chatId))) return false;
+    return options?.typing ?? (this.#deps.brake?.pace.typing === true && name === "message.sendText");
   }
 
   async #relay(
@@ -387,5 +425,11 @@ export class SendQueue {
 /** Whether Baileys could not send a query, or got no answer, because its socket has closed. */
 const isClosed = (error: unknown) =>
   (error as { output?: { statusCode?: number } } | undefined)?.output?.statusCode === DisconnectReason.connectionClosed;
+
+/** Returns how many characters of text a send has. */
+function lengthOf(input: Claimed<SendName>["input"]): number {
+  const text = "text" in input ? input.text : "caption" in input ? input.caption : undefined;
+  return (text ?? "").length;
+}
 
 const isLate = (command: OrderedCommand) => command.deadline.getTime() < Date.now();

@@ -99,6 +99,7 @@ export interface InstanceFields {
   passkey?: Buffer | null;
   history_completed_at?: Date | null;
   restrictions?: Restrictions | null;
+  new_contacts?: { day: string; count: number };
 }
 
 /** Removes the QR code, the pairing code and the request for a passkey. */

@@ -7,11 +7,18 @@ export const instance = {
     writeEach(
       batch,
       ({ instance }) => (instance && Object.keys(instance).length > 0 ? [instance] : []),
-      ({ restrictions, ...fields }, { instanceId, at }) => {
-        const columns: Omit<InstanceFields, "restrictions"> & { updated_at: Date } = { ...fields, updated_at: at };
-        const json = restrictions ? storableJson(restrictions) : null;
-        const more = restrictions === undefined ? batch.sql`` : batch.sql`, restrictions = ${json}::text::jsonb`;
-        return batch.sql`update instances set ${batch.sql(columns)} ${more} where id = ${instanceId}`;
+      ({ restrictions, new_contacts, ...fields }, { instanceId, at }) => {
+        const { sql } = batch;
+        const columns: Omit<InstanceFields, "restrictions" | "new_contacts"> & { updated_at: Date } = {
+          ...fields,
+          updated_at: at,
+        };
+        const json = (value: object | null) => sql`${value && storableJson(value)}::text::jsonb`;
+        return sql`
+          update instances set ${sql(columns)}
+            ${restrictions === undefined ? sql`` : sql`, restrictions = ${json(restrictions)}`}
+            ${new_contacts === undefined ? sql`` : sql`, new_contacts = ${json(new_contacts)}`}
+          where id = ${instanceId}`;
       },
     ),
 } satisfies Writer;

@@ -48,6 +48,19 @@ describe.each(Object.entries(dialects))("an instance in the %s dialect", (_name,
     expect(await read(id)).toMatchObject({ history: "full", retention: null });
   });
 
+  test("has a pace without limits unless a request sets one, and null restores it", async () => {
+    const initial = { perMinute: null, newContactsPerDay: null, minGapMs: 0, jitter: 0.3, typing: false };
+    const created = of((await create({})).body);
+    expect(created.pace).toEqual(initial);
+    const id = created.id as string;
+    await update(id, { pace: { perMinute: 20, newContactsPerDay: 50, typing: true } });
+    expect((await read(id)).pace).toEqual({ ...initial, perMinute: 20, newContactsPerDay: 50, typing: true });
+    await update(id, { pace: null });
+    expect((await read(id)).pace).toEqual(initial);
+    expect((await update(id, { pace: { perMinute: 0 } })).status).toBe(400);
+    expect((await update(id, { pace: { perHour: 1 } })).status).toBe(400);
+  });
+
   test("has default account settings unless a request sets them, and null restores the default", async () => {
     const initial = { presence: "unavailable", proxy: null, deviceName: null };
     const created = of((await create({})).body);

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { AppError } from "../../../core/error.ts";
 import { createLogger } from "../../../core/log.ts";
-import type { Restrictions, Wait } from "../../../core/restriction/index.ts";
+import { defaultPace, type Pace, type Restrictions, type Wait } from "../../../core/restriction/index.ts";
 import { Brake, type BrakeDeps } from "../../../session-host/command/brake.ts";
 import type { OrderedCommand } from "../../../session-host/command/claimed-command.ts";
 import type { HeldSend } from "../../../session-host/command/held-back.ts";
@@ -29,7 +29,15 @@ const alice = "4915550000001@s.whatsapp.net";
 const writer = "4915550000002@s.whatsapp.net";
 
 /** A brake whose database is in memory. `writer` has written to the account, and nobody else. */
-function startBrake({ restrictions = {}, held = [] }: { restrictions?: Restrictions; held?: HeldSend[] } = {}) {
+function startBrake({
+  restrictions = {},
+  held = [],
+  pace = defaultPace,
+}: {
+  restrictions?: Restrictions;
+  held?: HeldSend[];
+  pace?: Pace;
+} = {}) {
   let minutes = 0;
   const waiting = new Map<string, Wait>(held.map((one) => [one.id, one]));
   const changes: Change[] = [];
@@ -38,7 +46,9 @@ function startBrake({ restrictions = {}, held = [] }: { restrictions?: Restricti
   const queries = { lock: 0, cap: 0 };
   const whatsapp = { lock: { isActive: false } as { isActive: boolean; timeEnforcementEnds?: Date }, cap: {} };
   const heldBack: BrakeDeps["heldBack"] = {
-    load: async () => ({ restrictions, held }),
+    load: async () => ({ restrictions, held, pace, newContacts: null }),
+    pace: async () => pace,
+    isKnown: async (jids) => jids.includes(writer),
     isWaiting: async (ids) => ids.some((id) => waiting.has(id)),
     release: async (ids) => void released.push(...ids),
     postpone: async (wait) => void postponed.push(wait),
@@ -199,4 +209,21 @@ test("a cap that is not reached is stored and stops nothing, and a reached one s
   expect(await brake.before(send("B", alice), context)).toEqual({ reason: "new_chat_cap", until: at(600) });
   expect(await brake.before(send("C", writer), context)).toBeUndefined();
   expect(events()).toMatchObject([{ type: "instance.restricted", data: { restriction: "new_chat_cap" } }]);
+});
+
+test("the first message to a new contact waits until the next day when the limit of the day is reached", async () => {
+  const { brake, context, changes, to } = startBrake({ pace: { ...defaultPace, newContactsPerDay: 2 } });
+  const person = (index: number) => `49155500001${index}@s.whatsapp.net`;
+  for (const index of [0, 1]) expect(await brake.before(send(`A${index}`, person(index)), context)).toBeUndefined();
+  const midnight = new Date("2026-12-01T00:00:00Z");
+  expect(await brake.before(send("B", person(2)), context)).toEqual({ reason: "pace", until: midnight });
+  for (const chat of [person(0), writer, "120363000@g.us"])
+    expect(await brake.before(send("C", chat), context)).toBeUndefined();
+  expect(changes.map(({ instance }) => instance?.new_contacts)).toEqual([
+    { day: "2026-11-30", count: 1 },
+    { day: "2026-11-30", count: 2 },
+  ]);
+  to(14 * 60);
+  expect(await brake.before(send("B", person(2)), context)).toBeUndefined();
+  expect(changes.at(-1)?.instance?.new_contacts).toEqual({ day: "2026-12-01", count: 1 });
 });

@@ -1,5 +1,5 @@
 import { proto } from "@whiskeysockets/baileys";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { createLogger } from "../../../core/log.ts";
 import type { OrderedCommand } from "../../../session-host/command/claimed-command.ts";
 import { SendQueue } from "../../../session-host/command/send-queue.ts";
@@ -210,5 +210,40 @@ test("a connection on which WhatsApp answers nothing is dropped after 15 s, and 
   await pass(16 * 8);
   expect(ends()).toMatchObject([{ id: "FIRST", status: "failed", errorCode: "outcome_unknown" }]);
   expect(queue.size).toBe(1);
+  queue.pause();
+});
+
+test("a send with typing shows it for seconds that depend on the text, and delays only later sends to its chat", async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const done: string[] = [];
+  const queue = new SendQueue({
+    log: createLogger("test", "silent"),
+    record: async () => undefined,
+    countAttempt: async () => 1,
+    mayStart: async () => true,
+    onSilence: () => undefined,
+  });
+  const payload = Buffer.from(proto.Message.encode({ conversation: "x" }).finish());
+  const push = (id: string, position: number, more: Partial<OrderedCommand> = {}) =>
+    queue.push({ ...command(id, Date.now() + 86_400_000), payload, position, ...more } as OrderedCommand);
+  const sock = {
+    relayMessage: async (_jid: string, _message: unknown, { messageId }: { messageId: string }) =>
+      void done.push(messageId),
+    sendPresenceUpdate: async (state: string) => void done.push(state),
+  };
+  push("TYPED", 1, { options: { typing: true } });
+  push("BEHIND", 2);
+  push("OTHER", 3, { chatId: "4915550000003@s.whatsapp.net" });
+  queue.resume({
+    sock,
+    recipients: { of: async () => ({ list: { jids: [], people: [] }, plan: undefined }) },
+    addressing,
+  } as unknown as ConnectedContext);
+  await vi.advanceTimersByTimeAsync(500);
+  expect(done).toEqual(["composing", "3EB0OTHER"]);
+  expect(queue.size).toBe(3);
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(done).toEqual(["composing", "3EB0OTHER", "paused", "3EB0TYPED", "3EB0BEHIND"]);
   queue.pause();
 });

@@ -79,13 +79,13 @@ export const bulkEndpoints = [
     status: 201,
     idempotent: true,
     errors: ["instance_not_connected", "media_not_usable", "quota_exceeded", "idempotency_conflict"],
-    toInput: ({ body: { recipients, message, media, perMinute, sendAt: at, onRestriction } }) => ({
+    toInput: ({ body: { recipients, message, media, perMinute, sendAt: at, onRestriction, typing } }) => ({
       recipients,
       message,
       media: media && { url: media.url, upload: media.uploadId, caption: media.caption, filename: media.filename },
       perMinute,
       startAt: at === undefined ? undefined : new Date(at),
-      options: optionsOf({ onRestriction }),
+      options: optionsOf({ onRestriction, typing }),
     }),
     operation: bulk.createBulk,
     toResponse: ({ bulkId, accepted, rejected }) => ({ bulkId, total: accepted + rejected, accepted, rejected }),

@@ -52,6 +52,7 @@ const formBody = z
     type: orEmpty(type),
     sendAt: orEmpty(sendAt),
     onRestriction: orEmpty(sendOptions.onRestriction),
+    typing: flag,
   })
   .transform((body, context) => {
     const name = fileName.safeParse(body.filename ?? (body.file.name || "file"));
@@ -146,7 +147,7 @@ export const mediaEndpoints = [
       round: body.asRound === "true" ? true : undefined,
       kind: body.type,
       sendAt: body.sendAt,
-      options: optionsOf(body),
+      options: optionsOf({ ...body, typing: body.typing === undefined ? undefined : body.typing === "true" }),
     }),
     operation: media.sendFile,
     toResponse: schedulable.toResponse,
