@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "../clock.ts";
 import type { Database } from "../db/index.ts";
+import { requestFile } from "../db/request-file.ts";
 import { AppError } from "../error.ts";
 import { isUuid } from "../id.ts";
 import type { MessageMedia } from "../message/message.sql.ts";
@@ -49,7 +50,7 @@ export async function linkToMedia(
   if (!row) throw new AppError("message_not_found");
   const { media } = row;
   if (!media) throw new AppError("message_not_found", "the message has no file");
-  if (media.state === "remote") await requestFile(deps.db, row.id);
+  if (media.state === "remote" || media.retry) await requestFile(deps.db, row.id);
   if (media.state === "pending" || media.state === "remote") {
     throw new AppError("media_not_ready", "the file is still being fetched from WhatsApp: try again in a moment", {
       data: { retryAfter: retrySeconds },
@@ -89,11 +90,6 @@ export async function waitForMedia(
       await sleep(pauseMs);
     }
   }
-}
-
-/** Makes the session host fetch the file of an imported message. */
-async function requestFile({ sql }: Database, id: string): Promise<void> {
-  await sql`update messages set media = media || '{"state":"pending"}' where id = ${id} and media->>'state' = 'remote'`;
 }
 
 /** Returns a new link to an upload or a converted file. Throws `media_not_usable` if the file does not exist. */

@@ -1,4 +1,5 @@
 import type { Database } from "../db/index.ts";
+import { requestFile } from "../db/request-file.ts";
 import { AppError } from "../error.ts";
 import { type FoundMessage, findMessage } from "./find.ts";
 import type { MessageMedia } from "./message.sql.ts";
@@ -33,8 +34,7 @@ export async function findForwardable(
   const [stored] = await db.sql<{ media: MessageMedia | null }[]>`select media from messages where id = ${row.id}`;
   const media = stored?.media ?? null;
   if (row.type !== "text" && media?.state !== "stored") {
-    if (media?.state === "remote")
-      await db.sql`update messages set media = media || '{"state":"pending"}' where id = ${row.id}`;
+    if (media?.state === "remote" || media?.retry) await requestFile(db, row.id);
     if (media?.state === "failed") throw new AppError("media_lost");
     throw new AppError(row.status === "pending" ? "conflict" : "media_not_ready");
   }

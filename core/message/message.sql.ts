@@ -23,6 +23,16 @@ import type { MessageContext } from "./context.ts";
 export const messageStatuses = ["pending", "sent", "delivered", "read", "failed", "canceled", "received"] as const;
 export type MessageStatus = (typeof messageStatuses)[number];
 
+/** The failed tries to fetch a file, and the next one. Times are ISO 8601. */
+export interface MediaRetry {
+  /** Tries that failed, without those on request. */
+  tries: number;
+  triedAt: string;
+  nextTryAt: string;
+  /** A caller wants the file, so the next try doesn't wait until `nextTryAt`. */
+  requested?: true;
+}
+
 /** The file of a message. Size in bytes. */
 export interface MessageMedia {
   mimetype: string | null;
@@ -33,7 +43,7 @@ export interface MessageMedia {
   /** Key of the file in the bucket, valid once `state` is `stored`. */
   storageKey: string;
   /**
-   * `pending`: not in the bucket yet. `stored`: in the bucket. `failed`: WhatsApp no longer has the file, or the file
+   * `pending`: not in the bucket yet, see `retry`. `stored`: in the bucket. `failed`: WhatsApp no longer has the file, or the file
    * is damaged. The field `error` has the reason. `remote`: a file of an imported message. It becomes `pending` when a
    * caller first requests it.
    */
@@ -44,6 +54,8 @@ export interface MessageMedia {
    * unencrypted file). Null once the file is stored or lost, except while the phone may still answer.
    */
   source: { directPath: string | null; mediaKey: string; kind: string } | null;
+  /** Set while the file waits for another try, because WhatsApp's media hosts failed. The state is `pending`. */
+  retry?: MediaRetry;
   /** How often the phone was asked to upload the file again, because it is gone from WhatsApp's media host. */
   asked?: number;
 }

@@ -14,7 +14,7 @@ import {
 import type { Logger } from "../../core/log.ts";
 import { count } from "../../core/metric/index.ts";
 import { within } from "../../core/timeout.ts";
-import { download, type EncryptedFile } from "../media/download.ts";
+import type { HostedFile, MediaHosts } from "../media/hosts.ts";
 import { inTempFolder } from "../media/temp-folder.ts";
 import { AppStateKeys } from "./keys.ts";
 import type { Snapshots } from "./snapshots.ts";
@@ -24,8 +24,7 @@ export interface AppStateGuardDeps {
   sock: WASocket;
   keys: SignalKeyStore;
   snapshots: Snapshots;
-  /** Options for `fetch` that reach the connection's media host. */
-  downloads: RequestInit;
+  mediaHosts: Pick<MediaHosts, "download">;
   log: Logger;
 }
 
@@ -150,15 +149,12 @@ export class AppStateGuard {
   }
 
   async #fetch({ directPath, mediaKey }: proto.IExternalBlobReference): Promise<Buffer> {
-    const { sock, downloads } = this.#deps;
     // Without a leading slash, the path could turn the host name into that of another host.
     if (!directPath?.startsWith("/") || !mediaKey?.length) throw new DamagedState("a reference names no file");
-    await sock.refreshMediaConn(false);
-    const url = `https://${sock.getMediaHost()}${directPath}`;
-    const file: EncryptedFile = { url, mediaKey: Buffer.from(mediaKey), kind: "md-app-state" };
+    const file: HostedFile = { directPath, mediaKey: Buffer.from(mediaKey), kind: "md-app-state" };
     return await inTempFolder(async (folder) => {
       const path = join(folder, "file");
-      await download(file, downloads, path, maxBytes);
+      await this.#deps.mediaHosts.download(file, path, maxBytes);
       return await readFile(path);
     });
   }

@@ -5,7 +5,7 @@ import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createInflate } from "node:zlib";
 import { proto } from "@whiskeysockets/baileys";
-import { DamagedFile, download } from "../media/download.ts";
+import { DamagedFile } from "../media/download.ts";
 import type { MediaConnection } from "../media/downloads.ts";
 
 /** Bytes of a part of the history after decompression. The phone's owner can replace WhatsApp on the phone. */
@@ -17,7 +17,7 @@ export const maxHistoryBytes = 256 * 1024 * 1024;
  */
 export async function fetchHistory(
   encoded: Uint8Array,
-  connection: MediaConnection,
+  connection: Pick<MediaConnection, "mediaHosts">,
   folder: string,
   maxBytes: number = maxHistoryBytes,
 ): Promise<string> {
@@ -29,10 +29,8 @@ export async function fetchHistory(
   else {
     // Without a leading slash, the path could turn the host name into that of another host.
     if (!directPath?.startsWith("/") || !mediaKey?.length) throw new DamagedFile("the notification names no file");
-    await connection.sock.refreshMediaConn(false);
-    const url = `https://${connection.sock.getMediaHost()}${directPath}`;
-    const file = { url, mediaKey: Buffer.from(mediaKey), kind: "md-msg-hist" as const };
-    const { sha256 } = await download(file, connection.downloads, compressed);
+    const file = { directPath, mediaKey: Buffer.from(mediaKey), kind: "md-msg-hist" as const };
+    const { sha256 } = await connection.mediaHosts.download(file, compressed);
     if (fileSha256?.length && Buffer.from(fileSha256).toString("hex") !== sha256)
       throw new DamagedFile("the file is damaged: its hash differs from the hash in the notification");
   }

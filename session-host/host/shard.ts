@@ -20,6 +20,7 @@ import { Transfers } from "../history/transfers.ts";
 import type { Change } from "../ledger/change.ts";
 import { Ledger } from "../ledger/ledger.ts";
 import { MediaDownloads } from "../media/downloads.ts";
+import { fileIsDue } from "../media/retry.ts";
 import { EventRelay } from "../outbox/relay.ts";
 import { replier } from "../outbox/replier.ts";
 import { SessionVersion } from "../session/client-version.ts";
@@ -182,12 +183,13 @@ export class Shard {
     }
   }
 
-  /** Makes the sessions fetch the files of imported messages that callers have requested since. */
+  /** Makes the sessions fetch the files that callers have requested since, and those that are due for another try. */
   async #fetchFiles(): Promise<void> {
+    const { db, clock } = this.#deps;
     const connected = [...this.#sessions.values()].filter((session) => session.context);
-    const rows = await this.#deps.db.sql<{ id: string }[]>`
+    const rows = await db.sql<{ id: string }[]>`
       select distinct instance_id as id from messages
-      where media->>'state' = 'pending' and instance_id = any(${connected.map(({ id }) => id)}::uuid[])`;
+      where ${fileIsDue(db.sql, clock.now())} and instance_id = any(${connected.map(({ id }) => id)}::uuid[])`;
     for (const { id } of rows) this.#transfers.get(id)?.downloads.wake();
   }
 
@@ -207,7 +209,7 @@ export class Shard {
     const record = (change: Change) => this.#ledger.append(row.id, change);
     const owner = { userId: row.userId, instanceId: row.id };
     const transfers = new Transfers(
-      new MediaDownloads({ db, storage, log, instanceId: row.id, record }),
+      new MediaDownloads({ db, storage, log, clock, instanceId: row.id, record }),
       new HistoryImports({ db, vault, log, clock, owner, decoder: historyDecoder, record }),
     );
     const session = new Session(

@@ -14,8 +14,18 @@ const silenceMs = 60_000;
 /** The file differs from the file that its sender encrypted. */
 export class DamagedFile extends Error {}
 
+/** The media host responded with an HTTP status that is not a success. */
+export class DownloadRefused extends Error {
+  readonly status: number;
+
+  constructor(status: number) {
+    super(`the media host responded with HTTP status ${status}`);
+    this.status = status;
+  }
+}
+
 /** WhatsApp's media host does not have the file any more. The owner's phone may upload it again. */
-export class FileGone extends Error {}
+export class FileGone extends DownloadRefused {}
 
 /**
  * HTTP statuses of the media host for a file that is gone. Source: `ErrMediaDownloadFailedWith403`, `…404` and `…410` in
@@ -53,8 +63,8 @@ export async function download(
     const response = await fetch(file.url, { ...options, headers: { origin: DEFAULT_ORIGIN }, signal: silence.signal });
     if (!response.ok || !response.body) {
       await response.body?.cancel();
-      const Failure = goneStatuses.includes(response.status) ? FileGone : Error;
-      throw new Failure(`the media host responded with HTTP status ${response.status}`);
+      const Failure = goneStatuses.includes(response.status) ? FileGone : DownloadRefused;
+      throw new Failure(response.status);
     }
     const plaintext = await decrypterOf(file, () => timer.refresh());
     const [, digest] = await Promise.all([

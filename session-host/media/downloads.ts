@@ -1,7 +1,7 @@
 import { createReadStream } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import type { BaileysEventMap, MediaType, WASocket } from "@whiskeysockets/baileys";
+import type { BaileysEventMap, MediaType } from "@whiskeysockets/baileys";
+import type { Clock } from "../../core/clock.ts";
 import type { Database } from "../../core/db/index.ts";
 import { AppError } from "../../core/error.ts";
 import type { Logger } from "../../core/log.ts";
@@ -15,21 +15,23 @@ import type { Storage } from "../../core/storage/index.ts";
 import { asInstance } from "../concurrency/instance-context.ts";
 import { Limiter } from "../concurrency/limiter.ts";
 import type { Change } from "../ledger/change.ts";
-import { DamagedFile, download, FileGone } from "./download.ts";
+import { DamagedFile, FileGone } from "./download.ts";
+import type { MediaHosts } from "./hosts.ts";
+import { fileIsDue, nextTry, withoutRetry } from "./retry.ts";
 import { askPhone, type GoneFile, pathIn, ReuploadRefused, type ReuploadSocket, reuploadWaitsMs } from "./reupload.ts";
 import { inTempFolder } from "./temp-folder.ts";
 
-/** The part of a connection that is needed to download from WhatsApp's media host. */
+/** The part of a connection that is needed to download from WhatsApp's media hosts. */
 export interface MediaConnection {
-  readonly sock: Pick<WASocket, "refreshMediaConn" | "getMediaHost"> & ReuploadSocket;
-  /** Options for `fetch` that reach the media host. */
-  readonly downloads: RequestInit;
+  readonly sock: ReuploadSocket;
+  readonly mediaHosts: Pick<MediaHosts, "download">;
 }
 
 export interface MediaDownloadsDeps {
   db: Database;
   storage: Storage;
   log: Logger;
+  clock: Clock;
   instanceId: string;
   record: (change: Change) => Promise<void>;
   /** How long each request to the phone waits, in milliseconds. Default: `reuploadWaitsMs`. */
@@ -51,8 +53,6 @@ const concurrentDownloads = 4;
 const concurrentRequests = 4;
 /** Maximum number of files that wait for the phone. Further files count as lost, because the phone can't catch up. */
 const maxAsked = 1_000;
-/** Pauses before the retries of a failed download. After the last retry, the file counts as lost. */
-const retryPausesMs = [1000, 5000];
 
 /** Fetches the files of one instance's messages from WhatsApp, and stores them in the bucket. */
 export class MediaDownloads {
@@ -101,12 +101,14 @@ export class MediaDownloads {
       });
   }
 
+  /** Fetches the files that are due. New files come before those that failed before. */
   async #fetchPending(): Promise<void> {
+    const { db, clock, instanceId } = this.#deps;
     for (;;) {
-      const rows = await this.#deps.db.sql<PendingRow[]>`
+      const rows = await db.sql<PendingRow[]>`
         select id, wa_id, chat_id, from_me, sender_id, sender_lid, media from messages
-        where instance_id = ${this.#deps.instanceId} and media->>'state' = 'pending'
-          and id <> all(${[...this.#asked]}::uuid[]) order by id limit 32`;
+        where instance_id = ${instanceId} and ${fileIsDue(db.sql, clock.now())}
+          and id <> all(${[...this.#asked]}::uuid[]) order by media->'retry' is not null, id limit 32`;
       if (rows.length === 0) return;
       await Promise.all(rows.map((row) => this.#fetch(row)));
     }
@@ -118,6 +120,7 @@ export class MediaDownloads {
       if (!this.#connection) throw new Error("the instance is not connected");
       const media = await this.#store(this.#connection, row);
       if (media === "gone") this.#ask(this.#connection, row);
+      else if (media.state === "pending") await this.#deps.record({ messageUpdates: [{ id: row.id, set: { media } }] });
       else await this.#finish(row, media);
     } finally {
       leave();
@@ -139,8 +142,8 @@ export class MediaDownloads {
   }
 
   /**
-   * Fetches a file and stores it in the bucket. Returns the new state of the file, or `gone` if the phone has to upload
-   * it again. Throws only for temporary failures: of the bucket, or a lost connection.
+   * Fetches a file and stores it in the bucket. Returns the new state of the file, which is `pending` if it waits for
+   * another try, or `gone` if the phone has to upload it again. Throws if the bucket fails or the connection is lost.
    */
   async #store(connection: MediaConnection, { wa_id, media }: PendingRow): Promise<MessageMedia | "gone"> {
     const { storage } = this.#deps;
@@ -154,41 +157,45 @@ export class MediaDownloads {
         await storage.put(media.storageKey, createReadStream(path), { contentType, size: digest.size });
         return digest;
       });
-      return { ...media, size, sha256, state: "stored", error: null, source: null };
+      return { ...withoutRetry(media), size, sha256, state: "stored", error: null, source: null };
     } catch (error) {
       // Without a media key, the phone can't be asked: the file of a channel post.
       if (error instanceof FileGone && media.source?.mediaKey && this.#asked.size < maxAsked) return "gone";
+      if (error instanceof HostsFailed) return this.#afterFailure(wa_id, media, error.message);
       if (!(error instanceof FileLost) && !(error instanceof FileGone)) throw error;
       return this.#lost(wa_id, media, error.message);
     }
+  }
+
+  /** Returns the state of a file that waits for another try, or that is lost after the last one. */
+  #afterFailure(correlationId: string, media: MessageMedia, reason: string): MessageMedia {
+    const { log, clock, instanceId } = this.#deps;
+    const retry = nextTry(media.retry, clock.now());
+    if (!retry) return this.#lost(correlationId, media, reason);
+    log.info({ correlationId, instanceId, reason, ...retry }, "a file could not be fetched from WhatsApp and waits");
+    return { ...media, retry };
   }
 
   #lost(correlationId: string, media: MessageMedia, reason: string): MessageMedia {
     const { log, instanceId } = this.#deps;
     const { storageKey } = media;
     log.warn({ correlationId, instanceId, storageKey, reason }, "a file could not be fetched from WhatsApp");
-    return { ...media, state: "failed", error: reason, source: null };
+    return { ...withoutRetry(media), state: "failed", error: reason, source: null };
   }
 
   async #download(connection: MediaConnection, { source }: MessageMedia, path: string): Promise<Digest> {
     // The sender chooses the path. Without a leading slash, it could turn the host name into that of another host.
     if (!source?.directPath?.startsWith("/")) throw new FileLost("the message names no file on WhatsApp's media host");
-    for (let attempt = 0; ; attempt++) {
-      try {
-        await connection.sock.refreshMediaConn(attempt > 0);
-        const url = `https://${connection.sock.getMediaHost()}${source.directPath}`;
-        const mediaKey = Buffer.from(source.mediaKey, "base64");
-        return await download({ url, mediaKey, kind: source.kind as MediaType }, connection.downloads, path);
-      } catch (error) {
-        if (this.#connection !== connection) throw error;
-        // A retry would have the same result.
-        if (error instanceof DamagedFile || error instanceof AppError) throw new FileLost(error.message);
-        // One retry, with a new media connection, because another host may have the file.
-        if (error instanceof FileGone && attempt > 0) throw error;
-        if (attempt === retryPausesMs.length)
-          throw new FileLost(error instanceof Error ? error.message : String(error));
-        await sleep(retryPausesMs[attempt]);
-      }
+    const { directPath, kind } = source;
+    const file = { directPath, mediaKey: Buffer.from(source.mediaKey, "base64"), kind: kind as MediaType };
+    try {
+      return await connection.mediaHosts.download(file, path);
+    } catch (error) {
+      if (this.#connection !== connection || error instanceof FileGone) throw error;
+      const reason = error instanceof Error ? error.message : String(error);
+      // A retry would have the same result.
+      if (error instanceof DamagedFile || error instanceof AppError) throw new FileLost(reason);
+      throw new HostsFailed(reason, { cause: error });
     }
   }
 
@@ -261,7 +268,12 @@ const newPath = (id: string, media: MessageMedia, directPath: string): Change =>
     {
       id,
       set: {
-        media: { ...media, state: "pending", error: null, source: media.source && { ...media.source, directPath } },
+        media: {
+          ...withoutRetry(media),
+          state: "pending",
+          error: null,
+          source: media.source && { ...media.source, directPath },
+        },
       },
     },
   ],
@@ -285,3 +297,6 @@ function goneFile({ wa_id, chat_id, from_me, sender_id, sender_lid, media }: Pen
 
 /** A failure after which the file counts as lost. */
 class FileLost extends Error {}
+
+/** No media host delivered the file, for a reason that may pass. */
+class HostsFailed extends Error {}

@@ -7,6 +7,7 @@ import {
   type WASocket,
 } from "@whiskeysockets/baileys";
 import { boundId } from "../../core/bound.ts";
+import type { Clock } from "../../core/clock.ts";
 import type { ClientVersion } from "../../core/config.ts";
 import type { Vault } from "../../core/crypto/index.ts";
 import type { Database } from "../../core/db/index.ts";
@@ -48,6 +49,7 @@ import type { Change, NewMessage } from "../ledger/change.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { loadRefused } from "../ledger/refusal.ts";
 import type { MediaConnection } from "../media/downloads.ts";
+import { MediaHosts } from "../media/hosts.ts";
 import { recipientsOf, type SharedCaches } from "./caches.ts";
 import { loadCredentials } from "./credentials.ts";
 import { Gate } from "./gate.ts";
@@ -72,6 +74,7 @@ export interface ConnectionDeps {
   dialProxy: ProxyDialer;
   caches: SharedCaches;
   log: Logger;
+  clock: Clock;
 }
 
 export interface ConnectionHandlers {
@@ -127,8 +130,7 @@ export class Connection implements OpenConnection, MediaConnection {
   readonly exclusively: <Result>(work: () => Promise<Result>) => Promise<Result>;
   readonly recipients: Recipients;
   readonly addressing: Addressing;
-  /** Options for `fetch` that reach this connection's media host. */
-  readonly downloads: RequestInit;
+  readonly mediaHosts: MediaHosts;
   readonly #deps: ConnectionDeps;
   readonly #instanceId: string;
   readonly #handlers: ConnectionHandlers;
@@ -208,7 +210,8 @@ export class Connection implements OpenConnection, MediaConnection {
     this.#channels = new ChannelSource({ db, instanceId, log, me: this.#me, record });
     const { proxy } = settings;
     const route = endpoint.route(proxy ? (target) => deps.dialProxy(proxy, target) : undefined);
-    this.downloads = route.downloads(() => this.sock.getMediaHost());
+    const downloads = route.downloads(() => this.sock.getMediaHost());
+    this.mediaHosts = new MediaHosts(() => this.sock, downloads, deps.clock);
     // An empty change is durable after all earlier ones.
     this.exclusively = (work) => store.keys.transaction(work, instanceId);
     this.waiting = new WaitingNotes({ db, instanceId, settled: () => record({}), fail: recorder.fail });
@@ -243,8 +246,8 @@ export class Connection implements OpenConnection, MediaConnection {
     this.#journalStanzas(signal);
     keepGroupLids(this.sock, store);
     putAsideRefused(this.sock, parts.refused, recorder.recordInBackground);
-    const { sock, downloads } = this;
-    const guarded = { sock, keys: store.keys, snapshots: this.#snapshots, downloads };
+    const { sock, mediaHosts } = this;
+    const guarded = { sock, keys: store.keys, snapshots: this.#snapshots, mediaHosts };
     this.#appState = new AppStateGuard({ ...guarded, log: log.child({ instanceId }) });
     putAsideThrown(this.sock, recorder.recordInBackground, log.child({ instanceId }));
     this.#listen(parts.store);

@@ -14,8 +14,35 @@ export const mediaRules = [
     checked: "2026-11",
     tests: [
       "tests/simulator/message/media.test.ts > the simulator has a fallback host with the files of the primary host",
+      "tests/integration/media/transfer.test.ts > a file is fetched from the fallback host if the primary host fails: %s",
     ],
     enforced: true,
+    witness: false,
+  }),
+  defineRule({
+    name: "media_host_expiry",
+    claim: "The hosts in an answer to `media_conn` are valid for `ttl` seconds.",
+    sources: [
+      whatsmeow("mediaconn.go", "func (mc *MediaConn) Expiry"),
+      baileys("Socket/messages-send.js", "media.ttl * 1000"),
+    ],
+    checked: "2026-11",
+    tests: [
+      "tests/unit/session-host/media-hosts.test.ts > WhatsApp is asked for its media hosts once, and again after the answer has expired",
+    ],
+    enforced: false,
+    witness: false,
+  }),
+  defineRule({
+    name: "media_host_failure",
+    claim: "A media host can fail for a time although it has the file: with a network error, 429 or 5xx.",
+    sources: [whatsmeow("download.go", "func shouldRetryMediaDownload")],
+    checked: "2026-11",
+    tests: [
+      "tests/integration/media/transfer.test.ts > a file that no media host delivers waits across a restart, and is tried when a caller requests it",
+      "tests/integration/media/transfer.test.ts > a file is tried again when its time has come, and is reported as failed once, after the last try",
+    ],
+    enforced: false,
     witness: false,
   }),
   defineRule({

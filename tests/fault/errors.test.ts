@@ -94,14 +94,15 @@ test.each([0, 0.001, 0.5, 0.999])(
   (cut) =>
     withoutHarm(async () => {
       const logins = loginsOf(alice);
+      // Once at each media host.
       alice.account.externalPatches = true;
-      gate.wa.media.faults.download.add({ cut, kind: "md-app-state" });
+      gate.wa.media.faults.download.add({ cut, kind: "md-app-state" }, 2);
       saveContact(alice, bob.number, `Bob, a file cut after ${cut}`);
       await contactNamed(`Bob, a file cut after ${cut}`);
       // The phone's change is damaged, so the host reads the whole collection, whose file is cut too.
       gate.wa.device(alice.number).faults.appState.add(true);
       alice.account.externalPatches = false;
-      gate.wa.media.faults.download.add({ cut, kind: "md-app-state" });
+      gate.wa.media.faults.download.add({ cut, kind: "md-app-state" }, 2);
       saveContact(alice, bob.number, `Bob, a snapshot cut after ${cut}`);
       await contactNamed(`Bob, a snapshot cut after ${cut}`);
       expect(loginsOf(alice)).toBe(logins);
@@ -117,7 +118,7 @@ test.each([0, 0.001, 0.5, 0.999])(
       const number = `49155500001${String(Math.round(cut * 1000)).padStart(2, "0")}`;
       const history = [{ with: bob.number, messages: [{ text: body, timestamp: 1_700_000_000 }] }];
       const phone = await gate.wa.addPhone({ number, pushName: "New", history });
-      gate.wa.media.faults.download.add({ cut, kind: "md-msg-hist" });
+      gate.wa.media.faults.download.add({ cut, kind: "md-msg-hist" }, 2);
       await gate.linked(phone, "multi-instance", { history: "recent" });
       await until(
         async () => (await gate.db.sql`select 1 from messages where body = ${body}`).length > 0 || undefined,

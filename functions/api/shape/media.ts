@@ -12,7 +12,7 @@ export const historyMedia = z.object({
   /** Hexadecimal. */
   sha256: z.string().nullable(),
   /**
-   * `pending`: being fetched from WhatsApp. `failed`: lost, and `error` is the reason. `remote`: fetched when the file is
+   * `pending`: being fetched from WhatsApp, or waiting for another try. `failed`: lost, and `error` is the reason. `remote`: fetched when the file is
    * first requested, for a message from before the link.
    */
   state: z.enum(["pending", "stored", "failed", "remote"]),

@@ -202,8 +202,8 @@ test("reports a part that is damaged, and ignores a part that another person sen
 
 test("continues after a restart, and stores each message once", async () => {
   const owner = await newPhone({ chats: 3, messages: 1_500, days: 60 });
-  // The first part fails once, and waits when the gateway stops.
-  gate.wa.media.faults.download.add(503);
+  // The first part fails once at each media host, and waits when the gateway stops.
+  gate.wa.media.faults.download.add(503, 2);
   const instance = await gate.linked(owner, "multi-instance", { history: "recent" });
   await gate.restart();
   await gate.status(instance, "connected");

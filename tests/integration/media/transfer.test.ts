@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { buffer } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { MessageMedia } from "../../../core/message/message.sql.ts";
+import type { MediaRetry, MessageMedia } from "../../../core/message/message.sql.ts";
 import { openStorage, type Storage } from "../../../core/storage/index.ts";
+import { retryPausesMs } from "../../../session-host/media/retry.ts";
 import type { Phone } from "../../../simulator/index.ts";
 import type { SentMessage } from "../../../simulator/phone/mailbox/sent.ts";
 import { uploadLate } from "../../../simulator/phone/media-retry.ts";
@@ -124,8 +125,8 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
   });
 
   test("a received picture is stored with the same bytes, and its link works as soon as the webhook arrives", async () => {
-    // The first download fails, so that the file is fetched later than the webhook.
-    gate.wa.media.faults.download.add(500);
+    // The first download fails at each host, so that the file is fetched later than the webhook.
+    gate.wa.media.faults.download.add(500, 2);
     const { id } = await bob.sendImage(owner.number, large, { caption: "Смотри", mimetype: "image/png" });
     const { data } = (await client.reported("received", id)).body;
     await expectFile(data.media.url, large);
@@ -305,9 +306,89 @@ describe("a received file that is missing or damaged", () => {
     ({ owner, client } = sides["multi-instance"]);
   });
 
+  test.each([503, "cut"] as const)(
+    "a file is fetched from the fallback host if the primary host fails: %s",
+    async (fault) => {
+      const [primary] = gate.wa.media.hosts;
+      const bytes = png();
+      primary.fault = fault;
+      const { id } = await bob.sendImage(owner.number, bytes);
+      const media = await mediaOf(id, "stored");
+      primary.fault = undefined;
+      expect((await stored(media.storageKey)).bytes.equals(bytes)).toBe(true);
+      expect(media).not.toHaveProperty("retry");
+    },
+  );
+
+  const longAgo = "2020-01-01T00:00:00.000Z";
+  const never = "2100-01-01T00:00:00.000Z";
+
+  const retryOf = (id: string, holds = (_retry: MediaRetry) => true) =>
+    until(async () => {
+      const { retry } = await mediaOf(id, "pending");
+      return retry && holds(retry) ? retry : undefined;
+    });
+
+  const setRetry = (id: string, retry: Partial<MediaRetry>) =>
+    gate.db.sql<{ id: string }[]>`
+      update messages set media = jsonb_set(media, '{retry}', media->'retry' || ${JSON.stringify(retry)}::text::jsonb)
+      where instance_id = ${client.instance} and wa_id = ${id}
+        and (media->'retry'->>'nextTryAt')::timestamptz > clock_timestamp() returning id`;
+
+  /** Sends a picture that no media host delivers, waits until a try has failed, and prevents the next tries. */
+  async function waitingFile(bytes: Buffer, fault: number, tries: number): Promise<string> {
+    for (const host of gate.wa.media.hosts) host.fault = fault;
+    const { id } = await bob.sendImage(owner.number, bytes);
+    await until(async () => (await setRetry(id, { tries, triedAt: longAgo, nextTryAt: never }))[0]);
+    return id;
+  }
+
+  const outcomesOf = async (id: string) => {
+    const rows = await gate.db.sql<{ type: string }[]>`
+      select type from events where data->>'messageId' = ${id} and type in ('media.stored', 'media.failed')`;
+    return rows.map(({ type }) => type);
+  };
+  const requestFile = (id: string) =>
+    gate.api("GET", `/api/instances/${client.instance}/messages/${id}/media?format=json`);
+
+  test("a file that no media host delivers waits across a restart, and is tried when a caller requests it", async () => {
+    const bytes = png();
+    const id = await waitingFile(bytes, 429, 7);
+    expect((await requestFile(id)).body).toMatchObject({ status: 409, code: "media_not_ready" });
+    // A try on request does not count.
+    expect(await retryOf(id, ({ triedAt }) => triedAt !== longAgo)).toMatchObject({ tries: 7, nextTryAt: never });
+    // Requests shortly after a try cause no further try.
+    await setRetry(id, { triedAt: never });
+    expect((await requestFile(id)).body).toMatchObject({ code: "media_not_ready" });
+    expect(await retryOf(id)).toEqual({ tries: 7, triedAt: never, nextTryAt: never });
+    await gate.restart();
+    await gate.status(client.instance, "connected");
+    for (const host of gate.wa.media.hosts) host.fault = undefined;
+    await setRetry(id, { triedAt: longAgo });
+    expect((await requestFile(id)).body).toMatchObject({ code: "media_not_ready" });
+    expect((await stored((await mediaOf(id, "stored")).storageKey)).bytes.equals(bytes)).toBe(true);
+    expect(await outcomesOf(id)).toEqual(["media.stored"]);
+  });
+
+  test("a file is tried again when its time has come, and is reported as failed once, after the last try", async () => {
+    const id = await waitingFile(png(), 502, retryPausesMs.length - 1);
+    const due = () => setRetry(id, { nextTryAt: longAgo });
+    await due();
+    await retryOf(id, ({ tries }) => tries === retryPausesMs.length);
+    expect(await outcomesOf(id)).toEqual([]);
+    await due();
+    const media = await mediaOf(id, "failed");
+    for (const host of gate.wa.media.hosts) host.fault = undefined;
+    expect(media.error).toContain("502");
+    expect(media).not.toHaveProperty("retry");
+    await fileWebhook(client, "failed", id);
+    expect(await outcomesOf(id)).toEqual(["media.failed"]);
+    expect((await requestFile(id)).body).toMatchObject({ status: 410, code: "media_lost" });
+  });
+
   test("a missing file is marked as failed and not stored, and the event of its message is still sent", async () => {
     owner.mediaRetry = "refuse";
-    // The number of attempts.
+    // The number of media hosts.
     gate.wa.media.faults.download.add(404, 2);
     const gone = await bob.sendImage(owner.number, png());
     await client.reported("received", gone.id);

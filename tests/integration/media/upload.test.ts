@@ -315,7 +315,8 @@ describe("downloading the file of a message", () => {
 
   test("a download gets 409 while the host downloads the file from WhatsApp, which the host retries after a broken connection", async () => {
     const bytes = randomBytes(1_000_000);
-    gate.wa.media.faults.download.add("cut");
+    // Once at each media host, so that the file waits.
+    gate.wa.media.faults.download.add("cut", 2);
     const { id: messageId } = await bob.sendMedia(owner.number, "document", bytes);
     await client.reported("received", messageId);
     const pending = await ask(messageId);

@@ -116,7 +116,7 @@ describe("a part of the history", () => {
   });
 
   test("is refused if it is damaged or decompresses to too much", async () => {
-    const connection = { sock: undefined as never, downloads: {} };
+    const connection = { mediaHosts: undefined as never };
     const inline = (payload: Uint8Array) =>
       proto.Message.HistorySyncNotification.encode({ initialHistBootstrapInlinePayload: payload }).finish();
     const fetched = (payload: Uint8Array) => fetchHistory(inline(payload), connection, folder, 1_000_000);
