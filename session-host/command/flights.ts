@@ -31,10 +31,13 @@ export interface Ack {
 /** A stanza that WhatsApp has not acknowledged. */
 export interface Flight {
   command: OrderedCommand;
+  waId: string;
   /** Where `send` sends the stanza to. */
   address: WireAddress;
   /** WhatsApp's error for the recipient's other address, if `repair` has changed the address. */
   refusal?: string;
+  /** Whether WhatsApp has accepted the message. Copies for further devices may still be unacknowledged. */
+  accepted?: boolean;
   /**
    * When sending began, on the monotonic clock. For a large audience, Infinity while the stanza is still being
    * encrypted.

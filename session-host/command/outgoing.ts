@@ -41,7 +41,7 @@ async function loadPrepared(
   const { list, plan } = await recipients.of(address);
   // The members of a group may have changed since the earlier attempt.
   record({ recipients: [{ waId, ...list }] });
-  return { waId, jid, message: proto.Message.decode(payload), address, plan };
+  return { waId, jid, message: proto.Message.decode(payload), address, list, plan };
 }
 
 async function prepare(
@@ -72,5 +72,5 @@ async function prepare(
     ],
     ...defined({ messageUpdates: media ? [{ waId, set: { media } }] : undefined }),
   });
-  return { waId, jid, message, address, plan };
+  return { waId, jid, message, address, list: recipients, plan };
 }

@@ -86,7 +86,9 @@ export class SendQueue {
       ping: () => this.#ping(),
       onSilence: deps.onSilence,
       repeat: (flight) => this.#repeat(flight),
-      giveUp: ({ command }) => {
+      giveUp: (flight) => {
+        if (flight.accepted) return this.#arrive(flight, "unacknowledged");
+        const { command } = flight;
         const details = "WhatsApp did not acknowledge the message, which was sent several times under the same id";
         this.#end(command, fail(command, new AppError("outcome_unknown", details)));
         void this.#pump();
@@ -167,6 +169,12 @@ export class SendQueue {
    * WhatsApp has acknowledged or refused.
    */
   acknowledge(waId: string, ack: Ack): void {
+    const flight = this.#inFlight.get(waId);
+    if (ack.error && flight?.accepted) {
+      this.#inFlight.land(waId);
+      this.#arrive(flight, ack.error);
+      return;
+    }
     // WhatsApp refuses with 463 if the account is restricted, or if the address is the wrong one of the recipient. Trying
     // the other address under a restriction would make it longer, so the restriction is looked up first.
     if (ack.error === "463") void this.#refused(waId, ack.error, () => this.#settle(waId, ack));
@@ -198,9 +206,13 @@ export class SendQueue {
       return;
     }
     const flight = this.#inFlight.land(waId);
-    if (!flight) return;
-    this.#tries.delete(flight.command.id);
-    const { command, changeOnAck, address, refusal } = flight;
+    if (flight) this.#arrive(flight);
+  }
+
+  /** Ends the command of a message that WhatsApp has accepted. `failure`: why further devices did not get their copies. */
+  #arrive({ waId, command, changeOnAck, address, refusal }: Flight, failure?: string): void {
+    if (failure) this.#deps.log.warn({ ...traceOf(command), failure }, "an accepted message did not reach all devices");
+    this.#tries.delete(command.id);
     if (refusal && address.kind) this.#context?.addressing.learn(address.kind);
     if (isSend(command)) this.#deps.brake?.acknowledged();
     this.#end(command, changeOnAck ?? { acks: [{ waId }], ...succeed(command, outputOf(command, waId)) });
@@ -307,7 +319,7 @@ export class SendQueue {
     await this.#relay(
       { command, changeOnAck: isStored ? { ...change, recipients: [{ waId, ...list }] } : change },
       context,
-      { waId, jid, message, address, plan },
+      { waId, jid, message, address, list, plan },
       { additionalAttributes },
     );
   }
@@ -354,6 +366,7 @@ export class SendQueue {
     flight.send().catch((error: unknown) => {
       if (!context || this.#context !== context) return;
       this.#inFlight.remove(command);
+      if (flight.accepted) return this.#arrive(flight, failureOf(error).message);
       this.#onFailure(command, context, error);
       void this.#pump();
     });
