@@ -16,7 +16,8 @@ import { knownJids } from "../baileys/jids.ts";
 import { capReport, type RestrictionReport, refusalError, timeLockReport } from "../baileys/restriction.ts";
 import type { Change } from "../ledger/change.ts";
 import type { OrderedCommand } from "./claimed-command.ts";
-import { type HeldBack, type HeldSend, spreadOut } from "./held-back.ts";
+import type { HeldBack } from "./held-back.ts";
+import { HeldIndex, type IndexedSend } from "./held-index.ts";
 import { NewContactLimit } from "./new-contacts.ts";
 
 /** How long WhatsApp may take to tell the state of the account. */
@@ -28,12 +29,16 @@ const firstPauseMs = 60_000;
 const longestPauseMs = 3_600_000;
 /** How long the settings of the instance are used before they are read again. */
 const paceMs = 5_000;
+/** How long a send that was canceled may count as waiting. */
+const sweepMs = 30_000;
+/** How many of the sends that wait in a chat are looked up at once. */
+const lookUpSize = 100;
 
 export interface BrakeDeps {
   log: Logger;
   now: () => Date;
   record: (change: Change) => Promise<void>;
-  heldBack: Pick<HeldBack, "load" | "isWaiting" | "release" | "postpone" | "hasWritten" | "isKnown" | "pace">;
+  heldBack: Pick<HeldBack, "load" | "stillWaiting" | "release" | "postpone" | "hasWritten" | "isKnown" | "pace">;
   /** Puts a claimed command back, to be claimed again at a time. */
   holdBack: (command: OrderedCommand, wait: Wait) => Promise<void>;
 }
@@ -50,17 +55,13 @@ const nameOf = { timeLock: "time_lock", newChatCap: "new_chat_cap", rateLimit: "
 export class Brake {
   readonly #deps: BrakeDeps;
   #restrictions: Restrictions = {};
-  /** Sends that wait, by the JIDs of their chats and then by command id. */
-  readonly #byChat = new Map<string, Map<string, Wait>>();
-  /** The JIDs under which a waiting command is in `#byChat`. */
-  readonly #chatsOf = new Map<string, readonly string[]>();
-  /** Commands that are due now, as soon as the database knows. */
-  readonly #due = new Set<string>();
+  readonly #held = new HeldIndex();
   #loading: Promise<void> | undefined;
   #isLoaded = false;
   #asking: Promise<void> | undefined;
   #unrestrictedAt = Number.NEGATIVE_INFINITY;
   #strikes = 0;
+  #sweptAt = Number.NEGATIVE_INFINITY;
   #pace = defaultPace;
   #paceAt = Number.NEGATIVE_INFINITY;
   readonly #contacts: NewContactLimit;
@@ -86,7 +87,7 @@ export class Brake {
         this.#restrictions = restrictions;
         this.#setPace(pace);
         this.#contacts.load(newContacts);
-        for (const send of held) this.#remember(send.id, [send.chatId], waitOf(send));
+        for (const send of held) this.#held.restore(send);
         this.#isLoaded = true;
       })
       .catch((error: unknown) => {
@@ -130,10 +131,10 @@ export class Brake {
   }
 
   async #blockOf(command: OrderedCommand, context: Connected): Promise<Wait | undefined> {
-    this.#forget(command.id);
+    this.#held.forget(command.id);
     const now = this.#deps.now();
     const isRestricted = blockOf(this.#restrictions, true, now) !== undefined;
-    if (!isRestricted && this.#chatsOf.size === 0) return undefined;
+    if (!isRestricted && this.#held.size === 0) return undefined;
     const jids = await this.#chatOf(command, context);
     const earlier = await this.#earlier(command.id, jids);
     if (earlier) return { ...earlier, until: new Date(Math.max(earlier.until.getTime(), now.getTime() + 1000)) };
@@ -142,9 +143,17 @@ export class Brake {
 
   /** Puts a send back into the database until it can go out. */
   async hold(command: OrderedCommand, wait: Wait, context: Connected): Promise<void> {
-    const held = { ...wait, until: command.inBulk ? wait.until : spreadOut(wait, this.#chatsOf.size) };
-    this.#remember(command.id, await this.#chatOf(command, context), held);
-    await this.#deps.holdBack(command, held);
+    // Before anything is awaited, so that sends that are put back at the same time get different times.
+    const send = this.#held.add(command, wait);
+    try {
+      this.#held.setChat(send, await this.#chatOf(command, context));
+      await this.#deps.holdBack(command, send.wait);
+    } catch (error) {
+      this.#held.remove(send);
+      throw error;
+    }
+    send.isStored = true;
+    if (send.isDue) void this.#release();
   }
 
   /** Returns until when a send that WhatsApp refused waits, or the error that it fails with. */
@@ -176,21 +185,19 @@ export class Brake {
     else this.#noteCap(report.newChatCap);
   }
 
-  /** Lets the sends to a chat go out, because the person has written. */
+  /** Lets the sends to a chat go out, because the person has written. A rate limit concerns answers, too. */
   personWrote(jids: readonly string[]): void {
     if (!this.#isLoaded) {
       this.#onceLoaded(() => this.personWrote(jids));
       return;
     }
-    const ids = jids.flatMap((jid) => [...(this.#byChat.get(jid)?.keys() ?? [])]);
-    if (ids.length === 0) return;
-    const now = this.#deps.now();
-    for (const jid of jids) for (const wait of this.#byChat.get(jid)?.values() ?? []) wait.until = now;
-    for (const id of ids) this.#due.add(id);
+    const sends = this.#held.inChat(jids).filter(({ wait }) => wait.reason !== "rate_limit");
+    if (sends.length === 0) return;
+    this.#held.release(sends, this.#deps.now());
     void this.#release();
   }
 
-  /** Ends restrictions whose time has come. Call this every few seconds. */
+  /** Ends restrictions whose time has come, and forgets sends that no longer wait. Call this every few seconds. */
   tick(): void {
     const lasting = current(this.#restrictions, this.#deps.now());
     const ended = endedOf(this.#restrictions, lasting);
@@ -200,6 +207,7 @@ export class Brake {
         ended.map((restriction) => unrestricted(restriction, "time")),
       );
     void this.#release();
+    void this.#sweep();
   }
 
   #onceLoaded(work: () => void): void {
@@ -265,21 +273,32 @@ export class Brake {
 
   /** Changes when the sends that wait for a restriction are tried again. */
   #postpone(wait: Wait): void {
-    for (const waits of this.#byChat.values())
-      for (const held of waits.values()) if (held.reason === wait.reason) held.until = wait.until;
+    this.#held.postpone(wait);
     this.#deps.heldBack
       .postpone(wait)
       .catch((error: unknown) => this.#deps.log.warn({ err: error }, "waiting sends could not be moved"));
   }
 
   async #release(): Promise<void> {
-    const ids = [...this.#due];
-    if (ids.length === 0) return;
+    const due = this.#held.stored().filter((send) => send.isDue);
+    if (due.length === 0) return;
     try {
-      await this.#deps.heldBack.release(ids);
-      for (const id of ids) this.#due.delete(id);
+      await this.#deps.heldBack.release(due.map(({ id }) => id));
+      for (const send of due) send.isDue = false;
     } catch (error) {
       this.#deps.log.warn({ err: error }, "sends that may go out could not be released; trying again");
+    }
+  }
+
+  /** Forgets the sends that were canceled or have ended. */
+  async #sweep(): Promise<void> {
+    const now = this.#deps.now().getTime();
+    if (this.#held.size === 0 || now - this.#sweptAt < sweepMs) return;
+    this.#sweptAt = now;
+    try {
+      await this.#stillWaiting(this.#held.stored());
+    } catch (error) {
+      this.#deps.log.debug({ err: error }, "can't look up which sends still wait");
     }
   }
 
@@ -326,35 +345,26 @@ export class Brake {
 
   /** Returns the last send to the chat that was accepted before this one and waits, if any. Ids sort by acceptance. */
   async #earlier(id: string, jids: readonly string[]): Promise<Wait | undefined> {
-    const all = jids.flatMap((jid) => [...(this.#byChat.get(jid) ?? [])]);
-    const waits = new Map(all.filter(([waiting]) => waiting < id));
-    if (waits.size === 0) return undefined;
-    if (await this.#deps.heldBack.isWaiting([...waits.keys()]))
-      return [...waits.values()].reduce((last, wait) => (wait.until > last.until ? wait : last));
-    // They were canceled, or claimed again and are before this send in the queue.
-    for (const id of waits.keys()) this.#forget(id);
+    const earlier = this.#held.inChat(jids).filter((send) => send.id < id);
+    for (let from = 0; from < earlier.length; from += lookUpSize) {
+      const [last] = await this.#stillWaiting(earlier.slice(from, from + lookUpSize));
+      if (last) return last.wait;
+    }
     return undefined;
   }
 
-  #remember(id: string, jids: readonly string[], wait: Wait): void {
-    this.#chatsOf.set(id, jids);
-    for (const jid of jids) {
-      const waits = this.#byChat.get(jid) ?? new Map<string, Wait>();
-      this.#byChat.set(jid, waits.set(id, wait));
-    }
-  }
-
-  #forget(id: string): void {
-    for (const jid of this.#chatsOf.get(id) ?? []) {
-      const waits = this.#byChat.get(jid);
-      waits?.delete(id);
-      if (waits?.size === 0) this.#byChat.delete(jid);
-    }
-    this.#chatsOf.delete(id);
+  /**
+   * Returns those of these sends that still wait, and forgets the others. They were canceled or have ended, or they were
+   * claimed again and are before later sends in the queue.
+   */
+  async #stillWaiting(sends: readonly IndexedSend[]): Promise<IndexedSend[]> {
+    const stored = sends.filter((send) => send.isStored);
+    const still = await this.#deps.heldBack.stillWaiting(stored.map(({ id }) => id));
+    const gone = new Set(stored.filter(({ id }) => !still.has(id)));
+    for (const send of gone) this.#held.remove(send);
+    return sends.filter((send) => !gone.has(send));
   }
 }
-
-const waitOf = ({ reason, until }: HeldSend): Wait => ({ reason, until });
 
 function endedOf(before: Restrictions, lasting: Restrictions): RestrictionName[] {
   const names = Object.keys(before) as (keyof Restrictions)[];

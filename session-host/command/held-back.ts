@@ -25,21 +25,18 @@ interface StoredPace {
 export interface HeldSend {
   id: string;
   chatId: string;
+  inBulk: boolean;
   reason: WaitReason;
   until: Date;
 }
 
-/** Milliseconds between the next tries of single sends that waited for the same reason, so that they don't burst. */
-const spreadMs: Readonly<Record<WaitReason, number>> = {
+/** Milliseconds between the next tries of single sends that wait for the same reason, so that they don't burst. */
+export const stepMs: Readonly<Record<WaitReason, number>> = {
   time_lock: 5_000,
   new_chat_cap: 5_000,
   rate_limit: 1_000,
   pace: 0,
 };
-
-/** Returns when the next single send for this reason is tried, if `waiting` others wait already. */
-export const spreadOut = ({ reason, until }: Wait, waiting: number): Date =>
-  new Date(until.getTime() + waiting * spreadMs[reason]);
 
 /**
  * The sends of one instance that wait because of a restriction or the pace. They are `scheduled` in the database, so
@@ -60,7 +57,9 @@ export class HeldBack {
     const [stored, held] = await Promise.all([
       this.#read(),
       sql<HeldSend[]>`
-        select c.id, m.chat_id as "chatId", c.waiting_reason as reason, c.run_at as until from commands c
+        select c.id, m.chat_id as "chatId", c.bulk_id is not null as "inBulk", c.waiting_reason as reason,
+          c.run_at as until
+        from commands c
         join messages m on m.instance_id = c.instance_id and m.wa_id = c.wa_id and m.from_me
         where c.instance_id = ${this.#instanceId} and c.waiting_reason is not null and c.status = 'scheduled'
         order by c.created_at, c.id`,
@@ -89,18 +88,18 @@ export class HeldBack {
     return row !== undefined;
   }
 
-  /** Whether one of these commands still waits. A caller may have canceled it. */
-  async isWaiting(ids: readonly string[]): Promise<boolean> {
-    const [row] = await this.#deps.db.sql`
-      select 1 from commands where id = any(${ids}::uuid[]) and status = 'scheduled' limit 1`;
-    return row !== undefined;
+  /** Returns those of these commands that still wait. The others were claimed, canceled, or have ended. */
+  async stillWaiting(ids: readonly string[]): Promise<Set<string>> {
+    const rows = await this.#deps.db.sql<{ id: string }[]>`
+      select id from commands where id = any(${ids}::uuid[]) and status = 'scheduled'`;
+    return new Set(rows.map(({ id }) => id));
   }
 
-  /** Makes waiting commands due now. */
+  /** Makes waiting commands due now. All get the same time, because commands of the same time are claimed by id. */
   async release(ids: readonly string[]): Promise<void> {
     const { sql } = this.#deps.db;
     await sql`
-      update commands set run_at = clock_timestamp() from (select ${this.#fence()}) as held
+      update commands set run_at = statement_timestamp() from (select ${this.#fence()}) as held
       where id = any(${ids}::uuid[]) and status = 'scheduled' and waiting_reason is not null`;
   }
 
@@ -113,7 +112,7 @@ export class HeldBack {
         where instance_id = ${this.#instanceId} and status = 'scheduled' and waiting_reason = ${storableText(reason)}
       )
       update commands set run_at = ${until}::timestamptz
-        + (case when waiting.bulk_id is null then waiting.place else 0 end) * ${spreadMs[reason]} * interval '1 ms'
+        + (case when waiting.bulk_id is null then waiting.place else 0 end) * ${stepMs[reason]} * interval '1 ms'
       from (select ${this.#fence()}) as held, waiting where commands.id = waiting.id and status = 'scheduled'`;
   }
 

@@ -3,6 +3,7 @@ import { openDatabase } from "../../core/db/index.ts";
 import { systemIds } from "../../core/id.ts";
 import type { ClaimedCommand } from "../../session-host/command/claimed-command.ts";
 import { Claimer } from "../../session-host/command/claimer.ts";
+import { HeldBack } from "../../session-host/command/held-back.ts";
 import { type LossyProxy, startLossyProxy } from "../support/network/lossy-proxy.ts";
 import { type ShardDatabase, startShardDatabase } from "../support/session-host/shard-database.ts";
 import { until } from "../support/until.ts";
@@ -99,4 +100,24 @@ test("a command of a disabled user stays queued, and a claimed one that is given
   expect(ids(await claimer.waiting(0))).toEqual([]);
   await setDisabled(false);
   expect(ids(await claimer.waiting(0))).toEqual([id]);
+});
+
+test("waiting sends that are released together are claimed in the order in which they were accepted", async () => {
+  const { sql } = database.db;
+  const { id: instanceId, userId } = await database.createInstance();
+  const accepted = Array.from({ length: 20 }, () => systemIds.uuid()).sort();
+  // Stored in another order, as rows are after they were updated.
+  for (const id of accepted.toReversed())
+    await sql`
+      insert into commands (id, instance_id, user_id, shard, name, kind, input, status, run_at, waiting_reason,
+        correlation_id, deadline)
+      values (${id}, ${instanceId}, ${userId}, 0, 'message.sendText', 'send', '{}', 'scheduled', now() + interval '1 hour',
+        'time_lock', ${id}, now() + interval '2 hours')`;
+  const deps = { db: database.db, ...(await database.takeLease()) };
+  const heldBack = new HeldBack(deps, instanceId);
+  expect([...(await heldBack.stillWaiting(accepted))].sort()).toEqual(accepted);
+  await heldBack.release(accepted);
+  const claimer = new Claimer({ ...deps, submit: () => undefined });
+  expect(ids(await claimer.due())).toEqual(accepted);
+  expect([...(await heldBack.stillWaiting(accepted))]).toEqual([]);
 });

@@ -44,12 +44,13 @@ function startBrake({
   const released: string[] = [];
   const postponed: Wait[] = [];
   const queries = { lock: 0, cap: 0 };
+  const database = { stored: Promise.resolve() };
   const whatsapp = { lock: { isActive: false } as { isActive: boolean; timeEnforcementEnds?: Date }, cap: {} };
   const heldBack: BrakeDeps["heldBack"] = {
     load: async () => ({ restrictions, held, pace, newContacts: null }),
     pace: async () => pace,
     isKnown: async (jids) => jids.includes(writer),
-    isWaiting: async (ids) => ids.some((id) => waiting.has(id)),
+    stillWaiting: async (ids) => new Set(ids.filter((id) => waiting.has(id))),
     release: async (ids) => void released.push(...ids),
     postpone: async (wait) => void postponed.push(wait),
     hasWritten: async (jids) => jids.includes(writer),
@@ -59,7 +60,10 @@ function startBrake({
     now: () => at(minutes),
     record: async (change) => void changes.push(change),
     heldBack,
-    holdBack: async (command, wait) => void waiting.set(command.id, wait),
+    holdBack: async (command, wait) => {
+      await database.stored;
+      waiting.set(command.id, wait);
+    },
   });
   const keys = { get: async () => ({}) };
   const context = {
@@ -80,6 +84,7 @@ function startBrake({
     brake,
     context,
     waiting,
+    database,
     whatsapp,
     queries,
     released,
@@ -131,7 +136,13 @@ test("later sends to a chat wait behind the first one that waits, and go on when
 });
 
 test("the first of several sends to a chat that wait does not wait behind the others", async () => {
-  const held: HeldSend[] = ["A", "B"].map((id) => ({ id, chatId: alice, reason: "time_lock", until: at(0) }));
+  const held: HeldSend[] = ["A", "B"].map((id) => ({
+    id,
+    chatId: alice,
+    inBulk: false,
+    reason: "time_lock",
+    until: at(0),
+  }));
   const { brake, context, waiting } = startBrake({ held });
   expect(await brake.before(send("B", alice), context)).toMatchObject({ reason: "time_lock" });
   waiting.delete("A");
@@ -143,7 +154,7 @@ test("a stored time-lock holds after a restart, and a person who writes gets the
   const restrictions = {
     timeLock: { type: "BIZ_QUALITY", since: at(-60).toISOString(), until: at(60).toISOString() },
   };
-  const held: HeldSend[] = [{ id: "OLD", chatId: alice, reason: "time_lock", until: at(60) }];
+  const held: HeldSend[] = [{ id: "OLD", chatId: alice, inBulk: false, reason: "time_lock", until: at(60) }];
   const { brake, context, released, queries } = startBrake({ restrictions, held });
   brake.personWrote([alice]);
   await brake.load();
@@ -226,4 +237,109 @@ test("the first message to a new contact waits until the next day when the limit
   to(14 * 60);
   expect(await brake.before(send("B", person(2)), context)).toBeUndefined();
   expect(changes.at(-1)?.instance?.new_contacts).toEqual({ day: "2026-12-01", count: 1 });
+});
+
+const group = (name: string | number) => `${name}@g.us`;
+const idOf = (index: number) => String(index).padStart(6, "0");
+
+/** Seconds from `at(minutes)` to each time, in order. */
+const secondsAfter = (minutes: number, waits: Iterable<Wait | undefined>) =>
+  [...waits].map((wait) => ((wait?.until.getTime() ?? Number.NaN) - at(minutes).getTime()) / 1000);
+
+test("sends to one chat wait one step longer each, so that a rate limit of a minute delays the 500th by 499 s", async () => {
+  const { brake, context, waiting } = startBrake();
+  const wait = await brake.refused(send(idOf(0), group("busy")), "429", context);
+  await brake.hold(send(idOf(0), group("busy")), wait as Wait, context);
+  for (let index = 1; index < 500; index++) {
+    const command = send(idOf(index), group("busy"));
+    const next = await brake.before(command, context);
+    if (next) await brake.hold(command, next, context);
+  }
+  expect(secondsAfter(1, waiting.values())).toEqual(Array.from({ length: 500 }, (_, index) => index));
+});
+
+test("sends of different chats that WhatsApp refuses together are tried again one step apart", async () => {
+  const { brake, context, waiting } = startBrake();
+  await Promise.all(
+    Array.from({ length: 64 }, async (_, index) => {
+      const command = send(idOf(index), index % 2 === 0 ? group(index) : `4915550000${index}@s.whatsapp.net`);
+      const wait = await brake.refused(command, "429", context);
+      await brake.hold(command, wait as Wait, context);
+    }),
+  );
+  const seconds = secondsAfter(1, waiting.values()).sort((a, b) => a - b);
+  expect(seconds).toEqual(Array.from({ length: 64 }, (_, index) => index));
+});
+
+test("messages of bulks and sends with another reason don't delay a single send", async () => {
+  const { brake, context, waiting } = startBrake();
+  const lock: Wait = { reason: "time_lock", until: at(60) };
+  for (let index = 0; index < 1_000; index++) {
+    await brake.hold({ ...send(idOf(index), group(index)), inBulk: true }, lock, context);
+    await brake.hold(
+      send(`${idOf(index)}S`, group(`single${index}`)),
+      { reason: "rate_limit", until: at(60) },
+      context,
+    );
+  }
+  await brake.hold(send("SINGLE", group("single")), lock, context);
+  expect(waiting.get("SINGLE")).toEqual(lock);
+  expect(waiting.get(idOf(999))).toEqual(lock);
+});
+
+test("sends that were canceled or have expired stop delaying other single sends", async () => {
+  const { brake, context, waiting, to } = startBrake();
+  const lock: Wait = { reason: "time_lock", until: at(60) };
+  for (let index = 0; index < 100; index++) await brake.hold(send(idOf(index), group(index)), lock, context);
+  expect(secondsAfter(60, [waiting.get(idOf(99))])).toEqual([99 * 5]);
+  for (let index = 1; index < 100; index++) waiting.delete(idOf(index));
+  to(1);
+  brake.tick();
+  await new Promise(setImmediate);
+  await brake.hold(send("NEXT", group("next")), lock, context);
+  expect(secondsAfter(60, [waiting.get("NEXT")])).toEqual([5]);
+});
+
+test("a send waits for the last one in its chat that still waits, not for a canceled one", async () => {
+  const held = ([id, minutes]: [string, number]): HeldSend => {
+    return { id, chatId: alice, inBulk: false, reason: "time_lock", until: at(minutes) };
+  };
+  const { brake, context, waiting } = startBrake({
+    held: (
+      [
+        ["A", 10],
+        ["B", 20],
+        ["C", 30],
+      ] as [string, number][]
+    ).map(held),
+  });
+  waiting.delete("C");
+  expect(await brake.before(send("D", alice), context)).toMatchObject({ until: at(20) });
+});
+
+test("a send whose restriction ends while it is being stored becomes due once it is stored", async () => {
+  const { brake, context, database, released } = startBrake();
+  brake.note({ timeLock: { isActive: true, until: at(60), type: "BIZ_QUALITY" } });
+  await brake.load();
+  const stored = Promise.withResolvers<void>();
+  database.stored = stored.promise;
+  const holding = brake.hold(send("A", alice), { reason: "time_lock", until: at(60) }, context);
+  brake.note({ timeLock: { isActive: false, until: undefined, type: "DEFAULT" } });
+  brake.tick();
+  expect(released).toEqual([]);
+  // A later send to the chat waits behind the one that is not stored yet.
+  expect(await brake.before(send("B", alice), context)).toMatchObject({ reason: "time_lock" });
+  stored.resolve();
+  await holding;
+  expect(released).toEqual(["A"]);
+});
+
+test("a person who writes doesn't end the wait for a rate limit", async () => {
+  const { brake, context, released } = startBrake();
+  await brake.load();
+  await brake.hold(send("A", alice), { reason: "rate_limit", until: at(1) }, context);
+  await brake.hold(send("B", alice), { reason: "time_lock", until: at(60) }, context);
+  brake.personWrote([alice]);
+  await new Promise(setImmediate);
+  expect(released).toEqual(["B"]);
 });
