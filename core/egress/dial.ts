@@ -5,14 +5,10 @@ import * as tls from "node:tls";
 import { defined } from "../object.ts";
 import { createAddressPolicy, createResolver } from "./address.ts";
 import { connected, connectTimeoutMs, guardedLookup, notPublic } from "./connect.ts";
+import { ProxyError, proxyErrorOf } from "./error.ts";
 import type { EgressOptions } from "./index.ts";
 import type { ProxyServer } from "./proxy.ts";
 import { requestSocks } from "./socks.ts";
-
-/** A proxy can't be reached or refuses a connection. The message contains neither credentials nor internal addresses. */
-export class ProxyError extends Error {
-  override readonly name = "ProxyError";
-}
 
 /** Opens a connection to a server through a proxy. Throws `ProxyError`. */
 export type ProxyDialer = (proxy: ProxyServer, target: { host: string; port: number }) => Promise<net.Socket>;
@@ -52,7 +48,10 @@ export function createProxyDialer(options: EgressOptions): ProxyDialer {
     let socket: net.Socket | undefined;
     try {
       socket = await connect(proxy);
-      const timer = setTimeout(() => socket?.destroy(new Error("the proxy did not respond in time")), connectTimeoutMs);
+      const timer = setTimeout(
+        () => socket?.destroy(new ProxyError("the proxy did not respond in time")),
+        connectTimeoutMs,
+      );
       try {
         await (proxy.protocol === "socks5" ? requestSocks : requestConnect)(socket, proxy, target);
       } finally {
@@ -61,8 +60,7 @@ export function createProxyDialer(options: EgressOptions): ProxyDialer {
       return socket;
     } catch (error) {
       socket?.destroy();
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new ProxyError(`no connection through the proxy: ${reason}`, { cause: error });
+      throw proxyErrorOf(error);
     }
   };
 }
@@ -84,6 +82,6 @@ async function requestConnect(
   });
   request.end();
   const [{ statusCode = 0 }, , head] = (await once(request, "connect")) as [http.IncomingMessage, net.Socket, Buffer];
-  if (statusCode < 200 || statusCode > 299) throw new Error(`it responded with HTTP status ${statusCode}`);
+  if (statusCode < 200 || statusCode > 299) throw new ProxyError(`it responded with HTTP status ${statusCode}`);
   if (head.length > 0) socket.unshift(head);
 }

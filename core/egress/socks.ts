@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { isIP, type Socket } from "node:net";
 import ipaddr from "ipaddr.js";
+import { ProxyError } from "./error.ts";
 import type { ProxyServer } from "./proxy.ts";
 
 const version = 5;
@@ -28,16 +29,17 @@ export async function requestSocks(
   const offered = username ? [method.none, method.password] : [method.none];
   socket.write(Buffer.from([version, offered.length, ...offered]));
   const [answered, chosen = method.noneAcceptable] = await read(socket, 2);
-  if (answered !== version) throw new Error("it is not a SOCKS 5 server");
-  if (!offered.includes(chosen)) throw new Error("it requires credentials, or a way to log in that is not supported");
+  if (answered !== version) throw new ProxyError("it is not a SOCKS 5 server");
+  if (!offered.includes(chosen))
+    throw new ProxyError("it requires credentials, or a way to log in that is not supported");
   if (chosen === method.password) {
     socket.write(Buffer.concat([Buffer.from([1]), withLength(username), withLength(password)]));
     const [, status] = await read(socket, 2);
-    if (status !== 0) throw new Error("it refused the credentials");
+    if (status !== 0) throw new ProxyError("it refused the credentials");
   }
   socket.write(Buffer.concat([Buffer.from([version, 1, 0]), addressOf(host), Buffer.from([port >> 8, port & 0xff])]));
   const [, reply = 1, , type] = await read(socket, 4);
-  if (reply !== 0) throw new Error(`it refused the connection: ${replies[reply] ?? `reply ${reply}`}`);
+  if (reply !== 0) throw new ProxyError(`it refused the connection: ${replies[reply] ?? `reply ${reply}`}`);
   // The address from which the proxy connects is not needed.
   const length = type === addressType.ipv4 ? 4 : type === addressType.ipv6 ? 16 : (await read(socket, 1))[0];
   await read(socket, (length ?? 0) + 2);
@@ -59,7 +61,7 @@ async function read(socket: Socket, bytes: number): Promise<Buffer> {
   for (;;) {
     const chunk: Buffer | null = socket.read(bytes);
     if (chunk?.length === bytes) return chunk;
-    if (chunk || socket.readableEnded || socket.destroyed) throw new Error("it closed the connection");
+    if (chunk || socket.readableEnded || socket.destroyed) throw new ProxyError("it closed the connection");
     const done = new AbortController();
     const { signal } = done;
     try {

@@ -4,7 +4,7 @@
  */
 export const actionableReasons = {
   passkey_required:
-    "WhatsApp asks for a passkey of the account: send the answer of the passkey to the passkey endpoint, or import a session with POST /api/instances/import",
+    "WhatsApp asks for a passkey of the account: send the answer of the passkey to the passkey endpoint, or call POST /api/instances/import with a session that another Baileys program has already linked",
   pairing_code_refused: "WhatsApp refused the request for a pairing code: scan a QR code, or try again later",
   temporarily_banned: "WhatsApp banned the account for some time: the session reconnects by itself after the ban",
   account_locked:

@@ -8,12 +8,12 @@ import type { Logger } from "../../core/log.ts";
 import type { Queues } from "../../core/queue/index.ts";
 import type { Storage } from "../../core/storage/index.ts";
 import type { WhatsAppEndpoint } from "../baileys/whatsapp.ts";
-import type { Limiter } from "../concurrency/limiter.ts";
 import type { HistoryDecoder } from "../history/decoder.ts";
 import type { Conversions } from "../media/conversion.ts";
 import type { MediaStage } from "../media/stage.ts";
 import type { SharedCaches } from "../session/caches.ts";
 import type { ClientVersions } from "../session/client-version.ts";
+import type { LoginPlaces } from "../session/login-places.ts";
 
 /** What a host is started with. */
 export interface HostOptions {
@@ -40,8 +40,7 @@ export interface HostOptions {
 /** The host's options, and what its shards share. */
 export interface HostDeps extends HostOptions {
   caches: SharedCaches;
-  /** Limits how many sessions log in at once. */
-  logins: Limiter;
+  logins: LoginPlaces;
   conversions: Conversions;
   media: MediaStage;
   historyDecoder: HistoryDecoder;

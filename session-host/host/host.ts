@@ -12,12 +12,12 @@ import {
 } from "../../core/shard/lease.ts";
 import { aliveMs } from "../../core/shard/status.ts";
 import { Lease, leaseTime } from "../concurrency/lease.ts";
-import { Limiter } from "../concurrency/limiter.ts";
 import { pause } from "../concurrency/pause.ts";
 import { HistoryDecoder } from "../history/decoder.ts";
 import { Conversions } from "../media/conversion.ts";
 import { MediaStage } from "../media/stage.ts";
 import { sharedCaches } from "../session/caches.ts";
+import { LoginPlaces } from "../session/login-places.ts";
 import type { HostDeps, HostOptions } from "./deps.ts";
 import { Shard } from "./shard.ts";
 
@@ -37,8 +37,6 @@ const marginMs = 2_000;
  * up to 5 s for acknowledgements.
  */
 const releaseTimeoutMs = 20_000;
-/** How many sessions of the host may log in at once. */
-const concurrentLogins = 8;
 
 /** One session host: acquires its share of the shards, keeps their leases, and releases surplus shards. */
 export class Host {
@@ -68,7 +66,7 @@ export class Host {
     this.#deps = {
       ...options,
       caches: sharedCaches(),
-      logins: new Limiter(concurrentLogins),
+      logins: new LoginPlaces(),
       conversions: new Conversions({ storage }),
       historyDecoder: new HistoryDecoder(),
       media: new MediaStage({ storage, egress }),

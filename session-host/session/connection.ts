@@ -14,7 +14,7 @@ import type { Database } from "../../core/db/index.ts";
 import type { ProxyDialer } from "../../core/egress/dial.ts";
 import { readHistorySetting } from "../../core/history/index.ts";
 import type { InstanceHistory } from "../../core/instance/instance.sql.ts";
-import { readSessionSettings, type SessionSettings } from "../../core/instance/session-settings.ts";
+import type { SessionSettings } from "../../core/instance/session-settings.ts";
 import type { Logger } from "../../core/log.ts";
 import { AppStateGuard } from "../app-state/guard.ts";
 import { Snapshots } from "../app-state/snapshots.ts";
@@ -78,6 +78,8 @@ export interface ConnectionDeps {
 }
 
 export interface ConnectionHandlers {
+  /** The WebSocket is open. The handshake starts when this resolves. */
+  beforeHandshake(): Promise<void>;
   /** Baileys reports a new state of the connection. */
   onUpdate(update: Partial<ConnectionState>): void;
   /** WhatsApp acknowledged or refused a message of ours. */
@@ -109,7 +111,6 @@ interface Parts {
   /** Calls its listeners when an unreadable message is durable. */
   unreadable: EventEmitter<{ stored: [] }>;
   history: InstanceHistory;
-  settings: SessionSettings;
   imported: boolean;
 }
 
@@ -147,7 +148,7 @@ export class Connection implements OpenConnection, MediaConnection {
   /** Reads the credentials and opens the socket. Makes new credentials only if the instance is not linked. */
   static async open(
     deps: ConnectionDeps,
-    instance: { id: string; linked: boolean; version: ClientVersion },
+    instance: { id: string; linked: boolean; version: ClientVersion; settings: SessionSettings },
     handlers: ConnectionHandlers,
   ): Promise<Connection> {
     const { db, vault, ledger, log } = deps;
@@ -179,19 +180,18 @@ export class Connection implements OpenConnection, MediaConnection {
     await deps.removeFormerAccount(instance.id, creds);
     const refused = await loadRefused(db.sql, instance.id);
     const history = await readHistorySetting(db, instance.id);
-    const settings = await readSessionSettings({ db, vault }, instance.id);
-    const parts = { gate, recorder, store, creds, refused, unreadable, history, settings, imported };
+    const parts = { gate, recorder, store, creds, refused, unreadable, history, imported };
     return new Connection(deps, instance, handlers, parts);
   }
 
   private constructor(
     deps: ConnectionDeps,
-    { id: instanceId, version }: { id: string; version: ClientVersion },
+    { id: instanceId, version, settings }: { id: string; version: ClientVersion; settings: SessionSettings },
     handlers: ConnectionHandlers,
     parts: Parts,
   ) {
     const { db, endpoint, log, caches } = deps;
-    const { gate, store, creds, recorder, history, settings } = parts;
+    const { gate, store, creds, recorder, history } = parts;
     const { record } = recorder;
     this.#deps = deps;
     this.#instanceId = instanceId;
@@ -223,6 +223,7 @@ export class Connection implements OpenConnection, MediaConnection {
       endpoint,
       route,
       settings,
+      beforeHandshake: handlers.beforeHandshake,
       downloads: this.#snapshots.options,
       userDevicesCache: this.recipients.deviceCache,
       callOfferCache: caches.callOfferCache,

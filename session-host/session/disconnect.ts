@@ -1,4 +1,4 @@
-import { ProxyError } from "../../core/egress/dial.ts";
+import { ProxyError } from "../../core/egress/error.ts";
 import { actionableReasons, isActionable } from "../../core/instance/reason.ts";
 
 /** Why a connection has ended, and what to do next. */

@@ -2,13 +2,13 @@ import type { ConnectionState } from "@whiskeysockets/baileys";
 import type { Clock } from "../../core/clock.ts";
 import { AppError } from "../../core/error.ts";
 import type { InstanceStatus } from "../../core/instance/instance.sql.ts";
+import { readSessionSettings } from "../../core/instance/session-settings.ts";
 import { accountOf } from "../baileys/account.ts";
 import { Brake, type BrakeDeps } from "../command/brake.ts";
 import type { CommandTarget } from "../command/dispatch.ts";
 import { RetryCounts } from "../command/retries.ts";
 import { SendQueue, type SendQueueDeps } from "../command/send-queue.ts";
 import { asInstance } from "../concurrency/instance-context.ts";
-import type { Limiter } from "../concurrency/limiter.ts";
 import type { ConnectedContext } from "../executors/types.ts";
 import type { Transfers } from "../history/transfers.ts";
 import { GroupReading } from "../inbound/contacts.ts";
@@ -19,6 +19,7 @@ import { Connection, type ConnectionDeps } from "./connection.ts";
 import { CredentialsMissing } from "./credentials.ts";
 import { closing, judge, outdated, type Verdict } from "./disconnect.ts";
 import { LinkCodes } from "./link-codes.ts";
+import type { Login, LoginPlaces } from "./login-places.ts";
 import type { Passkey } from "./passkey.ts";
 import { Reconnect } from "./reconnect.ts";
 import type { SessionRow } from "./session-row.ts";
@@ -32,8 +33,7 @@ export interface SessionDeps
   media: MediaStage;
   transfers: Transfers;
   version: SessionVersion;
-  /** Limits how many sessions log in at once, because a first login takes a tenth of a second of CPU time. */
-  logins: Limiter;
+  logins: LoginPlaces;
   /** Removes the instance and everything that is stored for it. */
   removeInstance: (instanceId: string) => Promise<void>;
 }
@@ -71,8 +71,7 @@ export class Session implements CommandTarget {
   readonly #reconnect = new Reconnect(
     () => void this.#inTurn(async () => (this.#running ? await this.#open() : undefined)),
   );
-  /** Frees this session's place in `logins`. */
-  #endLogin: () => void = () => undefined;
+  #login: Login | undefined;
   /** Settles when the last step has ended. */
   #turn: Promise<unknown> = Promise.resolve();
   /** Correlation id of the command that caused the current step. */
@@ -185,7 +184,7 @@ export class Session implements CommandTarget {
     this.#running = false;
     this.#reconnect.cancel();
     this.queue.pause();
-    this.#endLogin();
+    this.#login?.end();
     const connection = this.#connection;
     this.#connection = undefined;
     void connection?.close();
@@ -238,17 +237,21 @@ export class Session implements CommandTarget {
     if (bannedUntil) return await this.#waitForEndOfBan(bannedUntil);
     if (this.status !== "connecting" && this.status !== "qr")
       await this.#recordStep(this.#state.enter("connecting", null, {}));
-    this.#endLogin = await this.#deps.logins.enter();
-    if (!this.#running || this.#stopping) return this.#endLogin();
     try {
+      const settings = await readSessionSettings(this.#deps, this.id);
+      const owner = { userId: this.userId, instanceId: this.id };
+      const login = await this.#deps.logins.enter(owner, settings.proxy !== null);
+      this.#login = login;
+      if (!this.#running || this.#stopping) return login.end();
       this.#openedAt = Date.now();
       this.#codes.begin();
       const version = await this.#deps.version.next();
       if (!version) return await this.#onClose(outdated);
       const connection = await Connection.open(
         this.#deps,
-        { id: this.id, linked: this.#state.linked, version },
+        { id: this.id, linked: this.#state.linked, version, settings },
         {
+          beforeHandshake: () => login.opened(),
           onUpdate: (update) => void this.#inTurn(() => this.#onUpdate(connection, update)),
           onAck: (waId, ack) => this.queue.acknowledge(waId, ack),
           onRestriction: (report) => this.brake.note(report),
@@ -262,10 +265,11 @@ export class Session implements CommandTarget {
         },
       );
       this.#connection = connection;
+      login.dialing();
       if (connection.imported) this.#state.linked = true;
     } catch (error) {
       this.#deps.log.error({ ...this.#trace, err: error }, "the session cannot be opened");
-      this.#endLogin();
+      this.#login?.end();
       const missing = error instanceof CredentialsMissing;
       await this.#onClose(missing ? closing("credentials_missing", "never") : closing("connection_lost", "later"));
     }
@@ -290,14 +294,14 @@ export class Session implements CommandTarget {
   }
 
   async #onQr(qr: string): Promise<void> {
-    this.#endLogin();
+    this.#login?.end();
     const { fields, event } = this.#codes.showQr(qr);
     const change = this.#state.enterQr(fields);
     await this.#recordStep({ ...change, events: [...(change.events ?? []), event] });
   }
 
   async #onOpen(connection: Connection): Promise<void> {
-    this.#endLogin();
+    this.#login?.end();
     this.#state.linked = true;
     this.#openedAt = Date.now();
     const account = accountOf(connection.creds);
@@ -396,7 +400,7 @@ export class Session implements CommandTarget {
     this.#deps.transfers.disconnected();
     const connection = this.#connection;
     this.#connection = undefined;
-    this.#endLogin();
+    this.#login?.end();
     await connection?.close();
   }
 

@@ -26,6 +26,8 @@ export interface SocketOptions
   endpoint: WhatsAppEndpoint;
   route: Route;
   settings: SessionSettings;
+  /** Resolves when the handshake may start on the open WebSocket. */
+  beforeHandshake: () => Promise<void>;
   /** How Baileys fetches files from WhatsApp's media host. */
   downloads: RequestInit;
   log: Logger;
@@ -55,9 +57,9 @@ const namedBrowser = (name: string): WABrowserDescription => {
 
 /** Opens a Baileys socket that is configured for a host with many sessions. */
 export function openSocket(options: SocketOptions): WASocket {
-  const { instanceId, endpoint, route, settings, downloads, log, ...config } = options;
+  const { instanceId, endpoint, route, settings, beforeHandshake, downloads, log, ...config } = options;
   const { url } = endpoint;
-  return makeWASocket({
+  const sock = makeWASocket({
     ...DEFAULT_CONNECTION_CONFIG,
     ...(url ? { waWebSocketUrl: url } : {}),
     ...defined({ agent: route.socketAgent as HttpsAgent | undefined, fetchAgent: route.uploadAgent }),
@@ -75,6 +77,19 @@ export function openSocket(options: SocketOptions): WASocket {
     // Baileys would send the message to anyone who asks for it. `Retries` answers these requests.
     getMessage: async () => undefined,
     ...config,
+  });
+  delayHandshake(sock, beforeHandshake);
+  return sock;
+}
+
+/** Baileys starts the handshake in its listener to `open` (7.0.0-rc14, `Socket/socket.js`). */
+function delayHandshake({ ws }: WASocket, until: () => Promise<void>): void {
+  const listeners = ws.listeners("open");
+  if (listeners.length === 0) throw new Error("Baileys no longer listens to `open`: nothing to delay");
+  ws.removeAllListeners("open");
+  ws.on("open", async () => {
+    await until();
+    if (ws.isOpen) for (const listener of listeners) listener.call(ws);
   });
 }
 

@@ -18,6 +18,12 @@ export interface StoredState {
   linked: boolean;
 }
 
+/**
+ * The reasons whose stored end is not the end of a ban. With every other reason, for example `disabled`, the stored end
+ * is the end of a ban that continues.
+ */
+const reasonsWithOwnEnd: ReadonlySet<string | null> = new Set(["passkey_required", "pairing_code_refused"]);
+
 /** The connection state of an instance, and the changes that record its transitions. */
 export class SessionState {
   #status: InstanceStatus;
@@ -35,7 +41,7 @@ export class SessionState {
     this.#status = status;
     this.#reason = statusReason;
     this.#until = statusUntil;
-    this.#bannedUntil = statusReason === "passkey_required" ? null : statusUntil;
+    this.#bannedUntil = reasonsWithOwnEnd.has(statusReason) ? null : statusUntil;
     this.linked = linked;
   }
 

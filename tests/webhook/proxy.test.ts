@@ -96,6 +96,35 @@ describe.each<[name: string, url: (port: number, user: string) => string, option
   });
 });
 
+describe("the text of a failure", () => {
+  test.each(["http", "https", "socks5"])("names no resolved address and no system error, over %s", async (protocol) => {
+    const closed = createServer().listen(0, "127.0.0.1");
+    await once(closed, "listening");
+    const { port: free } = closed.address() as AddressInfo;
+    await new Promise((done) => closed.close(done));
+    const dial = dialerOf({ resolve: async () => ["127.0.0.1"] });
+    const failed = dial(proxyOf(`${protocol}://proxy.example.com:${free}`), { host: "203.0.113.1", port: 443 });
+    await expect(failed).rejects.toMatchObject({
+      name: "ProxyError",
+      message: "no connection through the proxy: nothing listens at its address and port",
+    });
+  });
+
+  test.each([
+    ["http", "220 not HTTP\r\n\r\n", "its response is not HTTP"],
+    ["https", "220 not TLS\r\n\r\n", "its TLS certificate is not trusted, or it doesn't use TLS"],
+    ["socks5", "220 not SOCKS\r\n\r\n", "it is not a SOCKS 5 server"],
+  ])("explains a server that is no proxy, over %s", async (protocol, greeting, text) => {
+    const server = createServer((socket) => socket.on("error", () => undefined).end(greeting)).listen(0, "127.0.0.1");
+    onTestFinished(() => void server.close());
+    await once(server, "listening");
+    const proxy = proxyOf(`${protocol}://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    await expect(dialerOf()(proxy, { host: "203.0.113.1", port: 443 })).rejects.toMatchObject({
+      message: `no connection through the proxy: ${text}`,
+    });
+  });
+});
+
 test.each([
   ["http://proxy.example.com", "http", "proxy.example.com", 80],
   ["https://proxy.example.com", "https", "proxy.example.com", 443],

@@ -1,7 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { channel } from "node:diagnostics_channel";
+import { once } from "node:events";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
-import type { Socket } from "node:net";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { useMultiFileAuthState } from "@whiskeysockets/baileys";
@@ -102,6 +103,25 @@ describe("the proxy of an instance", () => {
     for (const port of ports.slice(first)) expect(proxy.ports).toContain(port);
   });
 });
+
+test("proxies that never answer do not delay sessions without a proxy", async () => {
+  const sockets = new Set<Socket>();
+  const silent = createServer((socket) => {
+    sockets.add(socket.on("error", () => undefined));
+    socket.once("data", () => socket.write("HTTP/1.1 200 OK\r\n\r\n"));
+  });
+  silent.listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  const settings = { proxy: `http://127.0.0.1:${(silent.address() as AddressInfo).port}` };
+  // Baileys gives each of them up after 20 s.
+  const create = () => gate.createInstance("multi-instance", settings);
+  const blocked = await Promise.all(Array.from({ length: 24 }, create));
+  const direct = await gate.createInstance();
+  await gate.qr(direct);
+  silent.close();
+  for (const socket of sockets) socket.destroy();
+  await Promise.all([...blocked, direct].map((id) => gate.api("DELETE", `/api/instances/${id}`)));
+}, 120_000);
 
 test("the phone shows the device name of an instance under linked devices", async () => {
   const owner = await newPhone();
