@@ -56,10 +56,10 @@ const arriving = (name: string) =>
 test("messages of a killed consumer become visible within seconds, and not while the consumer lives", async () => {
   const name = await newQueue("killed.fifo");
   const child = startChild(`
-    import { readConfig } from "../local/core/config.ts";
-    import { createLogger } from "../local/core/log.ts";
-    import { openQueues } from "../local/core/queue/index.ts";
-    import { whileHidden } from "../local/core/queue/keep-hidden.ts";
+    import { readConfig } from "./core/config.ts";
+    import { createLogger } from "./core/log.ts";
+    import { openQueues } from "./core/queue/index.ts";
+    import { whileHidden } from "./core/queue/keep-hidden.ts";
     const config = readConfig(${JSON.stringify({
       SQS_ENDPOINT: aws.endpoint,
       AWS_ACCESS_KEY_ID: aws.credentials.accessKeyId,
