@@ -10,7 +10,8 @@ import {
 import * as z from "zod";
 import type { AddressingSetting } from "../../core/config.ts";
 import { isLidJid } from "../../core/message/recipient.ts";
-import { isPhoneJid, plainJid } from "./jids.ts";
+import { isPhoneJid, lidsOf, plainJid } from "./jids.ts";
+import { lookUpLids } from "./usync.ts";
 
 /** How a stanza names a person: by LID or by phone number. */
 export type AddressKind = "lid" | "number";
@@ -120,9 +121,7 @@ export class Addressing {
     const { me } = this.#options.creds;
     const own = { lid: plainJid(me?.lid), number: plainJid(me?.id) };
     if (this.kind === "number" || !own.lid) return { to: unique([...people, own.number]), skipped: [] };
-    const { lidMapping } = this.#options.sock().signalRepository;
-    const pairs = await lidMapping.getLIDsForPNs(people.filter(isPhoneJid));
-    const lids = new Map(pairs?.map(({ pn, lid }) => [plainJid(pn), plainJid(lid)]));
+    const lids = await this.#lidsOf(people.filter(isPhoneJid));
     const lidOf = (jid: string) => (isPhoneJid(jid) ? lids.get(jid) : jid);
     const skipped = people.filter((jid) => !lidOf(jid));
     return { to: unique([...people.flatMap((jid) => lidOf(jid) ?? []), own.lid]), skipped };
@@ -159,6 +158,20 @@ export class Addressing {
   #setMoved(moved: boolean): void {
     const { creds } = this.#options;
     creds.additionalData = { ...additionalData.safeParse(creds.additionalData).data, lidMigrated: moved };
+  }
+
+  /**
+   * Returns the LIDs of phone numbers (as JIDs). Unlike Baileys' `getLIDsForPNs`, throws if WhatsApp does not answer,
+   * because nobody may be left out for that.
+   */
+  async #lidsOf(numbers: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const sock = this.#options.sock();
+    const known = await lidsOf(sock.authState.keys, numbers);
+    const unknown = numbers.filter((number) => !known.has(number));
+    if (unknown.length === 0) return known;
+    const found = await lookUpLids(sock, unknown);
+    await sock.signalRepository.lidMapping.storeLIDPNMappings(found);
+    return new Map([...known, ...found.map(({ pn, lid }): [string, string] => [pn, lid])]);
   }
 
   /** Returns the JIDs of a person, empty if they are not known. Looks up the one that `kind` needs. */

@@ -6,7 +6,6 @@ import {
   getBinaryNodeChildren,
   jidDecode,
   jidEncode,
-  USyncQuery,
   USyncUser,
   type WASocket,
 } from "@whiskeysockets/baileys";
@@ -15,6 +14,7 @@ import { storePairs } from "./group-lids.ts";
 import { isPerson, knownJids, plainJid } from "./jids.ts";
 import type { KeyStore } from "./key-store.ts";
 import type { UserDevice } from "./send-plan.ts";
+import { ask, DevicesPerPerson, PeopleQuery } from "./usync.ts";
 
 /** The device lists of people by the user part of their JID. */
 export type DeviceLists = ReadonlyMap<string, readonly UserDevice[]>;
@@ -36,6 +36,8 @@ export interface DevicesDeps {
  */
 export class Devices {
   readonly #deps: DevicesDeps;
+  /** The lookups that are not cached yet, and the users whose lists were forgotten meanwhile. */
+  readonly #reading = new Set<{ outdated: Set<string> }>();
 
   constructor(deps: DevicesDeps) {
     this.#deps = deps;
@@ -65,21 +67,36 @@ export class Devices {
 
   /** Forgets the lists of people by the user parts of their JIDs. */
   forgetUsers(users: Iterable<string>): void {
-    for (const user of users) this.#deps.cache.del(user);
+    for (const user of users) {
+      for (const { outdated } of this.#reading) outdated.add(user);
+      this.#deps.cache.del(user);
+    }
   }
 
   async #lookUp(people: readonly string[]): Promise<DeviceLists> {
+    const reading = { outdated: new Set<string>() };
+    this.#reading.add(reading);
+    try {
+      return await this.#read(people, reading);
+    } finally {
+      this.#reading.delete(reading);
+    }
+  }
+
+  /** Reads the lists, and caches those that no notification has changed meanwhile. */
+  async #read(people: readonly string[], { outdated }: { outdated: ReadonlySet<string> }): Promise<DeviceLists> {
     const { socket, store, cache } = this.#deps;
     const sock = socket();
-    const query = new USyncQuery().withContext("message").withDeviceProtocol().withLIDProtocol();
+    const query = new PeopleQuery().withContext("message");
+    query.protocols.push(new DevicesPerPerson());
+    query.withLIDProtocol();
     for (const jid of people) query.withUser(new USyncUser().withId(jid));
-    const result = await sock.executeUSyncQuery(query);
-    if (!result) throw new Error("WhatsApp did not answer the lookup of the devices");
-    const pairs = result.list.flatMap(({ id, lid }) => (typeof lid === "string" ? [{ lid, pn: id }] : []));
+    const answer = await ask(sock, query, "the devices");
+    const pairs = answer.flatMap(({ id, lid }) => (typeof lid === "string" ? [{ lid, pn: id }] : []));
     if (pairs.length > 0) await storePairs(pairs, sock.signalRepository, store);
     const lists = new Map<string, readonly UserDevice[]>(people.map((jid) => [userOf(jid), []]));
-    for (const { id, devices } of result.list) lists.set(userOf(id), devicesIn(id, devices, sock.user));
-    for (const [user, list] of lists) if (list.length > 0) cache.set(user, list);
+    for (const { id, devices } of answer) lists.set(userOf(id), devicesIn(id, devices, sock.user));
+    for (const [user, list] of lists) if (list.length > 0 && !outdated.has(user)) cache.set(user, list);
     // Baileys moves these devices' sessions when it learns the LID of a number (`migrateSession` in Signal/libsignal.js).
     const numbers = [...lists].map(([user, list]) => [user, list.map(({ device }) => String(device))] as const);
     const stored = numbers.filter(([, devices]) => devices.length > 0);

@@ -25,7 +25,10 @@ export async function openSessions(sock: WASocket, store: KeyStore, devices: rea
     attrs: { xmlns: "encrypt", type: "get", to: "@s.whatsapp.net" },
     content: [{ tag: "key", attrs: {}, content: [...named.keys()].map((jid) => ({ tag: "user", attrs: { jid } })) }],
   });
-  const users = getBinaryNodeChildren(getBinaryNodeChild(answer, "list"), "user");
+  // Baileys returns undefined if WhatsApp does not answer within 60 s.
+  const list = getBinaryNodeChild(answer, "list");
+  if (!list) throw new Error("WhatsApp did not answer the request for the keys of devices");
+  const users = getBinaryNodeChildren(list, "user");
   const found = users.filter((user) => getBinaryNodeChild(user, "registration") && !getBinaryNodeChild(user, "error"));
   for (let start = 0; start < found.length; start += sessionsPerTransaction) {
     const page: BinaryNode = { tag: "list", attrs: {}, content: found.slice(start, start + sessionsPerTransaction) };

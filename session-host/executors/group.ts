@@ -3,6 +3,7 @@ import type { GroupDetails, GroupSummary, ParticipantResult } from "../../core/c
 import type { CommandInput, CommandName, CommandOutput } from "../../core/command/catalog/index.ts";
 import { AppError } from "../../core/error.ts";
 import { plainJid } from "../baileys/jids.ts";
+import { numbersOnWhatsApp } from "../baileys/usync.ts";
 import { answerOf, onlyOnce } from "./answer.ts";
 import { resolveRecipient } from "./message.ts";
 import { readPicture, uploadPicture } from "./profile.ts";
@@ -263,7 +264,7 @@ async function resolveAll(sock: WASocket, ids: readonly string[]): Promise<Map<s
   }
   for (let at = 0; at < unknown.length; at += numbersPerRequest) {
     const page = unknown.slice(at, at + numbersPerRequest);
-    const answers = (await answerOf(sock.onWhatsApp(...page))) ?? [];
+    const answers = await answerOf(numbersOnWhatsApp(sock, page));
     const known = new Map(answers.map(({ jid, exists }) => [plainJid(jid), exists]));
     for (const id of page) {
       const exists = known.get(id);

@@ -2,6 +2,7 @@ import { generateWAMessage, type WASocket } from "@whiskeysockets/baileys";
 import type { CommandInput } from "../../core/command/catalog/index.ts";
 import { AppError } from "../../core/error.ts";
 import { isChannelJid, isGroupJid, isLidJid } from "../../core/message/recipient.ts";
+import { numbersOnWhatsApp } from "../baileys/usync.ts";
 import { extrasOf } from "./message-extras.ts";
 import type { PreparedMessage, SendContext } from "./types.ts";
 
@@ -36,12 +37,12 @@ export function generationOptions({ sock, waId }: SendContext) {
 /**
  * Returns WhatsApp's own JID of a recipient. Numbers of some countries have two spellings, and WhatsApp knows only one
  * of the spellings. A number that was looked up before is in the session's LID mapping and is not looked up again.
- * Throws `recipient_not_on_whatsapp`.
+ * Throws `recipient_not_on_whatsapp`, and a temporary error if WhatsApp does not answer.
  */
 export async function resolveRecipient(sock: WASocket, to: string): Promise<string> {
   if (isGroupJid(to) || isLidJid(to) || isChannelJid(to)) return to;
   if (await sock.signalRepository.lidMapping.getLIDForPN(to)) return to;
-  const [answer] = (await sock.onWhatsApp(to)) ?? [];
+  const [answer] = await numbersOnWhatsApp(sock, [to]);
   if (!answer?.exists) {
     throw new AppError("recipient_not_on_whatsapp", `${to.split("@")[0]} is not on WhatsApp`, { data: { absent: to } });
   }
