@@ -60,6 +60,8 @@ interface WaitingPart {
 
 const maxAttempts = 3;
 const retryMs = 5_000;
+/** The cursor after the last slice, so that a restart before the end of the part is recorded does not count it twice. */
+const finished: HistoryCursor = { conversation: -1, message: 0, received: 0, chat: null };
 /** Maximum number of contacts and of timers in one change. */
 const maxFacts = 500;
 
@@ -175,7 +177,7 @@ export class HistoryImports {
     const account = { instanceId: owner.instanceId, me, lidsOf: knownLids };
     const phoneOf = (lid: string) => sock.signalRepository.lidMapping.getPNForLID(lid);
     const scope = { waiting: connection.waiting, lidMapping: sock.signalRepository.lidMapping, phoneOf, log };
-    for (let from: HistoryCursor | null = part.cursor ?? start; from !== null; ) {
+    for (let from: HistoryCursor = part.cursor ?? start; from.conversation !== finished.conversation; ) {
       const startedAt = performance.now();
       this.#assertOpen(connection);
       const slice: MessageSlice = await decoder.run(owner, { name: "messages", path, from });
@@ -184,7 +186,8 @@ export class HistoryImports {
         const found = await historyRow(message, account, phoneOf);
         if (found) read.push(found);
       }
-      const step = { waId: part.waId, messages: read.length, ...(slice.next ? { cursor: slice.next } : {}) };
+      const cursor = slice.next ?? finished;
+      const step = { waId: part.waId, messages: read.length, cursor };
       const reactions = read.flatMap((one) => one.reactions);
       const messages = read.map(({ message }) => message);
       // A note about one of these messages arrives either before this, and waits, or after it, and finds the message.
@@ -194,7 +197,7 @@ export class HistoryImports {
         return { durable: record(merged([{ messages, reactions, historySteps: [step] }, ...waited])) };
       });
       await recorded.durable;
-      from = slice.next;
+      from = cursor;
       // Half of the time belongs to the messages that arrive meanwhile.
       await new Promise((resolve) => setTimeout(resolve, performance.now() - startedAt));
     }
