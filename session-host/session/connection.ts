@@ -1,21 +1,10 @@
 import { EventEmitter } from "node:events";
-import {
-  type AuthenticationCreds,
-  areJidsSameUser,
-  type BinaryNode,
-  type ConnectionState,
-  type WASocket,
-} from "@whiskeysockets/baileys";
+import { type AuthenticationCreds, areJidsSameUser, type BinaryNode, type WASocket } from "@whiskeysockets/baileys";
 import { boundId } from "../../core/bound.ts";
-import type { Clock } from "../../core/clock.ts";
 import type { ClientVersion } from "../../core/config.ts";
-import type { Vault } from "../../core/crypto/index.ts";
-import type { Database } from "../../core/db/index.ts";
-import type { ProxyDialer } from "../../core/egress/dial.ts";
 import { readHistorySetting } from "../../core/history/index.ts";
 import type { InstanceHistory } from "../../core/instance/instance.sql.ts";
 import type { SessionSettings } from "../../core/instance/session-settings.ts";
-import type { Logger } from "../../core/log.ts";
 import { AppStateGuard } from "../app-state/guard.ts";
 import { Snapshots } from "../app-state/snapshots.ts";
 import { Addressing } from "../baileys/addressing.ts";
@@ -24,12 +13,10 @@ import { type JidResolver, knownJids, lidsOf, phonesOf } from "../baileys/jids.t
 import { KeyStore } from "../baileys/key-store.ts";
 import { failOpenQueriesAtEnd } from "../baileys/open-queries.ts";
 import type { Recipients } from "../baileys/recipients.ts";
-import { capReport, type RestrictionReport, timeLockReport } from "../baileys/restriction.ts";
+import { capReport, timeLockReport } from "../baileys/restriction.ts";
 import { JournalingSignal } from "../baileys/signal.ts";
 import { nameStanzasInWork, orQuarantine, stanzaSource } from "../baileys/stanza-source.ts";
-import type { WhatsAppEndpoint } from "../baileys/whatsapp.ts";
-import type { Ack } from "../command/flights.ts";
-import { isRetry, Retries, type RetryCounts, type SentMessage } from "../command/retries.ts";
+import { isRetry, Retries } from "../command/retries.ts";
 import type { OpenConnection } from "../executors/types.ts";
 import { completeCall, journalCall } from "../inbound/calls.ts";
 import { ChannelSource } from "../inbound/channels.ts";
@@ -46,73 +33,22 @@ import { EarlyReceipts, journalReceipt } from "../inbound/receipts.ts";
 import type { StoredUnreadable } from "../inbound/unreadable/answer.ts";
 import { assertAddressed, journalError, journalUnavailable } from "../inbound/unreadable/journal.ts";
 import type { Change, NewMessage } from "../ledger/change.ts";
-import type { Ledger } from "../ledger/ledger.ts";
 import { loadRefused } from "../ledger/refusal.ts";
 import type { MediaConnection } from "../media/downloads.ts";
 import { MediaHosts } from "../media/hosts.ts";
-import { recipientsOf, type SharedCaches } from "./caches.ts";
+import { recipientsOf } from "./caches.ts";
+import type { ConnectionDeps, ConnectionHandlers, ConnectionParts } from "./connection-parts.ts";
 import { loadCredentials } from "./credentials.ts";
 import { Gate } from "./gate.ts";
 import { GroupAdmins } from "./group-admins.ts";
 import { preventUntypedPresence } from "./own-presence.ts";
-import { Passkey, type PasskeyDemand } from "./passkey.ts";
+import { Passkey } from "./passkey.ts";
 import { findUnreadable, PhoneRequests } from "./phone-requests.ts";
 import { QrCodes } from "./qr-codes.ts";
 import { Recorder } from "./recorder.ts";
 import { putAsideRefused, putAsideThrown } from "./refused-stanzas.ts";
 import { readAppStateOnce, takeImport } from "./session-import.ts";
 import { openSocket, outletOf } from "./socket.ts";
-
-export interface ConnectionDeps {
-  db: Database;
-  vault: Vault;
-  ledger: Ledger;
-  leaseHeld: () => boolean;
-  /** Removes what belongs to the account that was linked before, if the credentials are those of another account. */
-  removeFormerAccount: (instanceId: string, creds: AuthenticationCreds) => Promise<void>;
-  endpoint: WhatsAppEndpoint;
-  dialProxy: ProxyDialer;
-  caches: SharedCaches;
-  log: Logger;
-  clock: Clock;
-}
-
-export interface ConnectionHandlers {
-  /** The WebSocket is open. The handshake starts when this resolves. */
-  beforeHandshake(): Promise<void>;
-  /** Baileys reports a new state of the connection. */
-  onUpdate(update: Partial<ConnectionState>): void;
-  /** WhatsApp acknowledged or refused a message of ours. */
-  onAck(waId: string, ack: Ack): void;
-  /** WhatsApp reports a restriction of the account, or its end. */
-  onRestriction(report: RestrictionReport): void;
-  /** Messages from these chats, named by all their JIDs, are durable. */
-  onReceived(chats: readonly string[]): void;
-  /** Returns a message that was sent with this id and is not in the database. */
-  recall(waId: string): SentMessage | undefined;
-  /** The numbers of copies that devices got. They outlive the connection. */
-  retryCounts: RetryCounts;
-  /** A message with a file to download is durable. */
-  onMedia(): void;
-  /** A part of the history to import is durable. */
-  onHistory(): void;
-  /** WhatsApp asks for a passkey before it links the device. */
-  onPasskey(demand: PasskeyDemand): void;
-}
-
-/** The parts of a connection that exist before its socket. */
-interface Parts {
-  gate: Gate;
-  recorder: Recorder;
-  store: KeyStore;
-  creds: AuthenticationCreds;
-  /** Keys of stanzas that were refused too often, with their errors. */
-  refused: ReadonlyMap<string, string>;
-  /** Calls its listeners when an unreadable message is durable. */
-  unreadable: EventEmitter<{ stored: [] }>;
-  history: InstanceHistory;
-  imported: boolean;
-}
 
 /** One Baileys socket, from opening to closing, and everything that makes its state durable. */
 export class Connection implements OpenConnection, MediaConnection {
@@ -153,7 +89,7 @@ export class Connection implements OpenConnection, MediaConnection {
   ): Promise<Connection> {
     const { db, vault, ledger, log } = deps;
     const gate = new Gate(deps.leaseHeld);
-    const unreadable: Parts["unreadable"] = new EventEmitter();
+    const unreadable: ConnectionParts["unreadable"] = new EventEmitter();
     const recorder = new Recorder({
       ledger,
       gate,
@@ -188,7 +124,7 @@ export class Connection implements OpenConnection, MediaConnection {
     deps: ConnectionDeps,
     { id: instanceId, version, settings }: { id: string; version: ClientVersion; settings: SessionSettings },
     handlers: ConnectionHandlers,
-    parts: Parts,
+    parts: ConnectionParts,
   ) {
     const { db, endpoint, log, caches } = deps;
     const { gate, store, creds, recorder, history } = parts;

@@ -1,42 +1,26 @@
 import type { ConnectionState } from "@whiskeysockets/baileys";
-import type { Clock } from "../../core/clock.ts";
 import { AppError } from "../../core/error.ts";
 import type { InstanceStatus } from "../../core/instance/instance.sql.ts";
 import { readSessionSettings } from "../../core/instance/session-settings.ts";
 import { accountOf } from "../baileys/account.ts";
-import { Brake, type BrakeDeps } from "../command/brake.ts";
+import { Brake } from "../command/brake.ts";
 import type { CommandTarget } from "../command/dispatch.ts";
 import { RetryCounts } from "../command/retries.ts";
-import { SendQueue, type SendQueueDeps } from "../command/send-queue.ts";
-import { asInstance } from "../concurrency/instance-context.ts";
+import { SendQueue } from "../command/send-queue.ts";
 import type { ConnectedContext } from "../executors/types.ts";
-import type { Transfers } from "../history/transfers.ts";
 import { GroupReading } from "../inbound/contacts.ts";
 import { type Change, noLinkCodes } from "../ledger/change.ts";
-import type { MediaStage } from "../media/stage.ts";
-import type { SessionVersion } from "./client-version.ts";
-import { Connection, type ConnectionDeps } from "./connection.ts";
+import { Connection } from "./connection.ts";
 import { CredentialsMissing } from "./credentials.ts";
 import { closing, judge, outdated, type Verdict } from "./disconnect.ts";
 import { LinkCodes } from "./link-codes.ts";
-import type { Login, LoginPlaces } from "./login-places.ts";
+import type { Login } from "./login-places.ts";
 import type { Passkey } from "./passkey.ts";
 import { Reconnect } from "./reconnect.ts";
+import type { SessionDeps } from "./session-deps.ts";
 import type { SessionRow } from "./session-row.ts";
 import { banCause, SessionState, withCloseEvent, withCloseEventAndActivity } from "./state.ts";
-
-export interface SessionDeps
-  extends ConnectionDeps,
-    Pick<SendQueueDeps, "countAttempt" | "mayStart">,
-    Pick<BrakeDeps, "heldBack" | "holdBack"> {
-  clock: Clock;
-  media: MediaStage;
-  transfers: Transfers;
-  version: SessionVersion;
-  logins: LoginPlaces;
-  /** Removes the instance and everything that is stored for it. */
-  removeInstance: (instanceId: string) => Promise<void>;
-}
+import { Steps } from "./steps.ts";
 
 /** QR codes are renewed for about half an hour. After that, the user must request a new QR code. */
 const maxQrRounds = 12;
@@ -72,15 +56,13 @@ export class Session implements CommandTarget {
     () => void this.#inTurn(async () => (this.#running ? await this.#open() : undefined)),
   );
   #login: Login | undefined;
-  /** Settles when the last step has ended. */
-  #turn: Promise<unknown> = Promise.resolve();
-  /** Correlation id of the command that caused the current step. */
-  #correlationId: string | undefined;
+  readonly #steps: Steps;
 
   constructor(deps: SessionDeps, row: SessionRow) {
     this.id = row.id;
     this.userId = row.userId;
     this.#deps = deps;
+    this.#steps = new Steps(row.id, deps.log);
     this.#state = new SessionState(row);
     this.#codes = new LinkCodes({ vault: deps.vault, instanceId: row.id, blockedUntil: row.pairingCodesBlockedUntil });
     this.brake = new Brake({
@@ -113,10 +95,6 @@ export class Session implements CommandTarget {
     if (this.status !== "connected" || !this.#connection) return undefined;
     const { media, db } = this.#deps;
     return { ...this.#connection.open, userId: this.userId, instanceId: this.id, media, db };
-  }
-
-  get #trace() {
-    return { correlationId: this.#correlationId, instanceId: this.id };
   }
 
   /** Makes a change durable, in order with all other changes of this session. */
@@ -268,7 +246,7 @@ export class Session implements CommandTarget {
       login.dialing();
       if (connection.imported) this.#state.linked = true;
     } catch (error) {
-      this.#deps.log.error({ ...this.#trace, err: error }, "the session cannot be opened");
+      this.#deps.log.error({ ...this.#steps.trace, err: error }, "the session cannot be opened");
       this.#login?.end();
       const missing = error instanceof CredentialsMissing;
       await this.#onClose(missing ? closing("credentials_missing", "never") : closing("connection_lost", "later"));
@@ -286,7 +264,7 @@ export class Session implements CommandTarget {
     if (update.connection === "open") await this.#onOpen(connection);
     if (update.connection === "close") {
       const verdict = judge(update.lastDisconnect?.error);
-      this.#deps.log.info({ ...this.#trace, ...verdict }, "the connection ended");
+      this.#deps.log.info({ ...this.#steps.trace, ...verdict }, "the connection ended");
       if (verdict.reason === "client_outdated") this.#deps.version.refused();
       if (verdict.loggedOut) await this.#onLoggedOut(verdict);
       else await this.#onClose(verdict);
@@ -389,7 +367,7 @@ export class Session implements CommandTarget {
     await connection.sock
       .logout()
       .catch((error: unknown) =>
-        this.#deps.log.warn({ ...this.#trace, err: error }, "the logout did not reach WhatsApp"),
+        this.#deps.log.warn({ ...this.#steps.trace, err: error }, "the logout did not reach WhatsApp"),
       );
     await connection.close();
   }
@@ -410,18 +388,10 @@ export class Session implements CommandTarget {
 
   /** Records a change with the correlation id of the current step. */
   #recordStep(change: Change): Promise<void> {
-    return this.record({ ...change, correlationId: this.#correlationId });
+    return this.record({ ...change, correlationId: this.#steps.trace.correlationId });
   }
 
-  /** Runs a step that changes the session after all earlier steps. */
   #inTurn<Result>(work: () => Promise<Result>, correlationId?: string): Promise<Result> {
-    const result = this.#turn.then(() => {
-      this.#correlationId = correlationId;
-      return asInstance(this.id, work);
-    });
-    this.#turn = result.catch((error: unknown) => {
-      this.#deps.log.error({ ...this.#trace, err: error }, "a step of the session failed");
-    });
-    return result;
+    return this.#steps.run(work, correlationId);
   }
 }

@@ -1,0 +1,22 @@
+import type { Clock } from "../../core/clock.ts";
+import type { BrakeDeps } from "../command/brake.ts";
+import type { SendQueueDeps } from "../command/send-queue.ts";
+import type { Transfers } from "../history/transfers.ts";
+import type { MediaStage } from "../media/stage.ts";
+import type { SessionVersion } from "./client-version.ts";
+import type { ConnectionDeps } from "./connection-parts.ts";
+import type { LoginPlaces } from "./login-places.ts";
+
+/** What a session gets from its shard. */
+export interface SessionDeps
+  extends ConnectionDeps,
+    Pick<SendQueueDeps, "countAttempt" | "mayStart">,
+    Pick<BrakeDeps, "heldBack" | "holdBack"> {
+  clock: Clock;
+  media: MediaStage;
+  transfers: Transfers;
+  version: SessionVersion;
+  logins: LoginPlaces;
+  /** Removes the instance and everything that is stored for it. */
+  removeInstance: (instanceId: string) => Promise<void>;
+}
