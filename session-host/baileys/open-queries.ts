@@ -1,4 +1,4 @@
-import type { WASocket } from "@whiskeysockets/baileys";
+import { DisconnectReason, type WASocket } from "@whiskeysockets/baileys";
 
 /**
  * Makes the queries that wait for an answer fail as soon as their socket ends. When Baileys itself ends a socket, it
@@ -13,3 +13,7 @@ export function failOpenQueriesAtEnd({ ws }: Pick<WASocket, "ws">): void {
     return remove(event);
   };
 }
+
+/** Whether Baileys could not send a query, or got no answer, because its socket has closed. */
+export const isClosed = (error: unknown): boolean =>
+  (error as { output?: { statusCode?: number } } | undefined)?.output?.statusCode === DisconnectReason.connectionClosed;

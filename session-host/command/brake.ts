@@ -13,6 +13,7 @@ import {
 } from "../../core/restriction/index.ts";
 import { within } from "../../core/timeout.ts";
 import { knownJids } from "../baileys/jids.ts";
+import { isClosed } from "../baileys/open-queries.ts";
 import { capReport, type RestrictionReport, refusalError, timeLockReport } from "../baileys/restriction.ts";
 import type { Change } from "../ledger/change.ts";
 import type { OrderedCommand } from "./claimed-command.ts";
@@ -320,6 +321,8 @@ export class Brake {
       limited(sock.fetchAccountReachoutTimelock()),
       limited(sock.fetchNewChatMessageCap()),
     ]);
+    // The send that was refused goes out again on the next connection.
+    for (const answer of [lock, cap]) if (answer.status === "rejected" && isClosed(answer.reason)) throw answer.reason;
     if (lock.status === "fulfilled") this.note(timeLockReport(lock.value));
     else this.#deps.log.warn({ err: lock.reason }, "the time-lock of the account could not be read");
     const report = cap.status === "fulfilled" ? capReport(cap.value) : undefined;

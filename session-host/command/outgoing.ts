@@ -3,7 +3,7 @@ import type { SendName } from "../../core/command/catalog/index.ts";
 import { AppError } from "../../core/error.ts";
 import { readAudience, statusChat } from "../../core/message/status.ts";
 import { defined } from "../../core/object.ts";
-import type { ConnectedContext } from "../executors/types.ts";
+import type { ConnectedContext, PreparedMessage } from "../executors/types.ts";
 import type { Change } from "../ledger/change.ts";
 import type { Claimed } from "./claimed-command.ts";
 import type { Outgoing } from "./relay.ts";
@@ -12,6 +12,9 @@ import { contentColumns, messageOf } from "./stanza.ts";
 
 /** Maximum number of attempts of a command across restarts of the host, because the command may crash the host. */
 const maxAttempts = 5;
+
+/** Messages that are prepared and not yet recorded, because a look-up of their recipients failed. */
+const drafts = new WeakMap<Claimed<SendName>, PreparedMessage>();
 
 interface OutgoingDeps {
   /** Records a change. Not awaited: the gate holds the stanza back until the change is durable. */
@@ -53,9 +56,10 @@ async function prepare(
   if (command.name !== "message.sendText" && (await countAttempt(command.id)) > maxAttempts) {
     throw new AppError("internal", "gave up after repeated unfinished attempts");
   }
-  const { jid, message, type, protoType, media, context: extras } = await prepareSend(command, { ...context, waId });
+  const draft = drafts.get(command) ?? (await prepareSend(command, { ...context, waId }));
+  drafts.set(command, draft);
+  const { jid, message, type, protoType, media, context: extras } = draft;
   const payload = Buffer.from(proto.Message.encode(proto.Message.fromObject(message)).finish());
-  command.payload = payload;
   command.chatId = jid;
   const { audience, skipped } = extras ?? {};
   command.audience = audience && { audience, ...defined({ skipped }) };
@@ -63,6 +67,7 @@ async function prepare(
   command.addressedBy = address.kind;
   const { list: recipients, plan } = await context.recipients.of(address);
   const device = jidDecode(context.sock.user?.id)?.device ?? 0;
+  command.payload = payload;
   record({
     prepared: [
       {

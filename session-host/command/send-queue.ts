@@ -1,4 +1,4 @@
-import { DisconnectReason, S_WHATSAPP_NET } from "@whiskeysockets/baileys";
+import { S_WHATSAPP_NET } from "@whiskeysockets/baileys";
 import { LRUCache } from "lru-cache";
 import type { MutationName, SendName } from "../../core/command/catalog/index.ts";
 import { fail, succeed } from "../../core/command/end.ts";
@@ -7,6 +7,7 @@ import { derivedMessageId } from "../../core/id.ts";
 import type { Logger } from "../../core/log.ts";
 import { isGroupJid } from "../../core/message/recipient.ts";
 import { isPerson, restrictionError, type Wait } from "../../core/restriction/index.ts";
+import { isClosed } from "../baileys/open-queries.ts";
 import { refusalError } from "../baileys/restriction.ts";
 import type { ConnectedContext } from "../executors/types.ts";
 import type { Change } from "../ledger/change.ts";
@@ -20,19 +21,23 @@ import type { SentMessage } from "./retries.ts";
 import { failureOf, runMutation } from "./run.ts";
 import { metaOf, outputOf } from "./stanza.ts";
 import { traceOf } from "./trace.ts";
-import { Typing } from "./typing.ts";
+import { isTemporary, refusalCode, Tries } from "./tries.ts";
+import { lengthOf, Typing } from "./typing.ts";
+import { isLate, Waiting } from "./waiting.ts";
 
 /**
  * Maximum number of unacknowledged stanzas. Further stanzas would only wait at WhatsApp, and would be sent again after
  * a lost connection.
  */
 const maxInFlight = 64;
-/** Maximum number of tries of a command that fails for a reason that may be temporary. */
-const maxTries = 3;
+/** The pause after the database did not respond, until a send that WhatsApp refused or that must wait is tried again. */
+const retryMs = 1_000;
 /** How long WhatsApp may take to answer a ping. Milliseconds. */
 const pingTimeoutMs = 4_000;
 /** How many messages that mutations sent are kept, for devices that could not decrypt them. */
 const maxRecalled = 200;
+/** For how many sends it is remembered that their attempt is counted. */
+const maxCounted = 10_000;
 
 export interface SendQueueDeps {
   log: Logger;
@@ -56,7 +61,7 @@ export interface SendQueueDeps {
  */
 export class SendQueue {
   readonly #deps: SendQueueDeps;
-  #waiting: OrderedCommand[] = [];
+  readonly #waiting = new Waiting(() => void this.#pump());
   readonly #inFlight: Flights;
   readonly #pacer: Pacer;
   readonly #typing: Typing;
@@ -67,8 +72,9 @@ export class SendQueue {
   /** Called when nothing is running and nothing is unacknowledged. */
   #onIdle: () => void = () => undefined;
   #silenceTimer: NodeJS.Timeout | undefined;
-  /** Failed tries by command id. */
-  readonly #tries = new Map<string, number>();
+  readonly #tries = new Tries();
+  /** Number of attempts by command id. An attempt lasts as long as the process, however often the connection ends. */
+  readonly #attempts = new LRUCache<string, number>({ max: maxCounted });
   readonly #recallable = new LRUCache<string, SentMessage>({ max: maxRecalled });
 
   constructor(deps: SendQueueDeps) {
@@ -77,7 +83,7 @@ export class SendQueue {
     this.#typing = new Typing({
       show: async ({ chatId }, state) => this.#context?.sock.sendPresenceUpdate(state, chatId ?? ""),
       onTyped: (commands) => {
-        this.#waiting.unshift(...commands);
+        this.#waiting.putBack(...commands);
         void this.#pump();
       },
     });
@@ -97,7 +103,7 @@ export class SendQueue {
   }
 
   get size(): number {
-    return this.#waiting.length + this.#inFlight.size + this.#typing.size;
+    return this.#waiting.size + this.#inFlight.size + this.#typing.size;
   }
 
   push(command: OrderedCommand): void {
@@ -120,9 +126,8 @@ export class SendQueue {
     clearInterval(this.#silenceTimer);
     this.#silenceTimer = undefined;
     clearTimeout(this.#paceTimer);
-    this.#waiting = [...this.#inFlight.clear(), ...this.#typing.clear(), ...this.#waiting].sort(
-      (a, b) => a.position - b.position,
-    );
+    this.#waiting.endPauses();
+    this.#waiting.putBack(...this.#inFlight.clear(), ...this.#typing.clear());
   }
 
   /** Looks for overdue acknowledgements. */
@@ -150,7 +155,7 @@ export class SendQueue {
   /** Empties the queue and fails all its commands, because the instance will not be connected again. */
   async failAll(error: AppError): Promise<void> {
     this.pause();
-    const all = this.#waiting.splice(0);
+    const all = this.#waiting.takeAll();
     await Promise.all(all.map((command) => this.#deps.record(fail(command, error))));
   }
 
@@ -158,10 +163,7 @@ export class SendQueue {
    * Fails the commands that are past their deadline. Call this regularly, because the connection may be down for days.
    */
   expire(): void {
-    const late = this.#waiting.filter(isLate);
-    if (late.length === 0) return;
-    this.#waiting = this.#waiting.filter((command) => !isLate(command));
-    for (const command of late) this.#failLate(command);
+    for (const command of this.#waiting.takeLate()) this.#failLate(command);
   }
 
   /**
@@ -183,21 +185,33 @@ export class SendQueue {
 
   #settle(waId: string, ack: Ack): void {
     const flight = this.#inFlight.get(waId);
+    const context = this.#context;
+    // The connection has ended. The message is sent again on the next one.
+    if (!context) return;
     const repair = flight?.repair(ack);
     if (!flight || !repair) {
       this.#land(waId, ack);
       return;
     }
-    repair
-      .catch((error: unknown) => {
-        this.#deps.log.warn({ ...traceOf(flight.command), err: error }, "a message could not be sent to all devices");
-        return false;
-      })
-      .then((isWaiting) => {
+    repair.then(
+      (isWaiting) => {
         if (isWaiting) flight.since = this.#now();
         // The connection may have ended. The message is then sent again on the next one.
         else if (this.#inFlight.get(waId) === flight) this.#land(waId, ack);
-      });
+      },
+      (error: unknown) => this.#onRepairFailure(waId, ack, flight, context, error),
+    );
+  }
+
+  #onRepairFailure(waId: string, ack: Ack, flight: Flight, context: ConnectedContext, error: unknown): void {
+    if (this.#inFlight.get(waId) !== flight || this.#isEnd(error, context)) return;
+    const { command } = flight;
+    this.#deps.log.warn({ ...traceOf(command), err: error }, "a message could not be sent to all devices");
+    // WhatsApp has refused the message, so another try can't send it twice.
+    if (ack.error && (isTemporary(error) || refusalCode(error) === 429)) {
+      this.#inFlight.remove(command);
+      void this.#onFailure(command, context, error).then(() => this.#pump());
+    } else this.#land(waId, ack);
   }
 
   #land(waId: string, { error }: Ack): void {
@@ -212,7 +226,7 @@ export class SendQueue {
   /** Ends the command of a message that WhatsApp has accepted. `failure`: why further devices did not get their copies. */
   #arrive({ waId, command, changeOnAck, address, refusal }: Flight, failure?: string): void {
     if (failure) this.#deps.log.warn({ ...traceOf(command), failure }, "an accepted message did not reach all devices");
-    this.#tries.delete(command.id);
+    this.#tries.forget(command);
     if (refusal && address.kind) this.#context?.addressing.learn(address.kind);
     if (isSend(command)) this.#deps.brake?.acknowledged();
     this.#end(command, changeOnAck ?? { acks: [{ waId }], ...succeed(command, outputOf(command, waId)) });
@@ -233,15 +247,27 @@ export class SendQueue {
     flight.since = Number.POSITIVE_INFINITY;
     // Of the errors for the two addresses, 463 says more: the other one only means that this address is the wrong one.
     const code = flight.refusal === "463" ? flight.refusal : error;
-    const asked = brake && isSend(command) ? brake.refused(command, code, context) : undefined;
-    const verdict = (await asked?.catch(() => undefined)) ?? refusalError(code);
-    if (this.#inFlight.get(waId) !== flight) return;
+    const isInFlight = () => this.#inFlight.get(waId) === flight;
+    let verdict: Wait | AppError = refusalError(code);
+    try {
+      if (brake && isSend(command)) verdict = await brake.refused(command, code, context);
+    } catch (cause) {
+      if (!isInFlight() || this.#isEnd(cause, context)) return;
+      this.#deps.log.warn({ ...traceOf(command), err: cause }, "can't tell why WhatsApp refused a send; trying again");
+      setTimeout(() => (isInFlight() ? void this.#refused(waId, error, otherwise) : undefined), retryMs);
+      return;
+    }
+    if (!isInFlight()) return;
     if (verdict instanceof AppError && otherwise) return otherwise();
     this.#inFlight.land(waId);
-    this.#tries.delete(command.id);
+    this.#obey(verdict, command, context);
+    void this.#pump();
+  }
+
+  #obey(verdict: Wait | AppError, command: OrderedCommand, context: ConnectedContext): void {
+    this.#tries.forget(command);
     if (verdict instanceof AppError) this.#end(command, fail(command, verdict));
     else this.#wait(command, verdict, context);
-    void this.#pump();
   }
 
   /** Puts a send back until it can go out, or fails it if its caller does not want to wait. */
@@ -252,7 +278,8 @@ export class SendQueue {
     }
     this.#deps.log.info({ ...traceOf(command), ...wait }, "a send waits");
     this.#deps.brake?.hold(command, wait, context).catch((error: unknown) => {
-      this.#deps.log.debug({ ...traceOf(command), err: error }, "a send that waits was not put back");
+      this.#deps.log.warn({ ...traceOf(command), err: error }, "a send that waits was not put back; trying again");
+      this.#waiting.putBackFor(retryMs, command);
     });
   }
 
@@ -265,10 +292,10 @@ export class SendQueue {
     if (this.#pumping) return;
     this.#pumping = true;
     try {
-      while (this.#context && !this.#finishing && this.#waiting.length > 0 && this.#inFlight.size < maxInFlight) {
-        const [command] = this.#waiting;
+      while (this.#context && !this.#finishing && this.#inFlight.size < maxInFlight) {
+        const command = this.#waiting.next;
         if (!command || this.#mustPause(command)) break;
-        this.#waiting.shift();
+        this.#waiting.take(command);
         await this.#begin(command, this.#context);
       }
     } finally {
@@ -292,12 +319,12 @@ export class SendQueue {
     if (isLate(command)) return this.#failLate(command);
     try {
       if (!(await this.#deps.mayStart(command))) return;
-      if (this.#context !== context) return this.#putBack(command);
+      if (this.#context !== context) return this.#waiting.putBack(command);
       if (isSend(command)) await this.#send(command, context);
       else await this.#mutate(command, context);
     } catch (error) {
       this.#inFlight.remove(command);
-      this.#onFailure(command, context, error);
+      await this.#onFailure(command, context, error);
     }
   }
 
@@ -307,7 +334,7 @@ export class SendQueue {
     const { waId, jid, message, attributes: additionalAttributes, audience } = stanza;
     const address = await context.addressing.of(jid, { kind: command.addressedBy, audience });
     const { list, plan } = await context.recipients.of(address);
-    if (this.#context !== context) return this.#putBack(command);
+    if (this.#context !== context) return this.#waiting.putBack(command);
     this.#recallable.set(waId, {
       chatId: jid,
       message,
@@ -326,17 +353,23 @@ export class SendQueue {
 
   async #send(command: Claimed<SendName>, context: ConnectedContext): Promise<void> {
     const wait = await this.#deps.brake?.before(command, context);
-    if (this.#context !== context) return this.#putBack(command);
+    if (this.#context !== context) return this.#waiting.putBack(command);
     if (wait) return this.#wait(command, wait, context);
     if (this.#typing.holds(command)) return;
     if (!command.isTyped && this.#showsTyping(command)) return this.#typing.begin(command, lengthOf(command.input));
     if (this.#deps.brake) this.#pacer.count(this.#deps.brake.pace);
     const outgoing = await outgoingOf(command, context, {
       record: (change) => void this.#record(command, change),
-      countAttempt: this.#deps.countAttempt,
+      countAttempt: (commandId) => this.#countAttempt(commandId),
     });
-    if (this.#context !== context) return this.#putBack(command);
+    if (this.#context !== context) return this.#waiting.putBack(command);
     await this.#relay({ command }, context, outgoing, { additionalNodes: metaOf(outgoing.message) });
+  }
+
+  async #countAttempt(commandId: string): Promise<number> {
+    const attempts = this.#attempts.get(commandId) ?? (await this.#deps.countAttempt(commandId));
+    this.#attempts.set(commandId, attempts);
+    return attempts;
   }
 
   #showsTyping({ options, name, chatId }: Claimed<SendName>): boolean {
@@ -364,11 +397,10 @@ export class SendQueue {
     const context = this.#context;
     this.#deps.log.warn(traceOf(command), "WhatsApp did not accept a stanza; sending it again");
     flight.send().catch((error: unknown) => {
-      if (!context || this.#context !== context) return;
+      if (!context || this.#isEnd(error, context)) return;
       this.#inFlight.remove(command);
       if (flight.accepted) return this.#arrive(flight, failureOf(error).message);
-      this.#onFailure(command, context, error);
-      void this.#pump();
+      void this.#onFailure(command, context, error).then(() => this.#pump());
     });
   }
 
@@ -379,29 +411,31 @@ export class SendQueue {
     await sock.query({ tag: "iq", attrs, content: [{ tag: "ping", attrs: {} }] }, pingTimeoutMs);
   }
 
-  /** Returns a command to the head of the queue. */
-  #putBack(command: OrderedCommand): void {
-    this.#waiting.unshift(command);
+  /**
+   * Whether an error means that the connection has ended. Baileys fails open queries before it reports the end, so
+   * `pause` follows and returns what is in flight.
+   */
+  #isEnd(error: unknown, context: ConnectedContext): boolean {
+    if (isClosed(error) && this.#context === context) this.#context = undefined;
+    return this.#context !== context;
   }
 
   /** Tries a failed command again later, or fails it. */
-  #onFailure(command: OrderedCommand, context: ConnectedContext, error: unknown): void {
+  async #onFailure(command: OrderedCommand, context: ConnectedContext, error: unknown): Promise<void> {
     // If a command may have taken effect and must not take effect twice, it is not run again on the next connection.
     const isUnknown = error instanceof AppError && error.code === "outcome_unknown";
-    // Baileys fails open queries before it reports that the connection has ended. `pause` follows.
-    if (isClosed(error) && this.#context === context) this.#context = undefined;
-    if (this.#context !== context && !isUnknown) {
-      this.#putBack(command);
+    if (this.#isEnd(error, context) && !isUnknown) return this.#waiting.putBack(command);
+    const { brake } = this.#deps;
+    if (brake && isSend(command) && refusalCode(error) === 429) {
+      const verdict = await brake.refused(command, "429", context).catch(() => undefined);
+      return verdict ? this.#obey(verdict, command, context) : this.#waiting.putBackFor(retryMs, command);
+    }
+    const pauseMs = this.#tries.next(command, error);
+    if (pauseMs !== undefined) {
+      this.#deps.log.warn({ ...traceOf(command), err: error, pauseMs }, "a command failed; trying again");
+      this.#waiting.putBackFor(pauseMs, command);
       return;
     }
-    const tries = (this.#tries.get(command.id) ?? 0) + 1;
-    if (!(error instanceof AppError) && tries < maxTries) {
-      this.#deps.log.warn({ ...traceOf(command), err: error, tries }, "a command failed; trying again");
-      this.#tries.set(command.id, tries);
-      this.#putBack(command);
-      return;
-    }
-    this.#tries.delete(command.id);
     this.#deps.log.warn({ ...traceOf(command), err: error }, "a command failed");
     this.#end(command, fail(command, failureOf(error)));
   }
@@ -434,15 +468,3 @@ export class SendQueue {
     return this.#deps.monotonic?.() ?? performance.now();
   }
 }
-
-/** Whether Baileys could not send a query, or got no answer, because its socket has closed. */
-const isClosed = (error: unknown) =>
-  (error as { output?: { statusCode?: number } } | undefined)?.output?.statusCode === DisconnectReason.connectionClosed;
-
-/** Returns how many characters of text a send has. */
-function lengthOf(input: Claimed<SendName>["input"]): number {
-  const text = "text" in input ? input.text : "caption" in input ? input.caption : undefined;
-  return (text ?? "").length;
-}
-
-const isLate = (command: OrderedCommand) => command.deadline.getTime() < Date.now();

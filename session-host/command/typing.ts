@@ -1,4 +1,5 @@
-import type { OrderedCommand } from "./claimed-command.ts";
+import type { SendName } from "../../core/command/catalog/index.ts";
+import type { Claimed, OrderedCommand } from "./claimed-command.ts";
 import { typingMs } from "./pacer.ts";
 
 export interface TypingDeps {
@@ -55,4 +56,10 @@ export class Typing {
     this.#deps.show(typed, "paused").catch(() => undefined);
     this.#deps.onTyped(commands);
   }
+}
+
+/** Returns how many characters of text a send has. */
+export function lengthOf(input: Claimed<SendName>["input"]): number {
+  const text = "text" in input ? input.text : "caption" in input ? input.caption : undefined;
+  return (text ?? "").length;
 }

@@ -1,3 +1,4 @@
+import { Boom } from "@hapi/boom";
 import { expect, test } from "vitest";
 import { AppError } from "../../../core/error.ts";
 import { createLogger } from "../../../core/log.ts";
@@ -118,6 +119,13 @@ test("a 463 without a time-lock fails the send, and WhatsApp is not asked for ea
   }
   expect(queries).toEqual({ lock: 1, cap: 1 });
   expect(events()).toEqual([]);
+});
+
+test("gives no verdict on a 463 when the connection ends while WhatsApp is asked", async () => {
+  const { brake, context } = startBrake();
+  const closed = new Boom("Connection Closed", { statusCode: 428 });
+  context.sock.fetchAccountReachoutTimelock = () => Promise.reject(closed);
+  await expect(brake.refused(send("A", alice), "463", context)).rejects.toBe(closed);
 });
 
 test("later sends to a chat wait behind the first one that waits, and go on when it was canceled", async () => {

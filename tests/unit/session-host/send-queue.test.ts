@@ -1,8 +1,11 @@
+import { Boom } from "@hapi/boom";
 import { proto } from "@whiskeysockets/baileys";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { createLogger } from "../../../core/log.ts";
+import { defaultPace, type Wait } from "../../../core/restriction/index.ts";
+import type { Brake } from "../../../session-host/command/brake.ts";
 import type { OrderedCommand } from "../../../session-host/command/claimed-command.ts";
-import { SendQueue } from "../../../session-host/command/send-queue.ts";
+import { SendQueue, type SendQueueDeps } from "../../../session-host/command/send-queue.ts";
 import type { ConnectedContext } from "../../../session-host/executors/types.ts";
 import type { Change } from "../../../session-host/ledger/change.ts";
 import { until } from "../../support/until.ts";
@@ -245,5 +248,297 @@ test("a send with typing shows it for seconds that depend on the text, and delay
   expect(queue.size).toBe(3);
   await vi.advanceTimersByTimeAsync(2_000);
   expect(done).toEqual(["composing", "3EB0OTHER", "paused", "3EB0TYPED", "3EB0BEHIND"]);
+  queue.pause();
+});
+
+const closed = () => new Boom("Connection Closed", { statusCode: 428 });
+const refusedLookUp = (code: number) => new Boom("refused", { data: code });
+const other = "4915550000003@s.whatsapp.net";
+const group = "120363000000000001@g.us";
+const plan = { devices: new Map(), group: { id: group }, targets: [], hash: "old" };
+
+/** A queue with fake timers, whose look-ups of recipients and messages to the server are steps of the test. */
+function startSteps(deps: Partial<SendQueueDeps> = {}) {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const sent: string[] = [];
+  const recorded: Change[] = [];
+  const steps = {
+    resolve: async (): Promise<void> => undefined,
+    lookUp: async (): Promise<void> => undefined,
+    relay: async (): Promise<void> => undefined,
+  };
+  const queue = new SendQueue({
+    log: createLogger("test", "silent"),
+    record: async (change) => void recorded.push(change),
+    countAttempt: async () => 1,
+    mayStart: async () => true,
+    onSilence: () => undefined,
+    ...deps,
+  });
+  const payload = Buffer.from(proto.Message.encode({ conversation: "x" }).finish());
+  let position = 0;
+  return {
+    queue,
+    sent,
+    recorded,
+    steps,
+    push: (id: string, more: Partial<OrderedCommand> = {}) => {
+      position++;
+      queue.push({ ...command(id, Date.now() + 86_400_000), payload, position, ...more } as OrderedCommand);
+    },
+    /** Opens a connection. */
+    resume: () => {
+      const relayMessage = async (_jid: string, _message: unknown, { messageId }: { messageId: string }) => {
+        await steps.relay();
+        sent.push(messageId.replace("3EB0", ""));
+      };
+      const recipients = {
+        of: async () => {
+          await steps.lookUp();
+          return { list: { jids: [], people: [] }, plan };
+        },
+        forget: () => undefined,
+        isSettled: () => false,
+      };
+      const getLIDForPN = async () => {
+        await steps.resolve();
+        return "1@lid";
+      };
+      const sock = { relayMessage, signalRepository: { lidMapping: { getLIDForPN } } };
+      queue.resume({
+        sock,
+        recipients,
+        addressing,
+        disappearing: { secondsOf: async () => 0 },
+      } as unknown as ConnectedContext);
+    },
+    pass: (seconds = 0) => vi.advanceTimersByTimeAsync(seconds * 1000 + 1),
+    ends: () => recorded.flatMap(({ commands = [] }) => commands.map(({ id, status }) => `${id} ${status}`)),
+    errors: () =>
+      recorded.flatMap(({ commands = [] }) => commands.map((end) => ("errorCode" in end ? end.errorCode : ""))),
+  };
+}
+
+/** A brake that lets all sends go out and answers refusals as the test says. */
+const brakeWith = (parts: Partial<Pick<Brake, "before" | "refused" | "hold">>) =>
+  ({
+    pace: defaultPace,
+    before: async () => undefined,
+    acknowledged: () => undefined,
+    refused: async () => Promise.reject(new Error("not expected")),
+    hold: async () => undefined,
+    ...parts,
+  }) as unknown as Brake;
+
+test.each([
+  { name: "after a 421", ack: { error: "421", phash: undefined } },
+  { name: "for missing devices", ack: { error: undefined, phash: "new" } },
+])("sends a message again when the connection ends during the look-up $name", async ({ ack }) => {
+  const { queue, sent, steps, push, resume, pass, ends } = startSteps();
+  push("A", { chatId: group });
+  resume();
+  await pass();
+  steps.lookUp = () => Promise.reject(closed());
+  queue.acknowledge("3EB0A", ack);
+  // Baileys fails the look-up before it reports that the connection has ended.
+  await pass();
+  expect(ends()).toEqual([]);
+  queue.pause();
+  steps.lookUp = async () => undefined;
+  resume();
+  await pass();
+  queue.acknowledge("3EB0A", acknowledged);
+  expect({ sent, ends: ends() }).toEqual({ sent: ["A", "A"], ends: ["A done"] });
+  queue.pause();
+});
+
+test("sends a message again when the connection ends while the restriction behind a 463 is looked up", async () => {
+  const brake = brakeWith({ refused: () => Promise.reject(closed()) });
+  const { queue, sent, push, resume, pass, ends } = startSteps({ brake });
+  push("A");
+  resume();
+  await pass();
+  queue.acknowledge("3EB0A", { error: "463", phash: undefined });
+  await pass(10);
+  queue.pause();
+  resume();
+  await pass();
+  queue.acknowledge("3EB0A", acknowledged);
+  expect({ sent, ends: ends() }).toEqual({ sent: ["A", "A"], ends: ["A done"] });
+  queue.pause();
+});
+
+test("asks again about a refused send when the database does not respond", async () => {
+  const hold = vi.fn(async () => undefined);
+  const refused = vi
+    .fn<Brake["refused"]>()
+    .mockRejectedValueOnce(new Error("the database did not respond"))
+    .mockResolvedValue({ reason: "time_lock", until: new Date() });
+  const { queue, push, resume, pass, ends } = startSteps({ brake: brakeWith({ refused, hold }) });
+  push("A");
+  resume();
+  await pass();
+  queue.acknowledge("3EB0A", { error: "463", phash: undefined });
+  await pass();
+  expect({ ends: ends(), size: queue.size, held: hold.mock.calls.length }).toEqual({ ends: [], size: 1, held: 0 });
+  await pass(1);
+  expect({ ends: ends(), size: queue.size, held: hold.mock.calls.length }).toEqual({ ends: [], size: 0, held: 1 });
+  queue.pause();
+});
+
+test("tries again to put a waiting send back when the database does not respond", async () => {
+  const wait: Wait = { reason: "time_lock", until: new Date() };
+  const hold = vi
+    .fn<Brake["hold"]>()
+    .mockRejectedValueOnce(new Error("the database did not respond"))
+    .mockResolvedValue(undefined);
+  const { queue, sent, push, resume, pass, ends } = startSteps({
+    brake: brakeWith({ before: async () => wait, hold }),
+  });
+  push("A");
+  resume();
+  await pass();
+  expect(queue.size).toBe(1);
+  await pass(1);
+  expect({ sent, ends: ends(), size: queue.size, held: hold.mock.calls.length }).toEqual({
+    sent: [],
+    ends: [],
+    size: 0,
+    held: 2,
+  });
+  queue.pause();
+});
+
+test("sends a message once on the next connection when the connection ends while it is encrypted", async () => {
+  const { queue, sent, steps, push, resume, pass, ends } = startSteps();
+  const encrypting = Promise.withResolvers<void>();
+  steps.relay = () => encrypting.promise;
+  push("A");
+  resume();
+  await pass();
+  queue.pause();
+  encrypting.reject(closed());
+  await pass();
+  expect(queue.size).toBe(1);
+  steps.relay = async () => undefined;
+  resume();
+  await pass();
+  queue.acknowledge("3EB0A", acknowledged);
+  await pass();
+  expect({ sent, ends: ends(), size: queue.size }).toEqual({ sent: ["A"], ends: ["A done"], size: 0 });
+  queue.pause();
+});
+
+test("waits as long as after a refused message when WhatsApp refuses a look-up with 429", async () => {
+  const wait: Wait = { reason: "rate_limit", until: new Date(Date.now() + 60_000) };
+  const calls: string[] = [];
+  const brake = brakeWith({
+    refused: async ({ id }, code) => {
+      calls.push(`${id} refused ${code}`);
+      return wait;
+    },
+    hold: async ({ id }, { reason }) => void calls.push(`${id} waits: ${reason}`),
+  });
+  const { queue, sent, steps, push, resume, pass, ends, errors } = startSteps({ brake });
+  steps.lookUp = () => Promise.reject(refusedLookUp(429));
+  push("A");
+  push("B", { options: { onRestriction: "fail" } });
+  resume();
+  await pass();
+  expect(calls).toEqual(["A refused 429", "A waits: rate_limit", "B refused 429"]);
+  expect({ sent, ends: ends(), errors: errors(), size: queue.size }).toEqual({
+    ...{ sent: [], size: 0 },
+    ...{ ends: ["B failed"], errors: ["rate_limited"] },
+  });
+  queue.pause();
+});
+
+test.each([408, 500, 503])("tries again with growing pauses when WhatsApp answers a look-up with %s", async (code) => {
+  const { queue, sent, steps, push, resume, pass, ends } = startSteps();
+  let lookUps = 0;
+  steps.lookUp = async () => {
+    if (++lookUps < 6) throw refusedLookUp(code);
+  };
+  push("A");
+  resume();
+  const counts: number[] = [];
+  for (const seconds of [0, 1, 1, 1, 4, 8, 16]) {
+    await pass(seconds);
+    counts.push(lookUps);
+  }
+  expect(counts).toEqual([1, 2, 2, 3, 4, 5, 6]);
+  queue.acknowledge("3EB0A", acknowledged);
+  expect({ sent, ends: ends() }).toEqual({ sent: ["A"], ends: ["A done"] });
+  queue.pause();
+});
+
+test("a send that is tried again later delays only its chat", async () => {
+  const { queue, sent, steps, push, resume, pass } = startSteps();
+  let lookUps = 0;
+  steps.lookUp = async () => {
+    if (++lookUps === 1) throw refusedLookUp(503);
+  };
+  push("A");
+  push("BEHIND");
+  push("OTHER", { chatId: other });
+  resume();
+  await pass();
+  expect(sent).toEqual(["OTHER"]);
+  await pass(1);
+  expect(sent).toEqual(["OTHER", "A", "BEHIND"]);
+  queue.pause();
+});
+
+test("a send fails after nine minutes in which WhatsApp answers a look-up with 503, and the others go on", async () => {
+  const { queue, sent, steps, push, resume, pass, ends, errors } = startSteps();
+  steps.lookUp = () => Promise.reject(refusedLookUp(503));
+  push("A");
+  resume();
+  await pass(8 * 60);
+  expect(ends()).toEqual([]);
+  await pass(2 * 60);
+  expect({ ends: ends(), errors: errors() }).toEqual({ ends: ["A failed"], errors: ["whatsapp_error"] });
+  steps.lookUp = async () => undefined;
+  push("B");
+  await pass();
+  expect(sent).toEqual(["B"]);
+  queue.pause();
+});
+
+test("sends a refused message later when the look-up of its repair meets a temporary error", async () => {
+  const { queue, sent, steps, push, resume, pass, ends } = startSteps();
+  push("A", { chatId: group });
+  resume();
+  await pass();
+  steps.lookUp = () => Promise.reject(refusedLookUp(503));
+  queue.acknowledge("3EB0A", { error: "421", phash: undefined });
+  await pass();
+  steps.lookUp = async () => undefined;
+  await pass(1);
+  queue.acknowledge("3EB0A", acknowledged);
+  expect({ sent, ends: ends() }).toEqual({ sent: ["A", "A"], ends: ["A done"] });
+  queue.pause();
+});
+
+test("counts one attempt of a send however often the connection ends, and stores its message", async () => {
+  const countAttempt = vi.fn(async () => 1);
+  const { queue, sent, steps, push, resume, pass, recorded } = startSteps({ countAttempt });
+  const location = { to: other, latitude: 52.5, longitude: 13.4 };
+  push("A", { name: "message.sendLocation", input: location, payload: null, chatId: other });
+  steps.resolve = () => Promise.reject(closed());
+  steps.lookUp = () => Promise.reject(closed());
+  for (let connection = 1; connection <= 6; connection++) {
+    if (connection === 4) steps.resolve = async () => undefined;
+    resume();
+    await pass();
+    queue.pause();
+  }
+  steps.lookUp = async () => undefined;
+  resume();
+  await pass();
+  expect(sent).toEqual(["A"]);
+  expect(countAttempt).toHaveBeenCalledTimes(1);
+  expect(recorded.flatMap(({ prepared = [] }) => prepared)).toMatchObject([{ waId: "3EB0A", chatId: other }]);
   queue.pause();
 });
