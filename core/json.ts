@@ -41,9 +41,20 @@ function excessOf(json: string): string | undefined {
   return undefined;
 }
 
-/** Returns the position of the quotation mark that ends the string. */
+/** Returns the number of fields and list items of JSON, or any number if the text is not JSON. Doesn't parse the text. */
+export function countValues(json: string): number {
+  let count = 1;
+  for (let at = 0; at < json.length; at++) {
+    if (json[at] === '"') at = endOfString(json, at);
+    else if (json[at] === ",") count += 1;
+  }
+  return count;
+}
+
+/** Returns the position of the quotation mark that ends the string, or the length of the text if there is none. */
 function endOfString(json: string, start: number): number {
   for (let end = json.indexOf('"', start + 1); ; end = json.indexOf('"', end + 1)) {
+    if (end < 0) return json.length;
     let backslashes = 0;
     while (json[end - 1 - backslashes] === "\\") backslashes += 1;
     if (backslashes % 2 === 0) return end;

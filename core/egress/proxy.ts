@@ -27,8 +27,8 @@ export function parseProxy(text: string): ProxyServer | string {
   const host = URL.parse(`http://${url.hostname}`)?.hostname.replace(/^\[(.*)\]$/, "$1");
   if (!host) return "must have a host";
   if (!["", "/"].includes(url.pathname) || url.search || url.hash) return "must not have a path or a query";
-  const port = Number(url.port) || defaultPorts[protocol];
-  if (badPorts.has(port)) return `must not have the port ${port}`;
+  const port = url.port === "" ? defaultPorts[protocol] : Number(url.port);
+  if (port === 0 || badPorts.has(port)) return `must not have the port ${port}`;
   const [username, password] = [decoded(url.username), decoded(url.password)];
   if (username === undefined || password === undefined) return "must have valid percent-encoding";
   if (Math.max(Buffer.byteLength(username), Buffer.byteLength(password)) > maxCredentialBytes)

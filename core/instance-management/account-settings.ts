@@ -16,9 +16,13 @@ import { singleLine } from "../text.ts";
 const history = z.enum(instanceHistories);
 const presence = z.enum(instancePresences);
 
-/** Accepts null or an empty string for "none". Forms send an empty string. */
+/** Accepts null or an empty string for "none". Forms send an empty string. An error has the text of the schema's error. */
 const clearable = <Schema extends z.ZodType>(schema: Schema) =>
-  z.union([schema, z.literal("").transform(() => null), z.null()]).optional();
+  z
+    .union([schema, z.literal("").transform(() => null), z.null()], {
+      error: (issue) => (issue.code === "invalid_union" ? issue.errors[0]?.[0]?.message : undefined),
+    })
+    .optional();
 
 const proxyUrl = z
   .string()
@@ -107,6 +111,14 @@ export function accountColumns(vault: Vault, id: string, { presence, proxy, ...p
   };
 }
 
-/** Returns whether a proxy without a password is the instance's proxy, as a response shows it. */
-export const isShownProxy = (instance: Instance, proxy: ProxyServer | null | undefined): boolean =>
-  Boolean(proxy && !proxy.password && proxyWithoutPassword(proxy) === instance.proxy);
+/**
+ * Returns whether a proxy is the instance's proxy: with the same password, or without a password, as a response shows it.
+ */
+export function isSameProxy(vault: Vault, instance: Instance, proxy: ProxyServer | null | undefined): boolean {
+  if (!proxy || proxyWithoutPassword(proxy) !== instance.proxy) return false;
+  if (!proxy.password) return true;
+  const { id, proxyPassword } = instance;
+  return (
+    proxyPassword !== null && vault.open(proxyPassword, sealedPlace.proxyPassword(id)).toString() === proxy.password
+  );
+}

@@ -16,7 +16,7 @@ import { singleLine } from "../text.ts";
 import { checkHeaders } from "../webhook/delivery/attempt.ts";
 import { resetBreakers } from "../webhook/delivery/circuit-breaker.ts";
 import { sealHeaders } from "../webhook/delivery/stored-headers.ts";
-import { type AccountSettings, accountColumns, isShownProxy } from "./account-settings.ts";
+import { type AccountSettings, accountColumns, isSameProxy } from "./account-settings.ts";
 import { alignDefaults } from "./default-webhooks.ts";
 
 export const instanceName = singleLine.trim().min(1).max(200);
@@ -171,7 +171,7 @@ export async function changeInstance(
   const columns = settingsColumns(deps, instance.id, {
     ...settings,
     ...(isFirstUrl && { webhookEnabled: true }),
-    ...(isShownProxy(instance, settings.proxy) && { proxy: undefined }),
+    ...(isSameProxy(deps.vault, instance, settings.proxy) && { proxy: undefined }),
   });
   // Names only, because a value may be a secret.
   const changed = Object.keys(columns).filter((name) => !/^(webhookPrevious|proxyPassword$)/.test(name));

@@ -79,7 +79,7 @@ export const instances = pgTable(
 
     phoneNumber: text("phone_number"),
     lid: text(),
-    /** The account and its linked device: `<number>:<device>`. Null until the instance has connected. */
+    /** The linked device (`fingerprintOf`). Null until the instance has connected. */
     device: text(),
     pushName: text("push_name"),
     /** Whether it is a WhatsApp Business account. Null until an account has been linked. */

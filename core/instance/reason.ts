@@ -16,6 +16,8 @@ export const actionableReasons = {
     "WhatsApp rejects the description of this client: check the device name and the client version, then reconnect",
   multidevice_required: "the phone does not support linked devices: update WhatsApp on the phone, then reconnect",
   proxy_failed: "the proxy of the instance can't be reached or refuses the connection: check it, or set another one",
+  import_failed:
+    "the session of another program was checked, but could not be stored: import it again without old device lists, or link the account",
   replaced: "another program uses the credentials of this device: stop that program, then reconnect",
 } as const;
 

@@ -30,11 +30,13 @@ export const sessionImports = pgTable(
     instanceId: uuid("instance_id")
       .primaryKey()
       .references(() => instances.id, { onDelete: "cascade" }),
-    /** The account and its device, like `instances.device`. */
+    /** The linked device, like `instances.device`. */
     device: text().notNull(),
     /** The credentials and keys (`ImportedSession`) as JSON, encrypted. */
     bundle: bytea().notNull(),
     createdAt: instant("created_at").notNull().defaultNow(),
+    /** How often a host has begun to take the session. After a few attempts, it gives up. */
+    attempts: integer().notNull().default(0),
   },
   (table) => [index("session_imports_device").on(table.device)],
 );

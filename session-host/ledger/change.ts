@@ -371,16 +371,25 @@ export interface Change {
   quarantine?: QuarantinedStanza[];
   /** Describes the stanza that leads to the change. If the change is refused too often, the stanza is quarantined. */
   stanza?: () => StanzaSource;
-  /** Removes the session that the API accepted, which `keys` now contains. */
-  sessionImported?: boolean;
-  /** Removes credentials, Signal keys and inbox. Set only for a logout. */
+  /** Removes the session that the API accepted at this time, or any. */
+  removeImport?: Date | "any";
+  /** Removes credentials, Signal keys, inbox and, without `removeImport`, any session that the API accepted. */
   forgetSession?: boolean;
   /** Id of the command or the stanza that caused the change. The events of the change have this id too. */
   correlationId?: string | undefined;
 }
 
+/** A value of the Signal key store that is already in the encoding of `serializeKey`. */
+export class SerializedKey {
+  readonly json: string;
+  constructor(json: string) {
+    this.json = json;
+  }
+}
+
 /** Encodes a value of the Signal key store. `parseKey` decodes it. */
 export function serializeKey(value: unknown): Buffer {
+  if (value instanceof SerializedKey) return Buffer.from(value.json);
   return Buffer.from(JSON.stringify(value, BufferJSON.replacer));
 }
 

@@ -4,7 +4,7 @@ import { commands } from "./write/commands.ts";
 import { contacts, forgetContacts, numbers } from "./write/contacts.ts";
 import { historyParts, historySteps } from "./write/history.ts";
 import { activities, instance } from "./write/instance.ts";
-import { forgetSession, inbox, keys, sessionImported } from "./write/keys.ts";
+import { forgetSession, inbox, keys, removeImport } from "./write/keys.ts";
 import { labels } from "./write/labels.ts";
 import { messages, messageUpdates, prepared, readMarks } from "./write/messages.ts";
 import { quarantine } from "./write/quarantine.ts";
@@ -63,7 +63,7 @@ const writerOf = {
   activities,
   quarantine,
   forgetContacts,
-  sessionImported,
+  removeImport,
   forgetSession,
   events,
 } as const satisfies Record<Field, Writer | Field>;

@@ -111,7 +111,7 @@ export class Connection implements OpenConnection, MediaConnection {
       record: recorder.recordInBackground,
       fail: recorder.fail,
     });
-    const imported = !instance.linked && (await takeImport(deps, instance.id));
+    const imported = !instance.linked && (await takeImport(deps, store, instance.id));
     const creds = await loadCredentials(store, instance.linked);
     await deps.removeFormerAccount(instance.id, creds);
     const refused = await loadRefused(db.sql, instance.id);

@@ -2,7 +2,7 @@ import type { ConnectionState } from "@whiskeysockets/baileys";
 import { AppError } from "../../core/error.ts";
 import type { InstanceStatus } from "../../core/instance/instance.sql.ts";
 import { readSessionSettings } from "../../core/instance/session-settings.ts";
-import { accountOf } from "../baileys/account.ts";
+import { accountOf, deviceOf } from "../baileys/account.ts";
 import { Brake } from "../command/brake.ts";
 import type { CommandTarget } from "../command/dispatch.ts";
 import { RetryCounts } from "../command/retries.ts";
@@ -18,6 +18,7 @@ import type { Login } from "./login-places.ts";
 import type { Passkey } from "./passkey.ts";
 import { Reconnect } from "./reconnect.ts";
 import type { SessionDeps } from "./session-deps.ts";
+import { ImportFailed } from "./session-import.ts";
 import type { SessionRow } from "./session-row.ts";
 import { banCause, SessionState, withCloseEvent, withCloseEventAndActivity } from "./state.ts";
 import { Steps } from "./steps.ts";
@@ -248,8 +249,9 @@ export class Session implements CommandTarget {
     } catch (error) {
       this.#deps.log.error({ ...this.#steps.trace, err: error }, "the session cannot be opened");
       this.#login?.end();
-      const missing = error instanceof CredentialsMissing;
-      await this.#onClose(missing ? closing("credentials_missing", "never") : closing("connection_lost", "later"));
+      if (error instanceof ImportFailed) await this.#onClose(closing("import_failed", "never"));
+      else if (error instanceof CredentialsMissing) await this.#onClose(closing("credentials_missing", "never"));
+      else await this.#onClose(closing("connection_lost", "later"));
     }
   }
 
@@ -282,7 +284,7 @@ export class Session implements CommandTarget {
     this.#login?.end();
     this.#state.linked = true;
     this.#openedAt = Date.now();
-    const account = accountOf(connection.creds);
+    const account = { ...accountOf(connection.creds), device: deviceOf(connection.creds) };
     const now = new Date();
     const change = this.#state.enter("connected", null, {
       ...noLinkCodes,
@@ -295,6 +297,7 @@ export class Session implements CommandTarget {
     await this.#recordStep({
       ...change,
       events: [...(change.events ?? []), event],
+      removeImport: "any",
       activities: [{ action: "connection_opened", details: { phoneNumber } }],
     });
     if (this.#connection !== connection) return;

@@ -19,7 +19,10 @@ const base64 = z
 const bytes = (min: number, max = min) =>
   z
     .union([z.object({ type: z.literal("Buffer"), data: base64 }).transform(({ data }) => data), base64])
-    .refine(({ length }) => length >= min && length <= max, `must have ${min === max ? min : `${min} to ${max}`} bytes`)
+    .refine(({ length }) => length >= min && length <= max, {
+      error: `must have ${min === max ? min : `${min} to ${max}`} bytes`,
+      abort: true,
+    })
     .transform(stored);
 
 /** Some programs store the type byte 5 that Signal puts before a public key. */
@@ -28,9 +31,13 @@ const publicKey = bytes(32, 33).transform((key) => {
   return stored(raw.length === 33 ? raw.subarray(1) : raw);
 });
 
-export const keyPair = z
-  .object({ public: publicKey, private: bytes(32) })
-  .refine((pair) => publicKeyOf(bytesOf(pair.private)).equals(bytesOf(pair.public)), "the two keys don't match");
+/** A prekey. Whether its keys match isn't checked, because a session can have thousands of prekeys. */
+export const preKey = z.object({ public: publicKey, private: bytes(32) });
+
+const keyPair = preKey.refine(
+  (pair) => publicKeyOf(bytesOf(pair.private)).equals(bytesOf(pair.public)),
+  "the two keys don't match",
+);
 
 const keyId = z.int().min(0).max(0xffffff);
 const count = z

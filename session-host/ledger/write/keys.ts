@@ -55,12 +55,15 @@ export const inbox = {
   },
 } satisfies Writer;
 
-export const sessionImported = {
+/** Keeps a session that the API accepted after the host read the one to remove. */
+export const removeImport = {
   write: (batch: Batch) =>
     writeEach(
       batch,
-      ({ sessionImported }) => (sessionImported ? [true] : []),
-      (_imported, { instanceId }) => batch.sql`delete from session_imports where instance_id = ${instanceId}`,
+      ({ removeImport }) => (removeImport ? [removeImport] : []),
+      (acceptedAt, { instanceId }) => batch.sql`
+        delete from session_imports where instance_id = ${instanceId}
+          ${acceptedAt === "any" ? batch.sql`` : batch.sql`and created_at = ${acceptedAt}`}`,
     ),
 } satisfies Writer;
 
@@ -69,9 +72,9 @@ export const forgetSession = {
   async write({ sql, changes }: Batch) {
     const forgotten = changes.filter(({ change }) => change.forgetSession);
     await Promise.all(
-      forgotten.flatMap(({ instanceId }) => [
+      forgotten.flatMap(({ instanceId, change }) => [
         sql`delete from session_keys where instance_id = ${instanceId}`,
-        sql`delete from session_imports where instance_id = ${instanceId}`,
+        !change.removeImport && sql`delete from session_imports where instance_id = ${instanceId}`,
         sql`delete from session_inbox where instance_id = ${instanceId}`,
         // The phone of another account has no content of these messages.
         sql`delete from unreadable_messages where instance_id = ${instanceId}`,

@@ -1,5 +1,6 @@
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { fingerprintOf } from "../../../core/session/fingerprint.ts";
 import { startApi, type TestApi } from "../../support/api/api.ts";
 import { baileysSession, tarOf, tarOfFiles } from "../../support/session-import/session.ts";
 
@@ -21,10 +22,19 @@ async function staged(id: string) {
   const [row] = await api.db.sql`select device, bundle from session_imports where instance_id = ${id}`;
   expect(row?.bundle.toString("latin1")).not.toContain("noiseKey");
   const bundle = JSON.parse(api.vault.open(row?.bundle, `session-import:${id}`).toString());
-  return { device: row?.device as string, creds: bundle.creds, keys: bundle.keys as { type: string; id: string }[] };
+  type Key = { type: string; id: string; json: string };
+  return { device: row?.device as string, creds: bundle.creds, keys: bundle.keys as Key[] };
 }
 
 type Files = ReturnType<typeof baileysSession>;
+/** Returns what identifies the device of a session. */
+const deviceOf = (files: Files) =>
+  fingerprintOf(
+    Buffer.from(
+      (files["creds.json"] as { signedIdentityKey: { public: { data: string } } }).signedIdentityKey.public.data,
+      "base64",
+    ),
+  );
 const bare = (name: string) => name.replace(/\.json$/, "");
 const without = (files: Files, name: string) => Object.entries(files).filter(([one]) => one !== name);
 
@@ -55,6 +65,17 @@ const forms: [name: string, of: (files: Files) => object][] = [
         Object.entries(files).map(([name, value]) => [
           bare(name),
           name === "creds.json" ? JSON.stringify(JSON.stringify(value)) : JSON.stringify(value),
+        ]),
+      ),
+    }),
+  ],
+  [
+    "a Redis hash of Evolution API, whose ids have colons and slashes",
+    (files) => ({
+      session: Object.fromEntries(
+        Object.entries(files).map(([name, value]) => [
+          bare(name).replace("@g.us--4915550000002--0", "@g.us::4915550000002::0").replace("AAAA__", "AAAA/"),
+          JSON.stringify(value),
         ]),
       ),
     }),
@@ -100,12 +121,11 @@ function bytesAsLists(value: unknown): unknown {
 
 describe("a session of another program", () => {
   test.each(forms)("is accepted as %s", async (_name, of) => {
-    const device = newDevice();
-    const files = baileysSession(device);
+    const files = baileysSession(newDevice());
     const { status, body } = await importNew(of(files));
     expect({ status, body }).toMatchObject({ status: 201, body: { name: "imported" } });
     const { creds, keys, ...rest } = await staged(body.id);
-    expect(rest.device).toBe(device);
+    expect(rest.device).toBe(deviceOf(files));
     expect(creds.noiseKey).toEqual(files["creds.json"]?.noiseKey);
     expect(creds.signedIdentityKey).toEqual(files["creds.json"]?.signedIdentityKey);
     expect(keys.map(({ type, id }) => `${type} ${id}`).sort()).toEqual([
@@ -115,6 +135,8 @@ describe("a session of another program", () => {
       "sender-key 123456@g.us::4915550000002::0",
       "session 4915550000002.0",
     ]);
+    const sender = keys.find(({ type }) => type === "sender-key");
+    expect(JSON.parse(sender?.json ?? "")).toEqual({ type: "Buffer", data: "W10=" });
     expect(await api.db.sql`select name from commands where instance_id = ${body.id}`).toMatchObject([
       { name: "instance.start" },
     ]);
@@ -125,18 +147,18 @@ describe("a session of another program", () => {
       ["/api/instances", "multi-instance"],
       ["/api/instance", "gateway"],
     ] as const) {
-      const [device, id] = [newDevice(), await api.instance(key, "qr")];
-      const answer = await request(`${path}/${id}/import`, { session: baileysSession(device) });
+      const [session, id] = [baileysSession(newDevice()), await api.instance(key, "qr")];
+      const answer = await request(`${path}/${id}/import`, { session });
       expect({ dialect, status: answer.status }).toEqual({ dialect, status: 200 });
-      expect(await staged(id)).toMatchObject({ device });
+      expect(await staged(id)).toMatchObject({ device: deviceOf(session) });
     }
   });
 
   test("is refused by an instance that is linked, and for a device that belongs to another instance", async () => {
-    const device = newDevice();
+    const session = baileysSession(newDevice());
     const linked = await api.instance(key, "connected");
     await api.db.sql`update instances set linked_at = now() where id = ${linked}`;
-    const source = { session: baileysSession(device) };
+    const source = { session };
     expect(await request(`/api/instances/${linked}/import`, source)).toMatchObject({
       status: 409,
       body: { code: "conflict" },
@@ -147,7 +169,7 @@ describe("a session of another program", () => {
     const taken = { status: 409, body: { code: "already_exists" } };
     expect(await importNew(source)).toMatchObject(taken);
     await api.db.sql`delete from session_imports where instance_id = ${first.body.id}`;
-    await api.db.sql`update instances set device = ${device}, linked_at = now() where id = ${first.body.id}`;
+    await api.db.sql`update instances set device = ${deviceOf(session)}, linked_at = now() where id = ${first.body.id}`;
     expect(await importNew(source)).toMatchObject(taken);
     await api.db.sql`update instances set linked_at = null where id = ${first.body.id}`;
     expect((await importNew(source)).status).toBe(201);
@@ -158,6 +180,43 @@ describe("a session of another program", () => {
     const answers = await Promise.all(Array.from({ length: 4 }, () => importNew(source)));
     expect(answers.map(({ status }) => status).sort()).toEqual([201, 409, 409, 409]);
   });
+});
+
+test("a made-up session with the number and device of another account neither finds nor blocks it", async () => {
+  const [victim, number] = [await api.user(), newDevice()];
+  const id = await api.instance(victim.key, "connected");
+  const [phone] = number.split(":");
+  await api.db.sql`
+    update instances set device = ${"a".repeat(64)}, phone_number = ${phone ?? ""}, linked_at = now() where id = ${id}`;
+  const forged = await importNew({ session: baileysSession(number) });
+  expect(forged.status).toBe(201);
+  const owned = await request("/api/instances/import", { name: "own", session: baileysSession(number) }, victim.key);
+  expect(owned.status).toBe(201);
+});
+
+test("a session is refused while the user has a linked instance of that number whose device is not known yet", async () => {
+  const [phone] = newDevice().split(":");
+  const id = await api.instance(key, "connected");
+  await api.db.sql`
+    update instances set device = null, phone_number = ${phone ?? ""}, linked_at = now() where id = ${id}`;
+  const source = { name: "again", session: baileysSession(`${phone}:9`) };
+  expect(await importNew(source)).toMatchObject({ status: 409, body: { code: "already_exists" } });
+  const other = await api.user();
+  expect((await request("/api/instances/import", source, other.key)).status).toBe(201);
+});
+
+test("a session doesn't stay stored if the restart can't be requested", async () => {
+  const [id, source] = [await api.instance(key, "qr"), { session: baileysSession(newDevice()) }];
+  const { queues } = api.served;
+  const { send } = queues;
+  queues.send = () => Promise.reject(new Error("the queue is down"));
+  try {
+    expect(await request(`/api/instances/${id}/import`, source)).toMatchObject({ status: 503 });
+  } finally {
+    queues.send = send;
+  }
+  expect(await api.db.sql`select 1 from session_imports where instance_id = ${id}`).toHaveLength(0);
+  expect((await importNew(source)).status).toBe(201);
 });
 
 describe("a session that can't be used", () => {
@@ -204,6 +263,17 @@ describe("a session that can't be used", () => {
       }),
       "don't match",
     ],
+    ...["noiseKey", "signedIdentityKey", "pairingEphemeralKeyPair"].map((name): (typeof changes)[number] => [
+      `a private key of 31 bytes as ${name}`,
+      (creds) => ({
+        ...creds,
+        [name]: {
+          ...(creds[name] as object),
+          private: { type: "Buffer", data: Buffer.alloc(31, 1).toString("base64") },
+        },
+      }),
+      "32 bytes",
+    ]),
   ];
 
   test.each(changes)("is refused with %s", async (_name, change, details) => {
@@ -214,7 +284,25 @@ describe("a session that can't be used", () => {
     expect(body.detail).toContain(details);
   });
 
+  const keyChanges: [name: string, of: () => object, details: string][] = [
+    ["a short prekey", () => ({ "pre-key-9.json": { public: "AAAA", private: "AAAA" } }), "bytes"],
+    ["an empty file of a prekey", () => ({ "pre-key-9.json": null }), "pre-key"],
+    ["a Signal session that is a list", () => ({ "session-1.0.json": { _sessions: [] } }), "session"],
+    [
+      "too many prekeys",
+      () => Object.fromEntries(Array.from({ length: 2_000 }, (_, id) => [`pre-key-${id + 2}.json`, {}])),
+      "2000 prekeys",
+    ],
+  ];
+
+  test.each(keyChanges)("is refused with %s", async (_name, of, details) => {
+    const { status, body } = await importNew({ session: { ...baileysSession(newDevice()), ...of() } });
+    expect({ status, code: body.code }).toEqual({ status: 400, code: "session_not_usable" });
+    expect(body.detail).toContain(details);
+  });
+
   const creds = { name: "creds.json", content: "{}" };
+  const manyValues = `{"_sessions":{"a":[${"[],".repeat(249_000)}[]]}}`;
   const archives: [name: string, archive: () => Buffer, details: string][] = [
     ["a path that leads out of the archive", () => tarOf([{ name: "../creds.json" }]), "leads out"],
     ["an absolute path", () => tarOf([{ name: "/etc/creds.json" }]), "leads out"],
@@ -233,6 +321,21 @@ describe("a session that can't be used", () => {
     ["damaged compression", () => gzipSync(tarOf([creds])).subarray(0, 40), "uncompressed"],
     ["no tar", () => Buffer.alloc(2048, "x"), "not a tar archive"],
     ["nothing", () => Buffer.alloc(1024), "not a tar archive"],
+    [
+      "files that have too many values together",
+      () => gzipSync(tarOf([creds, ...[1, 2, 3].map((id) => ({ name: `session-${id}.0.json`, content: manyValues }))])),
+      "500000 values",
+    ],
+    [
+      "files that have too many bytes together",
+      () =>
+        gzipSync(
+          tarOf(
+            [1, 2, 3].map((id) => ({ name: `session-${id}.0.json`, content: JSON.stringify(["x".repeat(6_000_000)]) })),
+          ),
+        ),
+      "bytes of JSON",
+    ],
     ["no credentials", () => tarOf([{ name: "pre-key-1.json", content: "{}" }]), "no creds.json"],
     ["invalid JSON", () => tarOf([{ ...creds, content: "{" }]), "can't be read"],
     ["deep JSON", () => tarOf([{ ...creds, content: "[".repeat(1000) + "]".repeat(1000) }]), "nested"],
