@@ -54,7 +54,8 @@ export async function takeImport(
     throw new ImportFailed(`the session could not be stored in ${maxAttempts} attempts`);
   }
   const [row] = await db.sql<{ bundle: Buffer }[]>`
-    select bundle from session_imports where instance_id = ${instanceId} and created_at = ${removeImport}`;
+    select bundle from session_imports
+    where instance_id = ${instanceId} and date_trunc('milliseconds', created_at) = ${removeImport}`;
   if (!row) return false;
   const session: ImportedSession = JSON.parse(vault.open(row.bundle, sealedPlace.sessionImport(instanceId)).toString());
   for (const slice of slices(session.keys)) {

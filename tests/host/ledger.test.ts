@@ -5,11 +5,14 @@ import { type Database, openDatabase } from "../../core/db/index.ts";
 import { systemIds } from "../../core/id.ts";
 import { createLogger } from "../../core/log.ts";
 import { contextForEvent } from "../../core/message/context.ts";
+import { KeyStore } from "../../session-host/baileys/key-store.ts";
 import { EarlyReceipts } from "../../session-host/inbound/receipts.ts";
 import type { Change, NewMessage, StanzaSource } from "../../session-host/ledger/change.ts";
 import { LeaseLost, Ledger } from "../../session-host/ledger/ledger.ts";
+import { takeImport } from "../../session-host/session/session-import.ts";
 import { startLossyProxy } from "../support/network/lossy-proxy.ts";
 import { type ShardDatabase, startShardDatabase } from "../support/session-host/shard-database.ts";
+import { baileysSession } from "../support/session-import/session.ts";
 
 const vault = createVault(new Map([[1, randomBytes(32)]]), 1);
 const chat = "4915550000002@s.whatsapp.net";
@@ -282,5 +285,74 @@ describe("the receipts of a message that the owner wrote on the phone", () => {
       ...["A message.sent", "A message.delivered", "A message.read"],
       "B message.deleted",
     ]);
+  });
+});
+
+describe("a session of another program", () => {
+  type Keys = { type: string; id: string; json: string }[];
+  const files = () => baileysSession("4915550000001:7");
+
+  /** Stages a session as the API does, and returns the key store of the instance. */
+  async function stage(keys: Keys, attempts = 0) {
+    const bundle = vault.seal(
+      Buffer.from(JSON.stringify({ creds: files()["creds.json"], keys })),
+      `session-import:${instanceId}`,
+    );
+    await database.db.sql`
+      insert into session_imports (instance_id, device, bundle, created_at, attempts)
+      values (${instanceId}, 'device', ${bundle}, ${new Date()}, ${attempts})
+      on conflict (instance_id) do update set created_at = excluded.created_at + interval '1 second'`;
+    const fail = (error: unknown) => {
+      throw error;
+    };
+    return new KeyStore({ db: database.db, vault, instanceId, record: () => undefined, fail });
+  }
+  const take = (store: KeyStore, ledger: Ledger) =>
+    takeImport({ db: database.db, vault, ledger, log: createLogger("test", "silent") }, store, instanceId);
+  const rows = async (table: "session_imports" | "session_keys") =>
+    (await database.db.sql`select from ${database.db.sql(table)} where instance_id = ${instanceId}`).length;
+
+  test("is stored in slices, with values as they are", async () => {
+    const json = JSON.stringify({ _sessions: {}, version: "v1" });
+    const store = await stage(Array.from({ length: 1_200 }, (_, id) => ({ type: "session", id: `${id}.0`, json })));
+    expect(await take(store, await openLedger())).toBe(true);
+    expect(await rows("session_keys")).toBe(1_201);
+    expect(await store.keys.get("session", ["1199.0"])).toEqual({ "1199.0": JSON.parse(json) });
+    expect((await store.loadCreds())?.me?.id).toBe("4915550000001:7@s.whatsapp.net");
+    expect(await rows("session_imports")).toBe(0);
+  });
+
+  test("does not replace the credentials of a device that was linked meanwhile", async () => {
+    const ledger = await openLedger();
+    const creds = { me: { id: "4915550000009:1@s.whatsapp.net" }, account: { details: "" } };
+    await ledger.append(instanceId, { keys: [{ type: "creds", id: "", value: creds }] });
+    const store = await stage([]);
+    expect(await take(store, ledger)).toBe(false);
+    expect((await store.loadCreds())?.me?.id).toBe("4915550000009:1@s.whatsapp.net");
+    expect(await rows("session_imports")).toBe(0);
+  });
+
+  test("is given up and removed after three attempts, with the keys that were stored so far", async () => {
+    const ledger = await openLedger();
+    await ledger.append(instanceId, { keys: [{ type: "session", id: "1.0", value: {} }] });
+    const store = await stage([], 3);
+    await expect(take(store, ledger)).rejects.toThrow("3 attempts");
+    expect({ imports: await rows("session_imports"), keys: await rows("session_keys") }).toEqual({
+      imports: 0,
+      keys: 0,
+    });
+    expect(await take(store, ledger)).toBe(false);
+  });
+
+  test("stays if the API has accepted it after the host read another one", async () => {
+    const ledger = await openLedger();
+    await stage([]);
+    const [read] = await database.db.sql<{ created_at: Date }[]>`
+      select created_at from session_imports where instance_id = ${instanceId}`;
+    await stage([]);
+    await ledger.append(instanceId, { removeImport: read?.created_at ?? "any" });
+    expect(await rows("session_imports")).toBe(1);
+    await ledger.append(instanceId, { removeImport: "any" });
+    expect(await rows("session_imports")).toBe(0);
   });
 });

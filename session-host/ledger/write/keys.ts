@@ -63,7 +63,7 @@ export const removeImport = {
       ({ removeImport }) => (removeImport ? [removeImport] : []),
       (acceptedAt, { instanceId }) => batch.sql`
         delete from session_imports where instance_id = ${instanceId}
-          ${acceptedAt === "any" ? batch.sql`` : batch.sql`and created_at = ${acceptedAt}`}`,
+          ${acceptedAt === "any" ? batch.sql`` : batch.sql`and date_trunc('milliseconds', created_at) = ${acceptedAt}`}`,
     ),
 } satisfies Writer;
 

@@ -83,6 +83,8 @@ describe.each(Object.entries(dialects))("an instance in the %s dialect", (_name,
     expect(await restarts()).toBe(0);
     await update(id, { presence: "available" });
     expect(await restarts()).toBe(1);
+    await update(id, { proxy: "http://user:one@proxy.example.com/" });
+    expect(await restarts()).toBe(1);
     await update(id, { proxy: "http://user:two@proxy.example.com" });
     expect(await restarts()).toBe(2);
     await update(id, { proxy: null });
@@ -125,6 +127,16 @@ describe.each(Object.entries(dialects))("an instance in the %s dialect", (_name,
     expect(await create({ proxy })).toMatchObject({ status: 400, body: { code: "url_not_allowed" } });
     const id = of((await create({})).body).id as string;
     expect(await update(id, { proxy })).toMatchObject({ status: 400, body: { code: "url_not_allowed" } });
+  });
+
+  test.each([
+    ["ftp://proxy.example.com", "must be an http, https or socks5 URL"],
+    ["http://proxy.example.com/path", "must not have a path or a query"],
+    ["http://proxy.example.com:0", "must not have the port 0"],
+    ["socks5://proxy.example.com:25", "must not have the port 25"],
+    ["http://:secret@proxy.example.com", "must have a user name if it has a password"],
+  ])("rejects the proxy %s, and says why", async (proxy, text) => {
+    expect(JSON.stringify((await create({ proxy })).body)).toContain(text);
   });
 
   test.each([

@@ -212,6 +212,22 @@ describe("a session of another program", () => {
     expect(await gate.api("POST", path, { body: { archive } })).toMatchObject({ status: 409 });
   });
 
+  test("that the host could not store in three attempts is removed, and the instance says so", async () => {
+    const id = await gate.createInstance();
+    await gate.qr(id);
+    await gate.db.sql`
+      insert into session_imports (instance_id, device, bundle, attempts) values (${id}, 'device', ${Buffer.from("x")}, 3)`;
+    const client = restClient(gate, "multi-instance", id);
+    expect((await client.request("POST", "restart")).status).toBe(200);
+    await until(async () => {
+      const { body } = await gate.api("GET", `/api/whatsapp/${id}/status`);
+      return body.reason === "import_failed" || undefined;
+    });
+    expect(await gate.db.sql`select 1 from session_imports where instance_id = ${id}`).toHaveLength(0);
+    expect((await client.request("POST", "restart")).status).toBe(200);
+    await gate.qr(id);
+  });
+
   test("that its owner has unlinked ends as logged out, without a QR code", async () => {
     const owner = await newPhone();
     const { files } = await bareBaileys(owner);
