@@ -1,11 +1,11 @@
 import { type CacheStore, type GroupMetadata, jidDecode, type WASocket } from "@whiskeysockets/baileys";
 import { LRUCache } from "lru-cache";
-import { isChannelJid, isGroupJid } from "../../core/message/recipient.ts";
+import { isChannelJid, isGroupJid, isLidJid } from "../../core/message/recipient.ts";
 import type { RecipientList } from "../ledger/change.ts";
 import type { WireAddress } from "./addressing.ts";
 import { type DeviceLists, Devices, jidOf, userOf } from "./devices.ts";
 import { GroupCache, type SharedGroups } from "./group-cache.ts";
-import { isPerson, personOf, plainJid } from "./jids.ts";
+import { personOf, plainJid } from "./jids.ts";
 import type { KeyStore } from "./key-store.ts";
 import { participantHash } from "./participant-hash.ts";
 import { currentPlan, type SendPlan } from "./send-plan.ts";
@@ -74,7 +74,8 @@ export class Recipients {
     const people = audience ?? (group ? group.participants.map(({ id }) => id) : [jid]);
     const asked = group || audience ? people : [ownJidFor(jid, sock), jid];
     const devices = await this.#reachable(asked, group);
-    if (!group && !audience && isPerson(jid) && !own.includes(jid) && !devices.get(userOf(jid))?.length)
+    // WhatsApp names no devices of a number if the account must use LIDs. It then refuses the message with 463.
+    if (!group && !audience && isLidJid(jid) && !own.includes(jid) && !devices.get(userOf(jid))?.length)
       throw new Error("WhatsApp returned no device of the recipient");
     const targets = [...devices.values()].flat().map(jidOf);
     const self = ownDevice(sock, group ? group.addressingMode === "pn" : !jid.endsWith("@lid"));
