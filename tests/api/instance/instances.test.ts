@@ -14,7 +14,14 @@ beforeAll(async () => {
 afterAll(() => api?.stop());
 
 /** The account settings of an instance whose request has none. */
-const defaultSettings = { history: "none", retention: null, presence: "unavailable", proxy: null, deviceName: null };
+const defaultSettings = {
+  history: "none",
+  retention: null,
+  presence: "unavailable",
+  proxy: null,
+  deviceName: null,
+  pace: { perMinute: null, newContactsPerDay: null, minGapMs: 0, jitter: 0.3, typing: false },
+};
 
 const row = async (id: string) => (await api.db.sql`select * from instances where id = ${id}`)[0];
 const commands = (id: string) =>
