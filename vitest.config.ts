@@ -20,8 +20,8 @@ const folders = (...names: string[]) => names.map((name) => `tests/${name}/**/*.
 
 export default defineConfig({
   test: {
-    // Tests that need Debian packages or SST's platform have their own configuration. Fault tests are slow, because they wait
-    // for leases to expire: `npm run test:fault` runs them. `.ci/run` runs everything.
+    // Tests that need Debian packages or SST's platform have their own configuration. Tests in tests/fault
+    // are slow, because they wait for leases, pauses and reconnects: `npm run test:fault` runs them. `.ci/run` runs everything.
     projects: [
       {
         extends: true,

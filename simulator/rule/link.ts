@@ -49,7 +49,7 @@ export const linkRules = [
     checked: "2026-11",
     tests: [
       "tests/simulator/session/fault.test.ts > the simulator ends the connections of a banned account with 402, and refuses its logins until the ban ends",
-      "tests/integration/session/connection.test.ts > an instance whose account is banned for some time reconnects by itself after the end and never before",
+      "tests/fault/session/connection.test.ts > an instance whose account is banned for some time reconnects by itself after the end and never before",
     ],
     enforced: true,
     witness: false,

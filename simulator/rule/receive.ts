@@ -22,7 +22,7 @@ export const receiveRules = [
     sources: [whatsmeow("message.go", "cli.sendAck(ctx, node, 0)"), issue("WhiskeySockets/Baileys", 2779)],
     checked: "2026-11",
     tests: [
-      "tests/integration/message/unreadable.test.ts > an unreadable %s is acknowledged without an error, and holds nothing back",
+      "tests/fault/message/unreadable.test.ts > an unreadable %s is acknowledged without an error, and holds nothing back",
     ],
     enforced: false,
     witness: false,

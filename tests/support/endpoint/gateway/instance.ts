@@ -45,7 +45,7 @@ export const instanceCases: GatewayCases = {
   "GET /api/instance/{instanceId}/status": {
     answers: { data: { status: "connected" } },
     simulator: "connection",
-    testedBy: testIn("integration/session/connection.test.ts")(
+    testedBy: testIn("fault/session/connection.test.ts")(
       "an instance reconnects after a lost connection, and the messages of both sides arrive in order and once",
     ),
     unconnected: 200,
@@ -63,7 +63,7 @@ export const instanceCases: GatewayCases = {
   "POST /api/instance/{instanceId}/restart": {
     on: fresh,
     simulator: "connection",
-    testedBy: testIn("integration/session/connection.test.ts")("a restart over the API reconnects without a new scan"),
+    testedBy: testIn("fault/session/connection.test.ts")("a restart over the API reconnects without a new scan"),
   },
   "POST /api/instance/{instanceId}/logout": {
     on: fresh,
@@ -103,7 +103,7 @@ export const instanceCases: GatewayCases = {
     on: fresh,
     with: () => ({ body: { name: "Renamed", history: "recent" } }),
     answers: { data: { name: "Renamed", history: "recent" }, message: "Instance updated successfully" },
-    testedBy: testIn("integration/history/import.test.ts")(
+    testedBy: testIn("fault/session/history-import.test.ts")(
       "imports what the setting asks for, without a webhook for each message",
     ),
     invalid: [{ body: { history: "all" } }, { body: { name: "" } }],
@@ -119,7 +119,7 @@ export const instanceCases: GatewayCases = {
     on: fresh,
     with: () => ({ body: { session: baileysSession("4915550000902:9") } }),
     simulator: "linking",
-    testedBy: testIn("integration/session/account-settings.test.ts")(
+    testedBy: testIn("fault/session/account-settings.test.ts")(
       "continues as an instance that waited for a scan, from a tar archive",
     ),
     invalid: [{ body: {} }, { body: { archive: 1 } }],
