@@ -92,7 +92,11 @@ test(
   60_000 + rounds * 60,
 );
 
-/** Checks that each event matches its schema and fits the queue, and that no stanza had to be quarantined. */
+/** Baileys' errors for messages whose chat or sender it can't tell (`Utils/decode-wa-message.js`). They are quarantined. */
+const unattributed =
+  /^Error: (receipient present, but msg not from me|No participant in group message|Unknown message type|Invalid message stanza)/;
+
+/** Checks that each event matches its schema and fits the queue, and that no other stanza had to be quarantined. */
 async function expectReadableEvents(): Promise<void> {
   const { sql } = gate.db;
   const events = sql<{ id: string; type: EventType; data: unknown }[]>`
@@ -106,5 +110,6 @@ async function expectReadableEvents(): Promise<void> {
     }
   }
   expect([...(await sql`select id, type from events where parked_at is not null`)]).toEqual([]);
-  expect([...(await sql`select kind, stanza_id, error from refused_stanzas`)]).toEqual([]);
+  const refused = await sql<{ error: string }[]>`select kind, stanza_id, error from refused_stanzas`;
+  expect(refused.filter(({ error }) => !unattributed.test(error))).toEqual([]);
 }
