@@ -2,6 +2,7 @@
 // `npm run whatsapp` prints from its environment.
 import { readFileSync } from "node:fs";
 import { Agent as HttpsAgent } from "node:https";
+import { setTimeout } from "node:timers/promises";
 import { downloadMediaMessage, makeWASocket, useMultiFileAuthState, WA_CERT_DETAILS } from "@whiskeysockets/baileys";
 import pino from "pino";
 import { Agent, Dispatcher1Wrapper } from "undici";
@@ -32,6 +33,17 @@ await control("/phones", { number: alice, pushName: "Alice" });
 // WhatsApp refuses a message to a number with 463 (rule `migrated_account_uses_lid`).
 const { lid } = await control("/phones", { number: bob, pushName: "Bob" });
 
+/** Sends a text. Baileys can fail to encrypt it while it handles the first message of the own phone, so this tries again. */
+async function sendText(sock, to, text, tries = 5) {
+  try {
+    await sock.sendMessage(to, { text });
+  } catch (error) {
+    if (tries === 1) throw error;
+    await setTimeout(500);
+    await sendText(sock, to, text, tries - 1);
+  }
+}
+
 function connect() {
   const sock = makeWASocket({
     auth: state,
@@ -46,7 +58,7 @@ function connect() {
     // 515 ends the connection after linking.
     if (connection === "close" && lastDisconnect?.error?.output?.statusCode === 515) connect();
     if (connection === "open") {
-      await sock.sendMessage(lid, { text: "Hello, Bob" });
+      await sendText(sock, lid, "Hello, Bob");
       const received = await control(`/phones/${bob}/wait?text=Hello, Bob`);
       console.log(`Bob received: ${received.text}`);
       const data = Buffer.from("a file").toString("base64");
