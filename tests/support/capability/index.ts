@@ -1,0 +1,7 @@
+import type { Capability } from "./define.ts";
+import { linking } from "./linking.ts";
+
+/** All capabilities by subject, in the order of the page. */
+export const capabilities: Record<string, readonly Capability[]> = {
+  Linking: linking,
+};
