@@ -115,6 +115,15 @@ const retentions: readonly Retention[] = [
     stillExpired: (sql, before) => sql`used_at < ${before}::timestamptz`,
   },
   {
+    // The longest time for which a caller gets no second answer (`maxAnswerHours`).
+    table: "call_answers",
+    ms: 7 * days,
+    key: "ctid",
+    expired: (sql, before, limit) => sql`
+      select ctid from call_answers where answered_at < ${before}::timestamptz order by answered_at limit ${limit}`,
+    stillExpired: (sql, before) => sql`answered_at < ${before}::timestamptz`,
+  },
+  {
     // As long as the inbox keeps plaintexts.
     table: "refused_stanzas",
     ms: 30 * days,

@@ -25,6 +25,35 @@ export type InstanceHistory = (typeof instanceHistories)[number];
 export const instancePresences = ["unavailable", "available"] as const;
 export type InstancePresence = (typeof instancePresences)[number];
 
+/** How an instance rejects calls. */
+export interface RejectCalls {
+  /** The text that a caller gets. Null means no answer. */
+  message: string | null;
+  /** Whether calls to groups are rejected too. Their callers get no answer. */
+  groups: boolean;
+  /** For how many hours a caller gets no further answer. */
+  answerAfterHours: number;
+}
+
+/** The kinds of chats whose messages are marked as read when they arrive. */
+export interface AutoRead {
+  /** Chats with one person. */
+  direct: boolean;
+  groups: boolean;
+  statuses: boolean;
+}
+
+/** Which messages are neither stored nor told. */
+export interface IgnoreRules {
+  groups: boolean;
+  statuses: boolean;
+  channels: boolean;
+  /** Messages that a person sends to a broadcast list. */
+  broadcasts: boolean;
+  /** JIDs. */
+  chats: string[];
+}
+
 /** A caller's webhook headers by name, encrypted. A string is a value in clear text, as version 0.1 stored it. */
 export type StoredHeaders = Readonly<Record<string, string | { sealed: string }>>;
 
@@ -133,6 +162,19 @@ export const instances = pgTable(
     proxyPassword: bytea("proxy_password"),
     /** The name of the linked device on the phone. Null means the default. */
     deviceName: text("device_name"),
+
+    /** Null means that calls ring. */
+    rejectCalls: jsonb("reject_calls").$type<RejectCalls>(),
+    /** Null means that the caller marks messages as read. */
+    autoRead: jsonb("auto_read").$type<AutoRead>(),
+    /** Null means nothing. */
+    ignore: jsonb("ignore_rules").$type<IgnoreRules>(),
+    /** The caller's own key–value pairs, which events repeat. Null means none. */
+    metadata: jsonb().$type<Record<string, string>>(),
+    /** Name of an IANA time zone. Null means UTC. */
+    timezone: text(),
+    /** When settings that a running session uses were changed. The session reads them again. */
+    settingsAt: instant("settings_at"),
 
     /** What WhatsApp restricts, and what is left of it. Null means nothing. */
     restrictions: jsonb().$type<Restrictions>(),

@@ -70,7 +70,7 @@ const deleteMessages = (sql: postgres.TransactionSql, instanceId: string) => sql
 /** The tables that have nothing else than data of the former account. */
 const wholeTables = [
   ...["responses", "reactions", "message_marks", "waiting_notes", "unreadable_messages"],
-  ...["recipient_lists", "refused_stanzas", "broadcasts"],
+  ...["recipient_lists", "refused_stanzas", "broadcasts", "call_answers"],
 ];
 
 const deleteAll = (sql: postgres.TransactionSql, table: string, instanceId: string) => sql`
