@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { type CommandName, commandCatalog } from "../command/catalog/index.ts";
 import { AppError, type ErrorCode, errorCodes } from "../error.ts";
-import { sendOptions } from "../restriction/index.ts";
+import { singleSendOptions } from "../restriction/index.ts";
 
 const commandNames = Object.keys(commandCatalog) as [CommandName, ...CommandName[]];
 
@@ -27,7 +27,7 @@ export const ingressMessage = z.strictObject({
   input: z.record(z.string(), z.unknown()).default({}),
   /** For a send: the time at which the message is due, as ISO 8601 with a time zone. */
   runAt: z.iso.datetime({ offset: true }).optional(),
-  ...sendOptions,
+  ...singleSendOptions,
   /**
    * Name of the queue for replies. Defaults to the attribute `replyTo` of the message. If both are absent, no replies
    * are sent.

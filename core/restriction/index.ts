@@ -24,22 +24,38 @@ export const waitingFor = z
       "Why the message waits, and when it is tried again: time_lock, new_chat_cap and rate_limit are restrictions of WhatsApp, pace is the setting of the instance. null if the message doesn't wait",
   });
 
-/** What the sender of a message may choose, in the requests of both dialects and of queues. */
+/** Maximum of `typing` and `delay`, in milliseconds. For a longer delay, callers schedule the message. */
+const maxLeadInMs = 60_000;
+
+/** What the sender of messages may choose, in the requests of both dialects and of queues. */
 export const sendOptions = {
   onRestriction: z.enum(["wait", "fail"]).optional().meta({
     description:
       "What happens while WhatsApp restricts the account and the message can't be sent: wait until the restriction ends, or fail at once with account_restricted or rate_limited. Default: wait",
   }),
-  typing: z.boolean().optional().meta({
+  typing: z
+    .union([z.boolean(), z.int().min(0).max(maxLeadInMs)])
+    .optional()
+    .meta({
+      description:
+        "Whether the recipient sees “typing…” before the message (“recording audio…” before a voice note): true for some seconds, depending on the text, or a number of milliseconds up to 60000. Default: the setting of the instance for texts, and no for other messages",
+    }),
+};
+
+/** What the sender of a single message may choose. */
+export const singleSendOptions = {
+  ...sendOptions,
+  delay: z.int().min(0).max(maxLeadInMs).optional().meta({
     description:
-      "Whether the recipient sees “typing…” for some seconds before the message. Default: the setting of the instance for texts, and no for other messages",
+      "Milliseconds up to 60000 by which the message is delayed after its turn has come, before “typing…” is shown. Later messages to the same chat wait behind it. For a longer delay, use sendAt. Default: 0",
   }),
 };
 
 /** Returns the options in a request, or undefined if it has none. */
 export function optionsOf(body: unknown): SendOptions | undefined {
-  const { onRestriction, typing } = (body ?? {}) as SendOptions;
-  return onRestriction === undefined && typing === undefined ? undefined : defined({ onRestriction, typing });
+  const { onRestriction, typing, delay } = (body ?? {}) as SendOptions;
+  const options: SendOptions = defined({ onRestriction, typing, delay });
+  return Object.keys(options).length === 0 ? undefined : options;
 }
 
 /** The fields of a row in `commands` from which `waitingFor` is made. */

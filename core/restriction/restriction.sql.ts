@@ -42,8 +42,10 @@ export interface Pace {
 export interface SendOptions {
   /** Whether the send waits while WhatsApp restricts the account, or fails. */
   onRestriction?: "wait" | "fail" | undefined;
-  /** Whether the recipient sees "typing…" before the message. */
-  typing?: boolean | undefined;
+  /** Whether the recipient sees "typing…" before the message, or for how many milliseconds. */
+  typing?: boolean | number | undefined;
+  /** How long the send is delayed after its turn has come, in milliseconds. */
+  delay?: number | undefined;
 }
 
 /** The settings of a pace that differ from the defaults. */

@@ -41,7 +41,7 @@ export interface Claimed<Name extends CommandName> {
   correlationId: string;
   /** For a send. */
   options?: SendOptions | null;
-  /** Whether the recipient has seen "typing…" before the message. */
+  /** Whether the delay is over, and the recipient has seen "typing…" before the message. */
   isTyped?: boolean;
   /** Whether the send belongs to a bulk. */
   inBulk?: boolean;

@@ -22,7 +22,7 @@ import { failureOf, runMutation } from "./run.ts";
 import { metaOf, outputOf } from "./stanza.ts";
 import { traceOf } from "./trace.ts";
 import { isTemporary, refusalCode, Tries } from "./tries.ts";
-import { lengthOf, Typing } from "./typing.ts";
+import { type LeadIn, leadInOf, Typing } from "./typing.ts";
 import { isLate, Waiting } from "./waiting.ts";
 
 /**
@@ -81,7 +81,10 @@ export class SendQueue {
     this.#deps = deps;
     this.#pacer = new Pacer(deps.monotonic ?? (() => performance.now()));
     this.#typing = new Typing({
-      show: async ({ chatId }, state) => this.#context?.sock.sendPresenceUpdate(state, chatId ?? ""),
+      show: async ({ chatId }, state) => {
+        const { sock, addressing } = this.#context ?? {};
+        await sock?.sendPresenceUpdate(state, await addressing?.jidOf(chatId ?? ""));
+      },
       onTyped: (commands) => {
         this.#waiting.putBack(...commands);
         void this.#pump();
@@ -356,7 +359,8 @@ export class SendQueue {
     if (this.#context !== context) return this.#waiting.putBack(command);
     if (wait) return this.#wait(command, wait, context);
     if (this.#typing.holds(command)) return;
-    if (!command.isTyped && this.#showsTyping(command)) return this.#typing.begin(command, lengthOf(command.input));
+    const leadIn = command.isTyped ? undefined : this.#leadInOf(command);
+    if (leadIn) return this.#typing.begin(command, leadIn);
     if (this.#deps.brake) this.#pacer.count(this.#deps.brake.pace);
     const outgoing = await outgoingOf(command, context, {
       record: (change) => void this.#record(command, change),
@@ -372,9 +376,9 @@ export class SendQueue {
     return attempts;
   }
 
-  #showsTyping({ options, name, chatId }: Claimed<SendName>): boolean {
-    if (!chatId || !(isPerson(chatId) || isGroupJid(chatId))) return false;
-    return options?.typing ?? (this.#deps.brake?.pace.typing === true && name === "message.sendText");
+  #leadInOf(command: Claimed<SendName>): LeadIn | undefined {
+    const chat = command.chatId ?? "";
+    return leadInOf(command, this.#deps.brake?.pace, isPerson(chat) || isGroupJid(chat));
   }
 
   async #relay(

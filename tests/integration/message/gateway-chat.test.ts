@@ -54,6 +54,50 @@ describe("actions on a chat", () => {
   });
 });
 
+describe("a message with a delay or typing", () => {
+  /** What Bob sees from the owner: typing states and texts, in order. */
+  const watch = () => {
+    const seen: string[] = [];
+    const from = bob.typing.length;
+    const stop = bob.onMessage(({ text, kind }) => {
+      seen.push(...bob.typing.slice(from).map(({ state }) => state), text || kind);
+    });
+    return { seen, stop };
+  };
+
+  test.each<[string, string, () => Body, string[]]>([
+    ["a text", "message/send/text", () => ({ to: bob.jid, message: "typed" }), ["composing", "paused", "typed"]],
+    [
+      "a voice note",
+      "message/send/voice",
+      () => ({ to: bob.jid, audio: linked.files.url("/a.ogg") }),
+      ["recording", "paused", "audio"],
+    ],
+    ["a text", "whatsapp/{id}/send", () => ({ phone: bob.number, message: "typed" }), ["composing", "paused", "typed"]],
+  ])("the recipient sees typing before %s of %s", async (_what, path, body, expected) => {
+    const { seen, stop } = watch();
+    const answer = await gate.api("POST", `/api/${path.replace("{id}", instance)}`, {
+      body: { instanceId: instance, ...body(), typing: 50, delay: 20 },
+    });
+    expect(answer.status).toBeLessThan(300);
+    await until(async () => seen.length > 0 || undefined);
+    stop();
+    expect(seen).toEqual(expected);
+  });
+
+  test.each<[string, Body]>([
+    ["a negative delay", { delay: -1 }],
+    ["a delay of more than a minute", { delay: 60_001 }],
+    ["typing for more than a minute", { typing: 60_001 }],
+    ["typing for a part of a millisecond", { typing: 0.5 }],
+  ])("rejects %s", async (_what, body) => {
+    expect(rejectionOf(await ask("POST", "send/text", { to: bob.jid, message: "x", ...body }))).toEqual([
+      400,
+      "invalid_request",
+    ]);
+  });
+});
+
 describe("actions on a message", () => {
   test("a message gets a reaction, and an empty reaction removes it", async () => {
     const arrived = await send("send/text", { message: "like it?" });

@@ -6,6 +6,7 @@ import { defaultPace, type Wait } from "../../../core/restriction/index.ts";
 import type { Brake } from "../../../session-host/command/brake.ts";
 import type { OrderedCommand } from "../../../session-host/command/claimed-command.ts";
 import { SendQueue, type SendQueueDeps } from "../../../session-host/command/send-queue.ts";
+import { leadInOf } from "../../../session-host/command/typing.ts";
 import type { ConnectedContext } from "../../../session-host/executors/types.ts";
 import type { Change } from "../../../session-host/ledger/change.ts";
 import { until } from "../../support/until.ts";
@@ -25,7 +26,11 @@ const command = (id: string, deadline: number): OrderedCommand => ({
   correlationId: "test",
 });
 
-const addressing = { of: async (to: string) => ({ to, names: new Map() }), mayBeWrong: () => false };
+const addressing = {
+  of: async (to: string) => ({ to, names: new Map() }),
+  jidOf: async (to: string) => to,
+  mayBeWrong: () => false,
+};
 
 test("a send that waits for a connection fails at its deadline, and other sends keep waiting", () => {
   const recorded: Change[] = [];
@@ -216,7 +221,8 @@ test("a connection on which WhatsApp answers nothing is dropped after 15 s, and 
   queue.pause();
 });
 
-test("a send with typing shows it for seconds that depend on the text, and delays only later sends to its chat", async () => {
+/** A queue with fake timers that lists what it shows and sends. */
+function startTyped() {
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
   const done: string[] = [];
@@ -235,20 +241,81 @@ test("a send with typing shows it for seconds that depend on the text, and delay
       void done.push(messageId),
     sendPresenceUpdate: async (state: string) => void done.push(state),
   };
+  const resume = () =>
+    queue.resume({
+      sock,
+      recipients: { of: async () => ({ list: { jids: [], people: [] }, plan: undefined }) },
+      addressing,
+    } as unknown as ConnectedContext);
+  return { queue, done, push, resume };
+}
+
+test("a send with typing shows it for seconds that depend on the text, and delays only later sends to its chat", async () => {
+  const { queue, done, push, resume } = startTyped();
   push("TYPED", 1, { options: { typing: true } });
   push("BEHIND", 2);
   push("OTHER", 3, { chatId: "4915550000003@s.whatsapp.net" });
-  queue.resume({
-    sock,
-    recipients: { of: async () => ({ list: { jids: [], people: [] }, plan: undefined }) },
-    addressing,
-  } as unknown as ConnectedContext);
+  resume();
   await vi.advanceTimersByTimeAsync(500);
   expect(done).toEqual(["composing", "3EB0OTHER"]);
   expect(queue.size).toBe(3);
   await vi.advanceTimersByTimeAsync(2_000);
   expect(done).toEqual(["composing", "3EB0OTHER", "paused", "3EB0TYPED", "3EB0BEHIND"]);
   queue.pause();
+});
+
+test("a send is delayed first and then typed, for as long as it asks, and typing is repeated every 10 s", async () => {
+  const { queue, done, push, resume } = startTyped();
+  push("SLOW", 1, { options: { delay: 3_000, typing: 15_000 } });
+  push("BEHIND", 2);
+  resume();
+  await vi.advanceTimersByTimeAsync(2_999);
+  expect(done).toEqual([]);
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(done).toEqual(["composing"]);
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(done).toEqual(["composing", "composing"]);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(done).toEqual(["composing", "composing", "paused", "3EB0SLOW", "3EB0BEHIND"]);
+  queue.pause();
+});
+
+test("a delayed send shows no typing, and is delayed again on the next connection", async () => {
+  const { queue, done, push, resume } = startTyped();
+  push("SLOW", 1, { options: { delay: 3_000 } });
+  resume();
+  await vi.advanceTimersByTimeAsync(2_000);
+  queue.pause();
+  resume();
+  await vi.advanceTimersByTimeAsync(2_999);
+  expect(done).toEqual([]);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(done).toEqual(["3EB0SLOW"]);
+  queue.pause();
+});
+
+test.each<[string, Parameters<typeof leadInOf>[0], boolean, ReturnType<typeof leadInOf>]>([
+  ["a channel post without options", { name: "message.sendText", input: { to: "x", text: "x" } }, false, undefined],
+  [
+    "a voice note that is typed",
+    { name: "message.sendMedia", input: { to: "x", voice: true }, options: { typing: 500 } },
+    true,
+    { delayMs: 0, typingMs: 500, state: "recording" },
+  ],
+  [
+    "a channel post that is typed and delayed",
+    { name: "message.sendText", input: { to: "x", text: "x" }, options: { typing: 500, delay: 20 } },
+    false,
+    { delayMs: 20, typingMs: 0, state: "composing" },
+  ],
+  [
+    "a text that turns off the typing of the instance",
+    { name: "message.sendText", input: { to: "x", text: "x" }, options: { typing: false } },
+    true,
+    undefined,
+  ],
+])("%s has this lead-in", (_what, send, inChat, leadIn) => {
+  expect(leadInOf(send, { ...defaultPace, typing: true }, inChat)).toEqual(leadIn);
 });
 
 const closed = () => new Boom("Connection Closed", { statusCode: 428 });

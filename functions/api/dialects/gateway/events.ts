@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { eventTypes } from "../../../../core/command/catalog/message/calendar-event.ts";
+import { singleSendOptions } from "../../../../core/restriction/index.ts";
 import { commandEndpoint } from "../../engine/endpoint.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
@@ -25,6 +26,7 @@ export const eventEndpoints = [
       extraGuestsAllowed,
       quotedMessageId: quoted,
       mentions,
+      ...singleSendOptions,
     }),
     response: envelope(
       z.object({

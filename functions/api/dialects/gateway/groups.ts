@@ -3,6 +3,7 @@ import * as group from "../../../../core/command/catalog/group.ts";
 import { type CommandName, type CommandOutput, commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { AppError } from "../../../../core/error.ts";
 import { isGroupJid } from "../../../../core/message/recipient.ts";
+import { singleSendOptions } from "../../../../core/restriction/index.ts";
 import { commandEndpoint } from "../../engine/endpoint.ts";
 import { isoDate } from "../../shape/common.ts";
 import { envelope, enveloped } from "./envelope.ts";
@@ -236,7 +237,7 @@ export const groupEndpoints = [
     summary: "Send a text message to a group",
     access: "write",
     command: "message.sendText",
-    body: z.object({ message: text, quotedMessageId: quoted, mentions }),
+    body: z.object({ message: text, quotedMessageId: quoted, mentions, ...singleSendOptions }),
     response: envelope(
       z.object({
         /** The WhatsApp message id, as in webhooks and the history. */

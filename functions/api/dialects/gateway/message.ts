@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { type CommandName, commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { type MediaPlace, mediaPlace } from "../../../../core/media/inline.ts";
-import { sendOptions } from "../../../../core/restriction/index.ts";
+import { singleSendOptions } from "../../../../core/restriction/index.ts";
 import { commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
 import { storeOrCheckFile } from "../../operations/media.ts";
 import { refuseButtons, refuseList } from "../../operations/message.ts";
@@ -25,7 +25,7 @@ const asGif = z
 const asRound = z.boolean().optional().meta({ description: "Send a round video message: square, at most 60 seconds" });
 
 /** Body fields of every send. */
-const common = { instanceId, to, quotedMessageId: quoted, mentions, ...sendOptions };
+const common = { instanceId, to, quotedMessageId: quoted, mentions, ...singleSendOptions };
 
 const sentResponse = envelope(
   z.object({

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { fileName } from "../../../../core/media/filename.ts";
 import { maxMediaBytes, mediaKinds, uploadId } from "../../../../core/media/index.ts";
-import { optionsOf, sendOptions } from "../../../../core/restriction/index.ts";
+import { optionsOf, singleSendOptions } from "../../../../core/restriction/index.ts";
 import { commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
 import * as media from "../../operations/media.ts";
 import { isoDate, sendAt } from "../../shape/common.ts";
@@ -34,6 +34,10 @@ const orEmpty = <Field extends z.ZodType>(field: Field) =>
 /** A boolean in a form. */
 const flag = orEmpty(z.enum(["true", "false"]).optional());
 
+/** Reads a boolean or a number in a form. */
+const fromForm = (value: unknown) =>
+  value === "true" || value === "false" ? value === "true" : /^\d{1,9}$/.test(String(value)) ? Number(value) : value;
+
 const formBody = z
   .object({
     phone: to,
@@ -51,8 +55,9 @@ const formBody = z
     asRound: flag,
     type: orEmpty(type),
     sendAt: orEmpty(sendAt),
-    onRestriction: orEmpty(sendOptions.onRestriction),
-    typing: flag,
+    onRestriction: orEmpty(singleSendOptions.onRestriction),
+    typing: orEmpty(z.preprocess(fromForm, singleSendOptions.typing)),
+    delay: orEmpty(z.preprocess(fromForm, singleSendOptions.delay)),
   })
   .transform((body, context) => {
     const name = fileName.safeParse(body.filename ?? (body.file.name || "file"));
@@ -82,7 +87,7 @@ export const mediaEndpoints = [
         asRound,
         type,
         sendAt,
-        ...sendOptions,
+        ...singleSendOptions,
       })
       .refine(
         (body) => (body.url === undefined) !== (body.uploadId === undefined),
@@ -147,7 +152,7 @@ export const mediaEndpoints = [
       round: body.asRound === "true" ? true : undefined,
       kind: body.type,
       sendAt: body.sendAt,
-      options: optionsOf({ ...body, typing: body.typing === undefined ? undefined : body.typing === "true" }),
+      options: optionsOf(body),
     }),
     operation: media.sendFile,
     toResponse: schedulable.toResponse,

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
-import { sendOptions } from "../../../../core/restriction/index.ts";
+import { singleSendOptions } from "../../../../core/restriction/index.ts";
 import { commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
 import { getInstance, logoutInstance } from "../../operations/instance.ts";
 import { sendAt } from "../../shape/common.ts";
@@ -35,7 +35,7 @@ export const whatsappEndpoints = [
     access: "write",
     command: "message.sendText",
     ...schedulable,
-    body: z.object({ phone: to, message: text, quotedMessageId: quoted, mentions, sendAt, ...sendOptions }),
+    body: z.object({ phone: to, message: text, quotedMessageId: quoted, mentions, sendAt, ...singleSendOptions }),
     toInput: ({ body }) => ({
       to: body.phone,
       text: body.message,
