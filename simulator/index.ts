@@ -1,5 +1,5 @@
 export type { Device } from "./model/account.ts";
-export type { LatencyRange } from "./model/latency.ts";
+export type { LatencyRange } from "./model/limit/latency.ts";
 export type { InboxMessage } from "./phone/mailbox/inbox.ts";
 export type { SentMessage } from "./phone/mailbox/sent.ts";
 export type { Phone, PhoneOptions } from "./phone/phone.ts";

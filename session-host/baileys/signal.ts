@@ -12,10 +12,10 @@ import type { Database } from "../../core/db/index.ts";
 import { errorText } from "../../core/error-text.ts";
 import type { Logger } from "../../core/log.ts";
 import type { Change } from "../ledger/change.ts";
-import { storedLids } from "./jids.ts";
+import { storedLids } from "./address/jids.ts";
+import { boundLidCache } from "./address/lid-cache.ts";
 import type { KeyStore } from "./key-store.ts";
-import { boundLidCache } from "./lid-cache.ts";
-import { currentPlan } from "./send-plan.ts";
+import { currentPlan } from "./send/send-plan.ts";
 import { orQuarantine, stanzaSource } from "./stanza-source.ts";
 
 /** Returns the change that a decrypted stanza makes. `repository` resolves LIDs. */

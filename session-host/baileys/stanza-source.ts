@@ -6,7 +6,7 @@ import { count } from "../../core/metric/index.ts";
 import { noteWork } from "../../core/work.ts";
 import { type Change, type StanzaKind, type StanzaSource, serializeKey } from "../ledger/change.ts";
 import { isRefusal, reasonOf } from "../ledger/refusal.ts";
-import { secondsOf } from "./jids.ts";
+import { secondsOf } from "./address/jids.ts";
 
 const kinds: readonly string[] = ["message", "receipt", "notification", "call"] satisfies StanzaKind[];
 

@@ -7,9 +7,9 @@ import { Agent as FetchAgent } from "undici";
 import { type AddressingSetting, type Config, ConfigError } from "../../core/config.ts";
 import { wrapBufferKeys } from "../../core/crypto/buffer-keys.ts";
 import { acknowledgePlainly } from "./acknowledge.ts";
-import { registerNewsletterPaths } from "./newsletter-send.ts";
 import { restoreRatchetsOnFailure } from "./ratchet.ts";
-import { type Dial, divert, type Route, routeThrough } from "./route.ts";
+import { registerNewsletterPaths } from "./send/newsletter-send.ts";
+import { type Dial, divert, type Route, routeThrough } from "./send/route.ts";
 
 /** How to reach WhatsApp, or the server that replaces it (a test server or simulator). */
 export interface WhatsAppEndpoint {

@@ -6,8 +6,14 @@ import { defaultPace } from "../../core/restriction/index.ts";
 import { labelled } from "../../core/work.ts";
 import type { Lease } from "../concurrency/lease.ts";
 import { pause } from "../concurrency/pause.ts";
-import { type ClaimedCommand, type ClaimedRow, claimedColumns, joinMessage, toCommand } from "./claimed-command.ts";
-import type { Claimer } from "./claimer.ts";
+import {
+  type ClaimedCommand,
+  type ClaimedRow,
+  claimedColumns,
+  joinMessage,
+  toCommand,
+} from "./claim/claimed-command.ts";
+import type { Claimer } from "./claim/claimer.ts";
 
 /** The session of an instance, as bulks see it. */
 export interface BulkTarget {

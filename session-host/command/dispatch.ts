@@ -8,9 +8,9 @@ import { conversions as converters, management } from "../executors/index.ts";
 import type { ConnectedContext, ManagedSession, OfflineContext } from "../executors/types.ts";
 import type { Change } from "../ledger/change.ts";
 import type { Conversions } from "../media/conversion.ts";
-import { type Claimed, type ClaimedCommand, isConversion, isManagement, isQuery } from "./claimed-command.ts";
+import { type Claimed, type ClaimedCommand, isConversion, isManagement, isQuery } from "./claim/claimed-command.ts";
 import { failureOf, runQuery } from "./run.ts";
-import type { SendQueue } from "./send-queue.ts";
+import type { SendQueue } from "./send/send-queue.ts";
 import { traceOf } from "./trace.ts";
 
 /** The part of a session that commands use. */

@@ -14,7 +14,7 @@ import { mutations, queries, sends } from "../executors/index.ts";
 import { ExecutorResult, type Stanza } from "../executors/result.ts";
 import type { ConnectedContext, PreparedMessage, SendContext } from "../executors/types.ts";
 import type { Change } from "../ledger/change.ts";
-import type { Claimed } from "./claimed-command.ts";
+import type { Claimed } from "./claim/claimed-command.ts";
 
 /**
  * The change to record when a command succeeds. If the command has a stanza, the change is recorded when WhatsApp

@@ -1,4 +1,4 @@
-import type { ClaimedCommand } from "./claimed-command.ts";
+import type { ClaimedCommand } from "./claim/claimed-command.ts";
 
 type Traced = Pick<ClaimedCommand, "id" | "instanceId" | "name" | "correlationId">;
 

@@ -1,7 +1,7 @@
 import type { CommandInput, CommandOutput } from "../../core/command/catalog/index.ts";
 import { AppError } from "../../core/error.ts";
 import { ringingCalls } from "../../core/event/ringing.ts";
-import { plainJid } from "../baileys/jids.ts";
+import { plainJid } from "../baileys/address/jids.ts";
 import { callEventId, ringSeconds } from "../inbound/calls.ts";
 import { ExecutorResult } from "./result.ts";
 import type { ConnectedContext, MutationContext } from "./types.ts";

@@ -11,7 +11,7 @@ import { AppError } from "../../core/error.ts";
 import type { FoundMessage } from "../../core/message/find.ts";
 import { isChannelJid } from "../../core/message/recipient.ts";
 import { defined } from "../../core/object.ts";
-import { editAttribute } from "../baileys/edit-attribute.ts";
+import { editAttribute } from "../baileys/send/edit-attribute.ts";
 import { detailsOf, factOf } from "../inbound/channel-details.ts";
 import { bodyOf } from "../inbound/message/content.ts";
 import { answerOf, onlyOnce } from "./answer.ts";

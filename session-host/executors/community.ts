@@ -9,7 +9,7 @@ import {
 import type { CommunityDetails, CommunitySummary, LinkedGroup } from "../../core/command/catalog/community.ts";
 import type { CommandInput, CommandName, CommandOutput } from "../../core/command/catalog/index.ts";
 import { AppError } from "../../core/error.ts";
-import { plainJid } from "../baileys/jids.ts";
+import { plainJid } from "../baileys/address/jids.ts";
 import { answerOf, onlyOnce } from "./answer.ts";
 import { createGroupWith, toGroup } from "./group.ts";
 import type { ConnectedContext, MutationContext } from "./types.ts";

@@ -2,8 +2,8 @@ import type { GroupMetadata, GroupParticipant, WASocket } from "@whiskeysockets/
 import type { GroupDetails, GroupSummary, ParticipantResult } from "../../core/command/catalog/group.ts";
 import type { CommandInput, CommandName, CommandOutput } from "../../core/command/catalog/index.ts";
 import { AppError } from "../../core/error.ts";
-import { plainJid } from "../baileys/jids.ts";
-import { numbersOnWhatsApp } from "../baileys/usync.ts";
+import { plainJid } from "../baileys/address/jids.ts";
+import { numbersOnWhatsApp } from "../baileys/address/usync.ts";
 import { answerOf, onlyOnce } from "./answer.ts";
 import { resolveRecipient } from "./message.ts";
 import { readPicture, uploadPicture } from "./profile.ts";

@@ -2,7 +2,7 @@ import { generateWAMessage, type proto } from "@whiskeysockets/baileys";
 import type { CommandInput } from "../../core/command/catalog/index.ts";
 import { isChannelJid } from "../../core/message/recipient.ts";
 import { defined } from "../../core/object.ts";
-import { newsletterUpload } from "../baileys/newsletter-send.ts";
+import { newsletterUpload } from "../baileys/send/newsletter-send.ts";
 import type { MediaSource, StagedFile } from "../media/stage.ts";
 import { generationOptions, resolveRecipient } from "./message.ts";
 import { extrasOf, type MessageExtras } from "./message-extras.ts";

@@ -5,7 +5,7 @@ import { atWords, type Mention, mentionToken, type QuotedDetails } from "../../c
 import { type FoundMessage, findMessage } from "../../core/message/find.ts";
 import { isChannelJid, isGroupJid, isLidJid } from "../../core/message/recipient.ts";
 import { statusChat } from "../../core/message/status.ts";
-import { isPhoneJid, lidsOf, plainJid } from "../baileys/jids.ts";
+import { isPhoneJid, lidsOf, plainJid } from "../baileys/address/jids.ts";
 import { openPayload } from "../inbound/content/stored.ts";
 import { Limited } from "../inbound/context/limited.ts";
 import { thumbnailIn } from "../inbound/context/scan.ts";

@@ -2,7 +2,7 @@ import { generateWAMessage, type WASocket } from "@whiskeysockets/baileys";
 import type { CommandInput } from "../../core/command/catalog/index.ts";
 import { AppError } from "../../core/error.ts";
 import { isChannelJid, isGroupJid, isLidJid } from "../../core/message/recipient.ts";
-import { numbersOnWhatsApp } from "../baileys/usync.ts";
+import { numbersOnWhatsApp } from "../baileys/address/usync.ts";
 import { extrasOf } from "./message-extras.ts";
 import type { PreparedMessage, SendContext } from "./types.ts";
 

@@ -2,7 +2,7 @@ import type { WASocket } from "@whiskeysockets/baileys";
 import type { CommandInput, CommandOutput } from "../../core/command/catalog/index.ts";
 import { AppError } from "../../core/error.ts";
 import { isLidJid } from "../../core/message/recipient.ts";
-import { plainJid } from "../baileys/jids.ts";
+import { plainJid } from "../baileys/address/jids.ts";
 import type { Presence } from "../inbound/presences.ts";
 import { resolveRecipient } from "./message.ts";
 import { spellingsOf } from "./message-extras.ts";

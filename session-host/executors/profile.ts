@@ -2,7 +2,7 @@ import { getBinaryNodeChildBuffer, S_WHATSAPP_NET, type WASocket } from "@whiske
 import type { CommandInput, CommandOutput } from "../../core/command/catalog/index.ts";
 import { maxPictureBytes } from "../../core/command/catalog/profile.ts";
 import { AppError } from "../../core/error.ts";
-import { plainJid } from "../baileys/jids.ts";
+import { plainJid } from "../baileys/address/jids.ts";
 import { readShownProfile } from "./contact.ts";
 import { ExecutorResult } from "./result.ts";
 import type { ConnectedContext, MutationContext } from "./types.ts";

@@ -9,7 +9,7 @@ import {
   type StatusRequest,
   statusChat,
 } from "../../core/message/status.ts";
-import { jidOf } from "../baileys/devices.ts";
+import { jidOf } from "../baileys/send/devices.ts";
 import { sendFile } from "./media.ts";
 import { generationOptions } from "./message.ts";
 import { remove } from "./message-action.ts";

@@ -8,7 +8,7 @@ import type { EventData } from "../../core/event/catalog/index.ts";
 import type { HistoryCursor, HistoryPhase } from "../../core/history/history.sql.ts";
 import { completionOf, readHistoryState } from "../../core/history/index.ts";
 import type { Logger } from "../../core/log.ts";
-import { lidsOf } from "../baileys/jids.ts";
+import { lidsOf } from "../baileys/address/jids.ts";
 import type { Owner } from "../concurrency/fair-turns.ts";
 import { asInstance } from "../concurrency/instance-context.ts";
 import type { ContactSource } from "../inbound/contacts.ts";

@@ -1,7 +1,7 @@
 import { proto } from "@whiskeysockets/baileys";
 import { boundId, boundText, isJid, maxBytes } from "../../core/bound.ts";
 import type { MessageStatus } from "../../core/message/message.sql.ts";
-import { unixSeconds } from "../baileys/jids.ts";
+import { unixSeconds } from "../baileys/address/jids.ts";
 import { boundMessage } from "../inbound/bounds.ts";
 import { unwrap } from "../inbound/content/unwrap.ts";
 import { wireFields } from "../inbound/content/wire.ts";

@@ -11,9 +11,9 @@ import type { WhatsAppEndpoint } from "../baileys/whatsapp.ts";
 import type { HistoryDecoder } from "../history/decoder.ts";
 import type { Conversions } from "../media/conversion.ts";
 import type { MediaStage } from "../media/stage.ts";
-import type { SharedCaches } from "../session/caches.ts";
-import type { ClientVersions } from "../session/client-version.ts";
-import type { LoginPlaces } from "../session/login-places.ts";
+import type { SharedCaches } from "../session/connection/caches.ts";
+import type { ClientVersions } from "../session/connection/client-version.ts";
+import type { LoginPlaces } from "../session/connection/login-places.ts";
 
 /** What a host is started with. */
 export interface HostOptions {

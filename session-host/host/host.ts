@@ -16,8 +16,8 @@ import { pause } from "../concurrency/pause.ts";
 import { HistoryDecoder } from "../history/decoder.ts";
 import { Conversions } from "../media/conversion.ts";
 import { MediaStage } from "../media/stage.ts";
-import { sharedCaches } from "../session/caches.ts";
-import { LoginPlaces } from "../session/login-places.ts";
+import { sharedCaches } from "../session/connection/caches.ts";
+import { LoginPlaces } from "../session/connection/login-places.ts";
 import type { HostDeps, HostOptions } from "./deps.ts";
 import { Shard } from "./shard.ts";
 

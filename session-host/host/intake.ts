@@ -3,9 +3,9 @@ import { readCommandEnvelope } from "../../core/command/envelope.ts";
 import type { Logger } from "../../core/log.ts";
 import { commandQueue, type Queues } from "../../core/queue/index.ts";
 import { labelled } from "../../core/work.ts";
-import { claimLimit } from "../command/claim.ts";
-import type { ClaimedCommand } from "../command/claimed-command.ts";
-import type { Claimer } from "../command/claimer.ts";
+import { claimLimit } from "../command/claim/claim.ts";
+import type { ClaimedCommand } from "../command/claim/claimed-command.ts";
+import type { Claimer } from "../command/claim/claimer.ts";
 import type { Lease } from "../concurrency/lease.ts";
 import { pause } from "../concurrency/pause.ts";
 

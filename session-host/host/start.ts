@@ -16,7 +16,7 @@ import { openStorage } from "../../core/storage/index.ts";
 import { version } from "../../core/version.ts";
 import { prepareWhatsApp } from "../baileys/whatsapp.ts";
 import { removeFoldersOfDead } from "../media/temp-folder.ts";
-import { ClientVersions } from "../session/client-version.ts";
+import { ClientVersions } from "../session/connection/client-version.ts";
 import { Host } from "./host.ts";
 import { hostIdentity } from "./identity.ts";
 import { hostMetrics } from "./metrics.ts";

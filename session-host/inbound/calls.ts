@@ -2,7 +2,7 @@ import { type BinaryNode, getBinaryNodeChild } from "@whiskeysockets/baileys";
 import type { Person } from "../../core/event/catalog/group.ts";
 import type { NewEvent } from "../../core/event/catalog/index.ts";
 import { derivedEventId } from "../../core/event/derived-id.ts";
-import { byPhone, type JidResolver, lidsWithoutPhone, personOf, secondsOf } from "../baileys/jids.ts";
+import { byPhone, type JidResolver, lidsWithoutPhone, personOf, secondsOf } from "../baileys/address/jids.ts";
 import type { Change } from "../ledger/change.ts";
 import { boundStanza } from "./bounds.ts";
 

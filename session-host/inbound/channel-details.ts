@@ -3,7 +3,7 @@ import * as z from "zod";
 import { boundCount, boundId, boundText, isJid, maxBytes, maxInteger } from "../../core/bound.ts";
 import type { ChannelFact } from "../../core/channel/fact.ts";
 import type { ChannelDetails } from "../../core/command/catalog/channel.ts";
-import { unixSeconds } from "../baileys/jids.ts";
+import { unixSeconds } from "../baileys/address/jids.ts";
 
 const jid = z.string().refine(isJid);
 /** A number of things, or null if WhatsApp's value is not one. */

@@ -9,7 +9,7 @@ import {
 import type { ContactFact } from "../../core/contact/merge.ts";
 import { isGroupJid, isLidJid } from "../../core/message/recipient.ts";
 import { defined } from "../../core/object.ts";
-import { isPhoneJid, phonesOf, plainJid } from "../baileys/jids.ts";
+import { isPhoneJid, phonesOf, plainJid } from "../baileys/address/jids.ts";
 
 /** Maximum length of a contact's JID. All JIDs of phone numbers are shorter. */
 const maxJid = 64;

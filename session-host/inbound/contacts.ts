@@ -2,7 +2,7 @@ import { areJidsSameUser, type BaileysEventMap, type BinaryNode, type WASocket }
 import { LRUCache } from "lru-cache";
 import type { ContactFact } from "../../core/contact/merge.ts";
 import type { Logger } from "../../core/log.ts";
-import { isPhoneJid, plainJid } from "../baileys/jids.ts";
+import { isPhoneJid, plainJid } from "../baileys/address/jids.ts";
 import { Limiter } from "../concurrency/limiter.ts";
 import type { Change } from "../ledger/change.ts";
 import { contactFact, factOfPerson, factsOfHistory, verifiedName, withPhones } from "./contact-facts.ts";

@@ -10,7 +10,7 @@ import { boundCount, maxInteger } from "../../core/bound.ts";
 import type { Database } from "../../core/db/index.ts";
 import { isGroupJid, isLidJid } from "../../core/message/recipient.ts";
 import { within } from "../../core/timeout.ts";
-import { isPhoneJid, phonesOf, plainJid, unixSeconds } from "../baileys/jids.ts";
+import { isPhoneJid, phonesOf, plainJid, unixSeconds } from "../baileys/address/jids.ts";
 import type { Change, ChatTimer } from "../ledger/change.ts";
 
 /** Maximum wait for the lookup of an unknown group, which delays the message that is about to be sent. */

@@ -4,7 +4,7 @@ import { type GroupChanges, type Person, participantActions } from "../../core/e
 import type { NewEvent } from "../../core/event/catalog/index.ts";
 import { derivedEventId } from "../../core/event/derived-id.ts";
 import { isGroupJid } from "../../core/message/recipient.ts";
-import { byPhone, type JidResolver, lidsWithoutPhone, personOf, secondsOf } from "../baileys/jids.ts";
+import { byPhone, type JidResolver, lidsWithoutPhone, personOf, secondsOf } from "../baileys/address/jids.ts";
 import type { Change } from "../ledger/change.ts";
 import { boundStanza } from "./bounds.ts";
 

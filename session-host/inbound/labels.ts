@@ -2,7 +2,7 @@ import type { BaileysEventMap, WASocket } from "@whiskeysockets/baileys";
 import type { LabelFact } from "../../core/label/fact.ts";
 import { isLidJid } from "../../core/message/recipient.ts";
 import { isBusiness } from "../baileys/account.ts";
-import { plainJid } from "../baileys/jids.ts";
+import { plainJid } from "../baileys/address/jids.ts";
 import type { Change } from "../ledger/change.ts";
 
 /**

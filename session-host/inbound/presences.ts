@@ -1,6 +1,6 @@
 import type { PresenceData, WASocket } from "@whiskeysockets/baileys";
 import { LRUCache } from "lru-cache";
-import { plainJid } from "../baileys/jids.ts";
+import { plainJid } from "../baileys/address/jids.ts";
 
 /** The latest presence of one person in one chat. A JID may be a phone number or a LID, as WhatsApp reported it. */
 export interface Presence {

@@ -2,7 +2,7 @@ import { type BinaryNode, getBinaryNodeChild, getBinaryNodeChildren } from "@whi
 import { LRUCache } from "lru-cache";
 import { isGroupJid } from "../../core/message/recipient.ts";
 import { statusChat } from "../../core/message/status.ts";
-import { plainJid, secondsOf, unixSeconds } from "../baileys/jids.ts";
+import { plainJid, secondsOf, unixSeconds } from "../baileys/address/jids.ts";
 import type { Change, Receipt } from "../ledger/change.ts";
 import { boundStanza } from "./bounds.ts";
 

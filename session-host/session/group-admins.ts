@@ -2,7 +2,7 @@ import type { GroupMetadata } from "@whiskeysockets/baileys";
 import { LRUCache } from "lru-cache";
 import type { Logger } from "../../core/log.ts";
 import { within } from "../../core/timeout.ts";
-import { plainJid } from "../baileys/jids.ts";
+import { plainJid } from "../baileys/address/jids.ts";
 
 /** Maximum wait for a lookup, which delays the messages that arrive after it. */
 const lookupTimeoutMs = 5_000;

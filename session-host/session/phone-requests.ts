@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { type BinaryNode, proto, type WASocket } from "@whiskeysockets/baileys";
 import type { Database } from "../../core/db/index.ts";
 import type { Logger } from "../../core/log.ts";
-import { secondsOf } from "../baileys/jids.ts";
+import { secondsOf } from "../baileys/address/jids.ts";
 import type { Me } from "../inbound/message/address.ts";
 import type { StoredUnreadable } from "../inbound/unreadable/answer.ts";
 import { isRequestable, keyOf, unreadableRow } from "../inbound/unreadable/journal.ts";

@@ -3,7 +3,7 @@ import { boundId } from "../../core/bound.ts";
 import type { Logger } from "../../core/log.ts";
 import type { Change } from "../ledger/change.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import type { Gate } from "./gate.ts";
+import type { Gate } from "./connection/gate.ts";
 
 export interface RecorderOptions {
   ledger: Pick<Ledger, "append">;

@@ -1,11 +1,11 @@
 import type { Clock } from "../../core/clock.ts";
-import type { BrakeDeps } from "../command/brake.ts";
-import type { SendQueueDeps } from "../command/send-queue.ts";
+import type { BrakeDeps } from "../command/limit/brake.ts";
+import type { SendQueueDeps } from "../command/send/send-queue.ts";
 import type { Transfers } from "../history/transfers.ts";
 import type { MediaStage } from "../media/stage.ts";
-import type { SessionVersion } from "./client-version.ts";
-import type { ConnectionDeps } from "./connection-parts.ts";
-import type { LoginPlaces } from "./login-places.ts";
+import type { SessionVersion } from "./connection/client-version.ts";
+import type { ConnectionDeps } from "./connection/connection-parts.ts";
+import type { LoginPlaces } from "./connection/login-places.ts";
 
 /** What a session gets from its shard. */
 export interface SessionDeps

@@ -4,7 +4,7 @@ import type { InstanceStatus } from "../../core/instance/instance.sql.ts";
 import { needsUser } from "../../core/instance/needs-user.ts";
 import { actionableReasons, explainReason, guideTo, isActionable } from "../../core/instance/reason.ts";
 import { type Change, type InstanceFields, noLinkCodes } from "../ledger/change.ts";
-import type { Verdict } from "./disconnect.ts";
+import type { Verdict } from "./connection/disconnect.ts";
 import { StatusWaiters } from "./status-waiters.ts";
 
 /** More about a reason: an explanation for people, and when the reason ends. */

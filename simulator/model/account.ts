@@ -2,14 +2,14 @@ import { deviceHash } from "../wire/device-hash.ts";
 import { formatJid, HOSTED_LID_SERVER, HOSTED_SERVER, isLidServer, LID_SERVER, PN_SERVER } from "../wire/jid.ts";
 import type { BinaryNode } from "../wire/node.ts";
 import type { AppState } from "./app-state.ts";
-import type { Bundle, Credentials } from "./credentials.ts";
-import { DeviceFaults } from "./faults.ts";
-import { LookupCounter } from "./lookup-limits.ts";
+import { DeviceFaults } from "./limit/faults.ts";
+import { LookupCounter } from "./limit/lookup-limits.ts";
+import { AccountRestrictions } from "./limit/restriction.ts";
+import { type Failure, Standing } from "./limit/standing.ts";
+import type { Bundle, Credentials } from "./link/credentials.ts";
+import type { AccountPasskey } from "./link/passkey.ts";
 import type { Picture } from "./media-store.ts";
 import { OfflineQueue } from "./offline-queue.ts";
-import type { AccountPasskey } from "./passkey.ts";
-import { AccountRestrictions } from "./restriction.ts";
-import { type Failure, Standing } from "./standing.ts";
 
 export type Business = { name: string };
 

@@ -1,6 +1,6 @@
 import type { BinaryNode } from "../wire/node.ts";
 import type { Device, DeviceSocket } from "./account.ts";
-import type { PairingOffer } from "./pairing.ts";
+import type { PairingOffer } from "./link/pairing.ts";
 
 /** A client's socket as stanza handlers and phones see it. */
 export interface Connection extends DeviceSocket {

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Strictness } from "../rule/strictness.ts";
 import { hmac, sha256 } from "../wire/crypto.ts";
 import { issueTls, type TlsIdentity } from "../wire/x509.ts";
-import { Scheduled } from "./faults.ts";
+import { Scheduled } from "./limit/faults.ts";
 
 /** A profile picture. The media host stores it unencrypted. */
 export type Picture = { id: string; directPath: string };

@@ -5,12 +5,12 @@ import { HOSTED_SERVER, isLidServer, PN_SERVER, parseJid } from "../wire/jid.ts"
 import type { Account, Endpoint } from "./account.ts";
 import type { Call } from "./call.ts";
 import type { Channel } from "./channel.ts";
-import { ClientVersions } from "./client-version.ts";
 import type { Connection } from "./connection.ts";
 import type { Group } from "./group.ts";
-import { delays, type LatencyRange } from "./latency.ts";
-import { LinkRequests } from "./link-requests.ts";
-import { DEFAULT_LIMITS, type Lookup, type LookupLimit } from "./lookup-limits.ts";
+import { delays, type LatencyRange } from "./limit/latency.ts";
+import { DEFAULT_LIMITS, type Lookup, type LookupLimit } from "./limit/lookup-limits.ts";
+import { ClientVersions } from "./link/client-version.ts";
+import { LinkRequests } from "./link/link-requests.ts";
 import type { MediaStore } from "./media-store.ts";
 import { Openings } from "./openings.ts";
 

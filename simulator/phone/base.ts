@@ -1,5 +1,5 @@
 import { Account, type Business, type Device, type PrimaryEndpoint } from "../model/account.ts";
-import type { Bundle } from "../model/credentials.ts";
+import type { Bundle } from "../model/link/credentials.ts";
 import type { World } from "../model/world.ts";
 import type { Typing } from "../stanza/account/presence.ts";
 import type { BinaryNode } from "../wire/node.ts";

@@ -1,7 +1,7 @@
 import { randomBytes, randomInt } from "node:crypto";
 import type { Device } from "../model/account.ts";
 import type { Connection } from "../model/connection.ts";
-import type { LinkCodeHello, PairingOffer } from "../model/pairing.ts";
+import type { LinkCodeHello, PairingOffer } from "../model/link/pairing.ts";
 import { approvePairing } from "../stanza/device/pairing.ts";
 import { demandPasskey, newCeremonyKeys } from "../stanza/device/passkey.ts";
 import { proto } from "../wire/baileys.ts";

@@ -1,7 +1,7 @@
 import { Device } from "../model/account.ts";
 import type { Group } from "../model/group.ts";
-import { AccountPasskey } from "../model/passkey.ts";
-import type { Failure } from "../model/standing.ts";
+import type { Failure } from "../model/limit/standing.ts";
+import { AccountPasskey } from "../model/link/passkey.ts";
 import type { World } from "../model/world.ts";
 import { sendTyping, setPresence, type Typing, typingNode } from "../stanza/account/presence.ts";
 import { announceIdentity, removeDevice } from "../stanza/device/device-list.ts";

@@ -1,8 +1,8 @@
 import type { WebSocket } from "ws";
 import type { Device } from "../model/account.ts";
 import type { Connection } from "../model/connection.ts";
-import type { PairingOffer } from "../model/pairing.ts";
-import { type Failure, failureAttrs } from "../model/standing.ts";
+import { type Failure, failureAttrs } from "../model/limit/standing.ts";
+import type { PairingOffer } from "../model/link/pairing.ts";
 import type { World } from "../model/world.ts";
 import { setOnline } from "../stanza/account/presence.ts";
 import { offerPairing, readRegistration } from "../stanza/device/pairing.ts";

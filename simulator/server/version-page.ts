@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { ClientVersions } from "../model/client-version.ts";
+import type { ClientVersions } from "../model/link/client-version.ts";
 
 /** Serves `/sw.js`, in which Baileys looks up the version of WhatsApp Web (`fetchLatestWaWebVersion` in Utils/generics.js). */
 export function serveVersionPage(versions: ClientVersions, request: IncomingMessage, response: ServerResponse): void {

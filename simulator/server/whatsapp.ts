@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { WebSocketServer } from "ws";
 import type { Device, SocketView } from "../model/account.ts";
-import type { LatencyRange } from "../model/latency.ts";
+import type { LatencyRange } from "../model/limit/latency.ts";
 import { MediaStore } from "../model/media-store.ts";
 import { type Clock, World } from "../model/world.ts";
 import { addPredefinedLabels } from "../phone/owner/labels.ts";

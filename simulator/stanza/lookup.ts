@@ -1,4 +1,4 @@
-import type { Lookup } from "../model/lookup-limits.ts";
+import type { Lookup } from "../model/limit/lookup-limits.ts";
 import { type BinaryNode, child } from "../wire/node.ts";
 import { Refusal } from "./errors.ts";
 import type { Origin } from "./iq.ts";

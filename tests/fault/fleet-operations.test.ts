@@ -15,7 +15,7 @@ import { prepareWhatsApp } from "../../session-host/baileys/whatsapp.ts";
 import { Host } from "../../session-host/host/host.ts";
 import { hostMetrics } from "../../session-host/host/metrics.ts";
 import { startStatusServer } from "../../session-host/host/status-server.ts";
-import { ClientVersions } from "../../session-host/session/client-version.ts";
+import { ClientVersions } from "../../session-host/session/connection/client-version.ts";
 import type { Phone } from "../../simulator/index.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway/test-gateway.ts";
 import { readPrometheus } from "../support/prometheus.ts";

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { openDatabase } from "../../core/db/index.ts";
 import { systemIds } from "../../core/id.ts";
-import type { ClaimedCommand } from "../../session-host/command/claimed-command.ts";
-import { Claimer } from "../../session-host/command/claimer.ts";
-import { HeldBack } from "../../session-host/command/held-back.ts";
+import type { ClaimedCommand } from "../../session-host/command/claim/claimed-command.ts";
+import { Claimer } from "../../session-host/command/claim/claimer.ts";
+import { HeldBack } from "../../session-host/command/limit/held-back.ts";
 import { type LossyProxy, startLossyProxy } from "../support/network/lossy-proxy.ts";
 import { type ShardDatabase, startShardDatabase } from "../support/session-host/shard-database.ts";
 import { until } from "../support/until.ts";

@@ -13,8 +13,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { createVault } from "../../core/crypto/index.ts";
 import { systemIds } from "../../core/id.ts";
 import { createLogger } from "../../core/log.ts";
-import { keepGroupLids, pairsIn } from "../../session-host/baileys/group-lids.ts";
 import { KeyStore } from "../../session-host/baileys/key-store.ts";
+import { keepGroupLids, pairsIn } from "../../session-host/baileys/send/group-lids.ts";
 import { Ledger } from "../../session-host/ledger/ledger.ts";
 import { type ShardDatabase, startShardDatabase } from "../support/session-host/shard-database.ts";
 

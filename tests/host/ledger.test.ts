@@ -9,7 +9,7 @@ import { KeyStore } from "../../session-host/baileys/key-store.ts";
 import { EarlyReceipts } from "../../session-host/inbound/receipts.ts";
 import type { Change, NewMessage, StanzaSource } from "../../session-host/ledger/change.ts";
 import { LeaseLost, Ledger } from "../../session-host/ledger/ledger.ts";
-import { takeImport } from "../../session-host/session/session-import.ts";
+import { takeImport } from "../../session-host/session/link/session-import.ts";
 import { startLossyProxy } from "../support/network/lossy-proxy.ts";
 import { type ShardDatabase, startShardDatabase } from "../support/session-host/shard-database.ts";
 import { baileysSession } from "../support/session-import/session.ts";

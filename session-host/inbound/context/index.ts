@@ -15,8 +15,8 @@ import {
 import { isLidJid } from "../../../core/message/recipient.ts";
 import { statusChat } from "../../../core/message/status.ts";
 import { defined } from "../../../core/object.ts";
-import { editAttribute } from "../../baileys/edit-attribute.ts";
-import { isPhoneJid, plainJid } from "../../baileys/jids.ts";
+import { isPhoneJid, plainJid } from "../../baileys/address/jids.ts";
+import { editAttribute } from "../../baileys/send/edit-attribute.ts";
 import { verifiedName } from "../contact-facts.ts";
 import { readContent } from "../content/index.ts";
 import { unwrap, type WrapperFlag } from "../content/unwrap.ts";

@@ -1,7 +1,7 @@
 import { proto } from "@whiskeysockets/baileys";
 import { boundCount, maxInteger } from "../../../core/bound.ts";
 import { isLidJid } from "../../../core/message/recipient.ts";
-import { isPhoneJid, personOf, unixSeconds } from "../../baileys/jids.ts";
+import { isPhoneJid, personOf, unixSeconds } from "../../baileys/address/jids.ts";
 import type { ChatTimer } from "../../ledger/change.ts";
 import type { Address, MessageOrigin } from "../message/address.ts";
 import { scanContext } from "./scan.ts";

@@ -1,6 +1,6 @@
 import { proto } from "@whiskeysockets/baileys";
 import { boundCount, boundText, maxBytes } from "../../../core/bound.ts";
-import { writtenAt } from "../../baileys/jids.ts";
+import { writtenAt } from "../../baileys/address/jids.ts";
 import type { AboutMessage, Change } from "../../ledger/change.ts";
 import { addressOf } from "./address.ts";
 import { type Note, type NoteScope, personOf, statedAuthor } from "./note.ts";

@@ -2,7 +2,7 @@ import { areJidsSameUser, type WAMessageKey } from "@whiskeysockets/baileys";
 import type { ContextParts } from "../../../core/message/context-fields.ts";
 import { isGroupJid, isLidJid } from "../../../core/message/recipient.ts";
 import { statusChat } from "../../../core/message/status.ts";
-import { plainJid } from "../../baileys/jids.ts";
+import { plainJid } from "../../baileys/address/jids.ts";
 
 /** The account itself, as the credentials name it. */
 export interface Me {

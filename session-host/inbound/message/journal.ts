@@ -16,7 +16,7 @@ import { eventMedia } from "../../../core/message/event-media.ts";
 import { isChannelJid } from "../../../core/message/recipient.ts";
 import { statusChat } from "../../../core/message/status.ts";
 import { defined } from "../../../core/object.ts";
-import { plainJid, secondsOf } from "../../baileys/jids.ts";
+import { plainJid, secondsOf } from "../../baileys/address/jids.ts";
 import type { Change, NewMessage } from "../../ledger/change.ts";
 import { merged } from "../../ledger/merge.ts";
 import { boundMessage, boundStanza, type Cuts } from "../bounds.ts";

@@ -4,7 +4,7 @@ import { derivedEventId } from "../../../core/event/derived-id.ts";
 import type { Logger } from "../../../core/log.ts";
 import type { TargetMessage } from "../../../core/message/about.ts";
 import { isLidJid } from "../../../core/message/recipient.ts";
-import { plainJid } from "../../baileys/jids.ts";
+import { plainJid } from "../../baileys/address/jids.ts";
 import type { AboutMessage, Change, MessageAuthor } from "../../ledger/change.ts";
 import type { Opened } from "../content/unwrap.ts";
 import { type Address, jidByPhone, type Me, type MessageOrigin, type PhoneOf } from "./address.ts";

@@ -1,6 +1,6 @@
 import { proto } from "@whiskeysockets/baileys";
 import { isLidJid } from "../../../core/message/recipient.ts";
-import { editedAt, plainJid } from "../../baileys/jids.ts";
+import { editedAt, plainJid } from "../../baileys/address/jids.ts";
 import type { Change, MessageAuthor } from "../../ledger/change.ts";
 import { type Address, addressOf, jidByPhone } from "./address.ts";
 import { editFields, editOf, editScope } from "./edit.ts";

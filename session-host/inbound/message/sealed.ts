@@ -1,7 +1,7 @@
 import { proto } from "@whiskeysockets/baileys";
 import { boundText, maxBytes } from "../../../core/bound.ts";
 import type { TargetMessage } from "../../../core/message/about.ts";
-import { editedAt, writtenAt } from "../../baileys/jids.ts";
+import { editedAt, writtenAt } from "../../baileys/address/jids.ts";
 import type { AboutMessage, Change } from "../../ledger/change.ts";
 import { boundMessage } from "../bounds.ts";
 import { unwrap } from "../content/unwrap.ts";

@@ -1,7 +1,7 @@
 import { createDecipheriv, hkdfSync } from "node:crypto";
 import type { TargetMessage } from "../../../core/message/about.ts";
 import { isLidJid } from "../../../core/message/recipient.ts";
-import { plainJid } from "../../baileys/jids.ts";
+import { plainJid } from "../../baileys/address/jids.ts";
 import { openPayload } from "../content/stored.ts";
 import type { Address, Me } from "./address.ts";
 import { type LidMapping, ownJids } from "./note.ts";

@@ -1,7 +1,7 @@
 import type { NewEvent } from "../../../core/event/catalog/index.ts";
 import type { TargetMessage } from "../../../core/message/about.ts";
 import { announcedOptions } from "../../../core/message/context.ts";
-import { writtenAt } from "../../baileys/jids.ts";
+import { writtenAt } from "../../baileys/address/jids.ts";
 import type { Change } from "../../ledger/change.ts";
 import { openPayload } from "../content/stored.ts";
 import { type Address, addressOf } from "../message/address.ts";

@@ -1,7 +1,7 @@
 import { type BinaryNode, jidDecode, proto } from "@whiskeysockets/baileys";
 import { boundId } from "../../../core/bound.ts";
 import type { UnreadableReason } from "../../../core/message/unreadable.sql.ts";
-import { plainJid } from "../../baileys/jids.ts";
+import { plainJid } from "../../baileys/address/jids.ts";
 import type { Change } from "../../ledger/change.ts";
 import { wireFields } from "../content/wire.ts";
 

@@ -4,7 +4,7 @@ import { uuidv7 } from "../../../core/id.ts";
 import { contentVersion } from "../../../core/message/content/index.ts";
 import type { UnreadableReason } from "../../../core/message/unreadable.sql.ts";
 import { unreadableType } from "../../../core/message/unreadable.ts";
-import { plainJid, secondsOf } from "../../baileys/jids.ts";
+import { plainJid, secondsOf } from "../../baileys/address/jids.ts";
 import type { Change, ReadableMessage, UnreadableMessage } from "../../ledger/change.ts";
 import { boundStanza } from "../bounds.ts";
 import { addressOf, type Me, type MessageOrigin, type PhoneOf } from "../message/address.ts";

@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import type { Device } from "../../model/account.ts";
-import type { ClientVersions } from "../../model/client-version.ts";
 import type { Group } from "../../model/group.ts";
+import type { ClientVersions } from "../../model/link/client-version.ts";
 import type { InboxMessage } from "../../phone/mailbox/inbox.ts";
 import type { SentMessage } from "../../phone/mailbox/sent.ts";
 import type { Phone } from "../../phone/phone.ts";

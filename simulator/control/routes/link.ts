@@ -1,4 +1,4 @@
-import type { Failure } from "../../model/standing.ts";
+import type { Failure } from "../../model/limit/standing.ts";
 import { phoneOf } from "../base/lookup.ts";
 import { present } from "../base/present.ts";
 import { type Route, route } from "../base/route.ts";

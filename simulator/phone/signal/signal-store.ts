@@ -1,6 +1,6 @@
 import { randomInt } from "node:crypto";
 import { ProtocolAddress, SessionBuilder, SessionCipher, SessionRecord, type SignalStorage } from "libsignal";
-import type { Bundle } from "../../model/credentials.ts";
+import type { Bundle } from "../../model/link/credentials.ts";
 import { generateKeyPair, type KeyPair, sign, signalKey, verify } from "../../wire/crypto.ts";
 import { readPreKeyMessage, readRatchetKey } from "../../wire/protobuf.ts";
 

@@ -1,5 +1,5 @@
 import type { Account, Device } from "../../model/account.ts";
-import type { NewChatCap, TimeLock } from "../../model/restriction.ts";
+import type { NewChatCap, TimeLock } from "../../model/limit/restriction.ts";
 import type { World } from "../../model/world.ts";
 import { LID_SERVER, PN_SERVER, parseJid } from "../../wire/jid.ts";
 import { type BinaryNode, node } from "../../wire/node.ts";

@@ -1,4 +1,4 @@
-import type { Bundle, SignedPreKey } from "../../model/credentials.ts";
+import type { Bundle, SignedPreKey } from "../../model/link/credentials.ts";
 import { uint } from "../../wire/crypto.ts";
 import { type BinaryNode, child, childBytes, childUint, node } from "../../wire/node.ts";
 

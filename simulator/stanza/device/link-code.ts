@@ -1,5 +1,5 @@
 import type { Connection } from "../../model/connection.ts";
-import type { PairingOffer } from "../../model/pairing.ts";
+import type { PairingOffer } from "../../model/link/pairing.ts";
 import type { World } from "../../model/world.ts";
 import { parseJid } from "../../wire/jid.ts";
 import { BadStanza, type BinaryNode, bytes, child, childBytes, node } from "../../wire/node.ts";

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { type Account, Device } from "../../model/account.ts";
 import type { Connection } from "../../model/connection.ts";
-import type { Credentials } from "../../model/credentials.ts";
-import type { Approval, PairingOffer, Registration } from "../../model/pairing.ts";
+import type { Credentials } from "../../model/link/credentials.ts";
+import type { Approval, PairingOffer, Registration } from "../../model/link/pairing.ts";
 import type { World } from "../../model/world.ts";
 import { proto } from "../../wire/baileys.ts";
 import { rawKey, signalKey, verify } from "../../wire/crypto.ts";

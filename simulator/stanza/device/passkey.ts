@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Connection } from "../../model/connection.ts";
-import type { PasskeyAnswer } from "../../model/passkey.ts";
-import type { PasskeyCeremony } from "../../model/passkey-ceremony.ts";
+import type { PasskeyAnswer } from "../../model/link/passkey.ts";
+import type { PasskeyCeremony } from "../../model/link/passkey-ceremony.ts";
 import type { World } from "../../model/world.ts";
 import { proto } from "../../wire/baileys.ts";
 import { gcmDecrypt, generateKeyPair, hkdf, hmac, sha256, sharedKey } from "../../wire/crypto.ts";

@@ -1,5 +1,5 @@
 import type { Device } from "../../model/account.ts";
-import type { SignedPreKey } from "../../model/credentials.ts";
+import type { SignedPreKey } from "../../model/link/credentials.ts";
 import type { World } from "../../model/world.ts";
 import { sha256, signalKey, uint, verify } from "../../wire/crypto.ts";
 import { SERVER_JID } from "../../wire/jid.ts";

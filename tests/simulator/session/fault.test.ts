@@ -2,7 +2,7 @@ import { DisconnectReason, WAMessageStatus } from "@whiskeysockets/baileys";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { startControl } from "../../../simulator/control/server.ts";
 import type { Phone, WhatsApp } from "../../../simulator/index.ts";
-import { delays } from "../../../simulator/model/latency.ts";
+import { delays } from "../../../simulator/model/limit/latency.ts";
 import {
   type Client,
   silenceLibsignal,

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { LookupCounter } from "../../../simulator/model/lookup-limits.ts";
+import { LookupCounter } from "../../../simulator/model/limit/lookup-limits.ts";
 import { Client, silenceLibsignal, strictVerification } from "../../support/simulator/client.ts";
 import { endScene, type Scene, startScene } from "../../support/simulator/scene.ts";
 

@@ -6,7 +6,7 @@ export const features = {
   },
   passkeys: {
     what: "a phone demands the passkey of its account before it links a device",
-    files: ["stanza/device/passkey.ts", "model/passkey.ts"],
+    files: ["stanza/device/passkey.ts", "model/link/passkey.ts"],
   },
   unlinking: { what: "a device is removed from the account", files: ["stanza/device/device-list.ts"] },
   connection: { what: "sockets open, close and reconnect", files: ["server/connection.ts"] },

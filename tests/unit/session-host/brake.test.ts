@@ -3,9 +3,9 @@ import { expect, test } from "vitest";
 import { AppError } from "../../../core/error.ts";
 import { createLogger } from "../../../core/log.ts";
 import { defaultPace, type Pace, type Restrictions, type Wait } from "../../../core/restriction/index.ts";
-import { Brake, type BrakeDeps } from "../../../session-host/command/brake.ts";
-import type { OrderedCommand } from "../../../session-host/command/claimed-command.ts";
-import type { HeldSend } from "../../../session-host/command/held-back.ts";
+import type { OrderedCommand } from "../../../session-host/command/claim/claimed-command.ts";
+import { Brake, type BrakeDeps } from "../../../session-host/command/limit/brake.ts";
+import type { HeldSend } from "../../../session-host/command/limit/held-back.ts";
 import type { Change } from "../../../session-host/ledger/change.ts";
 
 const start = Date.parse("2026-11-30T10:00:00Z");

@@ -1,9 +1,9 @@
 import type { WASocket } from "@whiskeysockets/baileys";
 import { expect, test } from "vitest";
 import type { KeyStore } from "../../../session-host/baileys/key-store.ts";
-import { type SendPlan, withPlan } from "../../../session-host/baileys/send-plan.ts";
-import { recipientsOf, sharedCaches } from "../../../session-host/session/caches.ts";
-import { Gate } from "../../../session-host/session/gate.ts";
+import { type SendPlan, withPlan } from "../../../session-host/baileys/send/send-plan.ts";
+import { recipientsOf, sharedCaches } from "../../../session-host/session/connection/caches.ts";
+import { Gate } from "../../../session-host/session/connection/gate.ts";
 
 /** Two connections of one host, of the accounts 491 and 492. */
 function connections() {

@@ -1,6 +1,6 @@
 import { Boom } from "@hapi/boom";
 import { describe, expect, test } from "vitest";
-import { backoff, judge } from "../../../session-host/session/disconnect.ts";
+import { backoff, judge } from "../../../session-host/session/connection/disconnect.ts";
 
 const now = new Date("2026-11-30T12:00:00Z");
 /** The errors with which Baileys closes a socket (`CB:failure` and `CB:stream:error` in `Socket/socket.js`). */

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Gate, type Outlet } from "../../../session-host/session/gate.ts";
+import { Gate, type Outlet } from "../../../session-host/session/connection/gate.ts";
 
 function setup(leaseHeld = () => true) {
   const sent: string[] = [];

@@ -1,7 +1,7 @@
 import { EventEmitter } from "node:events";
 import type { BinaryNode, GroupMetadata, WASocket } from "@whiskeysockets/baileys";
 import { beforeEach, describe, expect, test } from "vitest";
-import { GroupCache, sharedGroups } from "../../../session-host/baileys/group-cache.ts";
+import { GroupCache, sharedGroups } from "../../../session-host/baileys/send/group-cache.ts";
 
 const group = "120363000000000001@g.us";
 const [me, ann, ben, cid] = ["1@lid", "2@lid", "3@lid", "4@lid"];

@@ -1,7 +1,7 @@
 import { DEFAULT_CONNECTION_CONFIG, initAuthCreds, type SignalKeyStoreWithTransaction } from "@whiskeysockets/baileys";
 import { expect, test } from "vitest";
 import { createLogger } from "../../../core/log.ts";
-import { boundLidCache, maxLidEntries } from "../../../session-host/baileys/lid-cache.ts";
+import { boundLidCache, maxLidEntries } from "../../../session-host/baileys/address/lid-cache.ts";
 
 const people = 3_000;
 const numberOf = (index: number) => `4915550${String(index).padStart(6, "0")}`;

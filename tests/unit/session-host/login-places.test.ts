@@ -1,5 +1,10 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { concurrentLogins, dialMs, type Login, LoginPlaces } from "../../../session-host/session/login-places.ts";
+import {
+  concurrentLogins,
+  dialMs,
+  type Login,
+  LoginPlaces,
+} from "../../../session-host/session/connection/login-places.ts";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());

@@ -1,12 +1,12 @@
 import { EventEmitter } from "node:events";
 import type { AuthenticationCreds, BinaryNode, CacheStore, USyncQuery, WASocket } from "@whiskeysockets/baileys";
 import { beforeEach, describe, expect, test } from "vitest";
-import { Addressing } from "../../../session-host/baileys/addressing.ts";
-import { Devices } from "../../../session-host/baileys/devices.ts";
-import { sharedGroups } from "../../../session-host/baileys/group-cache.ts";
+import { Addressing } from "../../../session-host/baileys/address/addressing.ts";
 import type { KeyStore } from "../../../session-host/baileys/key-store.ts";
-import { Recipients } from "../../../session-host/baileys/recipients.ts";
-import { openSessions } from "../../../session-host/baileys/sessions.ts";
+import { Devices } from "../../../session-host/baileys/send/devices.ts";
+import { sharedGroups } from "../../../session-host/baileys/send/group-cache.ts";
+import { Recipients } from "../../../session-host/baileys/send/recipients.ts";
+import { openSessions } from "../../../session-host/baileys/send/sessions.ts";
 import { resolveRecipient } from "../../../session-host/executors/message.ts";
 
 const [bob, carol] = ["4915550000002@s.whatsapp.net", "4915550000003@s.whatsapp.net"] as const;

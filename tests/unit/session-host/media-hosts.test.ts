@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { BinaryNode } from "@whiskeysockets/baileys";
 import { Agent } from "undici";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { divert } from "../../../session-host/baileys/route.ts";
+import { divert } from "../../../session-host/baileys/send/route.ts";
 import { DamagedFile, FileGone } from "../../../session-host/media/download.ts";
 import { MediaHosts } from "../../../session-host/media/hosts.ts";
 import { nextTry, retryPausesMs } from "../../../session-host/media/retry.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { defaultPace } from "../../../core/restriction/index.ts";
-import { Pacer, typingMs } from "../../../session-host/command/pacer.ts";
+import { Pacer, typingMs } from "../../../session-host/command/limit/pacer.ts";
 
 /** Counts the messages that a pace allows in a time, with a clock that jumps to the next permitted moment. */
 function sentIn(ms: number, pace: Partial<typeof defaultPace>, random = () => 0.5): number[] {

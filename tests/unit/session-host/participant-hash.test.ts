@@ -1,6 +1,6 @@
 import { DOUBLE_BYTE_TOKENS } from "@whiskeysockets/baileys/lib/WABinary/constants.js";
 import { expect, test } from "vitest";
-import { participantHash } from "../../../session-host/baileys/participant-hash.ts";
+import { participantHash } from "../../../session-host/baileys/send/participant-hash.ts";
 
 const devices = ["4915550000002@s.whatsapp.net", "4915550000002:7@s.whatsapp.net", "900000000000003:12@lid"];
 

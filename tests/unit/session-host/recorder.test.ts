@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { createLogger } from "../../../core/log.ts";
 import type { Change } from "../../../session-host/ledger/change.ts";
-import { Gate } from "../../../session-host/session/gate.ts";
+import { Gate } from "../../../session-host/session/connection/gate.ts";
 import { Recorder } from "../../../session-host/session/recorder.ts";
 
 function setup(append: (change: Change) => Promise<void> = async () => undefined) {

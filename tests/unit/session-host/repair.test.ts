@@ -1,10 +1,10 @@
 import { type BinaryNode, proto } from "@whiskeysockets/baileys";
 import { expect, test } from "vitest";
 import { createLogger } from "../../../core/log.ts";
-import type { WireAddress } from "../../../session-host/baileys/addressing.ts";
-import { Recipients } from "../../../session-host/baileys/recipients.ts";
-import type { OrderedCommand } from "../../../session-host/command/claimed-command.ts";
-import { SendQueue } from "../../../session-host/command/send-queue.ts";
+import type { WireAddress } from "../../../session-host/baileys/address/addressing.ts";
+import { Recipients } from "../../../session-host/baileys/send/recipients.ts";
+import type { OrderedCommand } from "../../../session-host/command/claim/claimed-command.ts";
+import { SendQueue } from "../../../session-host/command/send/send-queue.ts";
 import type { ConnectedContext } from "../../../session-host/executors/types.ts";
 import type { Change, RecipientList } from "../../../session-host/ledger/change.ts";
 import { until } from "../../support/until.ts";

@@ -1,6 +1,6 @@
 import type { BinaryNode } from "@whiskeysockets/baileys";
 import { expect, test } from "vitest";
-import type { JidResolver } from "../../../session-host/baileys/jids.ts";
+import type { JidResolver } from "../../../session-host/baileys/address/jids.ts";
 import { journalCall } from "../../../session-host/inbound/calls.ts";
 import { journalGroup } from "../../../session-host/inbound/group-events.ts";
 import type { Change } from "../../../session-host/ledger/change.ts";

@@ -1,0 +1,146 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { LRUCache } from "lru-cache";
+import type { Wait } from "../../../core/restriction/index.ts";
+import {
+  type ClaimDeps,
+  claimCommands,
+  claimDue,
+  claimedAmong,
+  claimedAt,
+  claimOldest,
+  claimScheduled,
+  claimWaiting,
+  holdBack,
+  instancesWithQueued,
+  nextPosition,
+  returnClaim,
+  unfinishedCommands,
+} from "./claim.ts";
+import type { ClaimedCommand } from "./claimed-command.ts";
+
+const giveBackRetryMs = 1_000;
+
+export interface ClaimerDeps extends ClaimDeps {
+  /** Receives the commands of a claim whose result was lost. */
+  submit: (command: ClaimedCommand) => void;
+}
+
+/**
+ * Makes the claims of a shard. If the connection to the database breaks, a claim may have succeeded although its result
+ * is lost. The next claim therefore first looks up what the earlier claim took, so that no command stays claimed
+ * without running.
+ */
+export class Claimer {
+  readonly #deps: ClaimerDeps;
+  /** Ids of commands that this claimer returned recently. */
+  readonly #recent = new LRUCache<string, true>({ max: 20_000 });
+  /** For each claim whose result is unknown, a function that looks up the commands that the claim took. */
+  readonly #lookUps = new Set<() => Promise<ClaimedCommand[]>>();
+
+  constructor(deps: ClaimerDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Claims the commands that the queue delivered. Of the instances `full`, claims only commands that wait for no other
+   * command.
+   */
+  async fromQueue(ids: readonly string[], full: readonly string[] = []): Promise<ClaimedCommand[]> {
+    await this.#recover();
+    return await this.#attempt(
+      () => claimCommands(this.#deps, ids, full),
+      () => claimedAmong(this.#deps, ids),
+    );
+  }
+
+  /** Claims the commands that were accepted more than `olderThanMs` ago and did not arrive through the queue. */
+  waiting(olderThanMs: number, except: readonly string[] = []): Promise<ClaimedCommand[]> {
+    return this.atNextPosition((position) => claimWaiting(this.#deps, position, { olderThanMs, except }));
+  }
+
+  /** Claims the scheduled sends that are due. */
+  due(except: readonly string[] = []): Promise<ClaimedCommand[]> {
+    return this.atNextPosition((position) => claimDue(this.#deps, position, except));
+  }
+
+  /** Claims the oldest queued commands of an instance. */
+  oldest(instanceId: string, limit: number): Promise<ClaimedCommand[]> {
+    return this.atNextPosition((position) => claimOldest(this.#deps, position, { instanceId, limit }));
+  }
+
+  /** Returns the instances of the shard that have queued commands. */
+  withQueued(): Promise<string[]> {
+    return instancesWithQueued(this.#deps);
+  }
+
+  /** Claims the scheduled sends of an instance, due or not. */
+  scheduled(instanceId: string): Promise<ClaimedCommand[]> {
+    return this.atNextPosition((position) => claimScheduled(this.#deps, position, instanceId));
+  }
+
+  /** Reserves a range of positions and makes a claim in it. */
+  async atNextPosition(claim: (position: number) => Promise<ClaimedCommand[]>): Promise<ClaimedCommand[]> {
+    await this.#recover();
+    const position = await nextPosition(this.#deps);
+    return await this.#attempt(
+      () => claim(position),
+      () => claimedAt(this.#deps, position),
+    );
+  }
+
+  /** Returns the commands that the previous holder of the shard claimed and did not finish. */
+  async unfinished(): Promise<ClaimedCommand[]> {
+    return this.#remember(await unfinishedCommands(this.#deps));
+  }
+
+  /** Gives a claimed command back, so that a later claim takes it again. Tries until it succeeds or the lease is lost. */
+  giveBack(command: ClaimedCommand): Promise<void> {
+    return this.#return(command, () => returnClaim(this.#deps, command.id));
+  }
+
+  /** Puts a claimed send back until a time. Tries until it succeeds or the lease is lost. */
+  holdBack(command: ClaimedCommand, wait: Wait): Promise<void> {
+    return this.#return(command, () => holdBack(this.#deps, command.id, wait));
+  }
+
+  async #return(command: ClaimedCommand, work: () => Promise<void>): Promise<void> {
+    while (this.#deps.lease.held) {
+      try {
+        await work();
+        this.#recent.delete(command.id);
+        return;
+      } catch (error) {
+        if (!this.#deps.lease.held) throw error;
+        await sleep(giveBackRetryMs);
+      }
+    }
+  }
+
+  async #attempt(
+    claim: () => Promise<ClaimedCommand[]>,
+    lookUp: () => Promise<ClaimedCommand[]>,
+  ): Promise<ClaimedCommand[]> {
+    try {
+      return this.#remember(await claim());
+    } catch (error) {
+      this.#lookUps.add(lookUp);
+      throw error;
+    }
+  }
+
+  /** Submits the commands of claims whose result was lost. */
+  async #recover(): Promise<void> {
+    for (const lookUp of [...this.#lookUps]) {
+      const found = await lookUp();
+      // A concurrent call may have handled this claim in the meantime.
+      if (!this.#lookUps.delete(lookUp)) continue;
+      const unseen = found.filter((command) => !this.#recent.has(command.id));
+      for (const command of this.#remember(unseen)) this.#deps.submit(command);
+    }
+  }
+
+  #remember(commands: ClaimedCommand[]): ClaimedCommand[] {
+    for (const command of commands) this.#recent.set(command.id, true);
+    return commands;
+  }
+}

@@ -1,0 +1,474 @@
+import { S_WHATSAPP_NET } from "@whiskeysockets/baileys";
+import { LRUCache } from "lru-cache";
+import type { MutationName, SendName } from "../../../core/command/catalog/index.ts";
+import { fail, succeed } from "../../../core/command/end.ts";
+import { AppError } from "../../../core/error.ts";
+import { derivedMessageId } from "../../../core/id.ts";
+import type { Logger } from "../../../core/log.ts";
+import { isGroupJid } from "../../../core/message/recipient.ts";
+import { isPerson, restrictionError, type Wait } from "../../../core/restriction/index.ts";
+import { isClosed } from "../../baileys/open-queries.ts";
+import { refusalError } from "../../baileys/restriction.ts";
+import type { ConnectedContext } from "../../executors/types.ts";
+import type { Change } from "../../ledger/change.ts";
+import { type Claimed, isSend, type OrderedCommand } from "../claim/claimed-command.ts";
+import type { Brake } from "../limit/brake.ts";
+import { Pacer } from "../limit/pacer.ts";
+import { type LeadIn, leadInOf, Typing } from "../limit/typing.ts";
+import { failureOf, runMutation } from "../run.ts";
+import { traceOf } from "../trace.ts";
+import { type Ack, type Flight, Flights } from "./flights.ts";
+import { outgoingOf } from "./outgoing.ts";
+import { flightOf, type Outgoing } from "./relay.ts";
+import type { SentMessage } from "./retries.ts";
+import { metaOf, outputOf } from "./stanza.ts";
+import { isTemporary, refusalCode, Tries } from "./tries.ts";
+import { isLate, Waiting } from "./waiting.ts";
+
+/**
+ * Maximum number of unacknowledged stanzas. Further stanzas would only wait at WhatsApp, and would be sent again after
+ * a lost connection.
+ */
+const maxInFlight = 64;
+/** The pause after the database did not respond, until a send that WhatsApp refused or that must wait is tried again. */
+const retryMs = 1_000;
+/** How long WhatsApp may take to answer a ping. Milliseconds. */
+const pingTimeoutMs = 4_000;
+/** How many messages that mutations sent are kept, for devices that could not decrypt them. */
+const maxRecalled = 200;
+/** For how many sends it is remembered that their attempt is counted. */
+const maxCounted = 10_000;
+
+export interface SendQueueDeps {
+  log: Logger;
+  record: (change: Change) => Promise<void>;
+  /** Counts an attempt of a command that handles untrusted data. Returns the number of attempts so far. */
+  countAttempt: (commandId: string) => Promise<number>;
+  /** Whether the command may start. If not, its user was disabled, and the command was given back. */
+  mayStart: (command: OrderedCommand) => Promise<boolean>;
+  /** Keeps sends back while WhatsApp restricts the account. Without it, a refused send fails. */
+  brake?: Brake;
+  /** Called when nothing arrives from WhatsApp any more. The connection must be dropped. */
+  onSilence: () => void;
+  /** Returns the monotonic time in milliseconds. Default: `performance.now`. */
+  monotonic?: () => number;
+}
+
+/**
+ * Runs the sends and mutations of one instance in order. A send is done when WhatsApp acknowledges it. A stanza that is
+ * not acknowledged when the connection ends is sent again on the next connection, with the same id and before any newer
+ * stanza.
+ */
+export class SendQueue {
+  readonly #deps: SendQueueDeps;
+  readonly #waiting = new Waiting(() => void this.#pump());
+  readonly #inFlight: Flights;
+  readonly #pacer: Pacer;
+  readonly #typing: Typing;
+  #paceTimer: NodeJS.Timeout | undefined;
+  #context: ConnectedContext | undefined;
+  #pumping = false;
+  #finishing = false;
+  /** Called when nothing is running and nothing is unacknowledged. */
+  #onIdle: () => void = () => undefined;
+  #silenceTimer: NodeJS.Timeout | undefined;
+  readonly #tries = new Tries();
+  /** Number of attempts by command id. An attempt lasts as long as the process, however often the connection ends. */
+  readonly #attempts = new LRUCache<string, number>({ max: maxCounted });
+  readonly #recallable = new LRUCache<string, SentMessage>({ max: maxRecalled });
+
+  constructor(deps: SendQueueDeps) {
+    this.#deps = deps;
+    this.#pacer = new Pacer(deps.monotonic ?? (() => performance.now()));
+    this.#typing = new Typing({
+      show: async ({ chatId }, state) => {
+        const { sock, addressing } = this.#context ?? {};
+        await sock?.sendPresenceUpdate(state, await addressing?.jidOf(chatId ?? ""));
+      },
+      onTyped: (commands) => {
+        this.#waiting.putBack(...commands);
+        void this.#pump();
+      },
+    });
+    this.#inFlight = new Flights({
+      now: deps.monotonic ?? (() => performance.now()),
+      ping: () => this.#ping(),
+      onSilence: deps.onSilence,
+      repeat: (flight) => this.#repeat(flight),
+      giveUp: (flight) => {
+        if (flight.accepted) return this.#arrive(flight, "unacknowledged");
+        const { command } = flight;
+        const details = "WhatsApp did not acknowledge the message, which was sent several times under the same id";
+        this.#end(command, fail(command, new AppError("outcome_unknown", details)));
+        void this.#pump();
+      },
+    });
+  }
+
+  get size(): number {
+    return this.#waiting.size + this.#inFlight.size + this.#typing.size;
+  }
+
+  push(command: OrderedCommand): void {
+    this.#waiting.push(command);
+    void this.#pump();
+  }
+
+  /** Starts sending on a connection that has opened. */
+  resume(context: ConnectedContext): void {
+    this.#context = context;
+    this.#silenceTimer ??= setInterval(() => this.check(), 1000);
+    void this.#pump();
+  }
+
+  /** Stops sending because the connection ends. Unacknowledged commands return to the queue at their positions. */
+  pause(): void {
+    this.#context = undefined;
+    this.#finishing = false;
+    this.#onIdle();
+    clearInterval(this.#silenceTimer);
+    this.#silenceTimer = undefined;
+    clearTimeout(this.#paceTimer);
+    this.#waiting.endPauses();
+    this.#waiting.putBack(...this.#inFlight.clear(), ...this.#typing.clear());
+  }
+
+  /** Looks for overdue acknowledgements. */
+  check(): void {
+    this.#inFlight.check();
+  }
+
+  /**
+   * Starts no more commands, and waits up to `timeoutMs` for acknowledgements. The commands in the queue stay claimed.
+   */
+  async finish(timeoutMs: number): Promise<void> {
+    this.#finishing = true;
+    if (!this.#busy) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#onIdle = resolve;
+    const timer = setTimeout(resolve, timeoutMs);
+    await promise;
+    clearTimeout(timer);
+  }
+
+  get #busy(): boolean {
+    return this.#pumping || this.#inFlight.size > 0;
+  }
+
+  /** Empties the queue and fails all its commands, because the instance will not be connected again. */
+  async failAll(error: AppError): Promise<void> {
+    this.pause();
+    const all = this.#waiting.takeAll();
+    await Promise.all(all.map((command) => this.#deps.record(fail(command, error))));
+  }
+
+  /**
+   * Fails the commands that are past their deadline. Call this regularly, because the connection may be down for days.
+   */
+  expire(): void {
+    for (const command of this.#waiting.takeLate()) this.#failLate(command);
+  }
+
+  /**
+   * Handles an acknowledgement: sends the message to devices that did not get it, or ends the command whose stanza
+   * WhatsApp has acknowledged or refused.
+   */
+  acknowledge(waId: string, ack: Ack): void {
+    const flight = this.#inFlight.get(waId);
+    if (ack.error && flight?.accepted) {
+      this.#inFlight.land(waId);
+      this.#arrive(flight, ack.error);
+      return;
+    }
+    // WhatsApp refuses with 463 if the account is restricted, or if the address is the wrong one of the recipient. Trying
+    // the other address under a restriction would make it longer, so the restriction is looked up first.
+    if (ack.error === "463") void this.#refused(waId, ack.error, () => this.#settle(waId, ack));
+    else this.#settle(waId, ack);
+  }
+
+  #settle(waId: string, ack: Ack): void {
+    const flight = this.#inFlight.get(waId);
+    const context = this.#context;
+    // The connection has ended. The message is sent again on the next one.
+    if (!context) return;
+    const repair = flight?.repair(ack);
+    if (!flight || !repair) {
+      this.#land(waId, ack);
+      return;
+    }
+    repair.then(
+      (isWaiting) => {
+        if (isWaiting) flight.since = this.#now();
+        // The connection may have ended. The message is then sent again on the next one.
+        else if (this.#inFlight.get(waId) === flight) this.#land(waId, ack);
+      },
+      (error: unknown) => this.#onRepairFailure(waId, ack, flight, context, error),
+    );
+  }
+
+  #onRepairFailure(waId: string, ack: Ack, flight: Flight, context: ConnectedContext, error: unknown): void {
+    if (this.#inFlight.get(waId) !== flight || this.#isEnd(error, context)) return;
+    const { command } = flight;
+    this.#deps.log.warn({ ...traceOf(command), err: error }, "a message could not be sent to all devices");
+    // WhatsApp has refused the message, so another try can't send it twice.
+    if (ack.error && (isTemporary(error) || refusalCode(error) === 429)) {
+      this.#inFlight.remove(command);
+      void this.#onFailure(command, context, error).then(() => this.#pump());
+    } else this.#land(waId, ack);
+  }
+
+  #land(waId: string, { error }: Ack): void {
+    if (error) {
+      void this.#refused(waId, error);
+      return;
+    }
+    const flight = this.#inFlight.land(waId);
+    if (flight) this.#arrive(flight);
+  }
+
+  /** Ends the command of a message that WhatsApp has accepted. `failure`: why further devices did not get their copies. */
+  #arrive({ waId, command, changeOnAck, address, refusal }: Flight, failure?: string): void {
+    if (failure) this.#deps.log.warn({ ...traceOf(command), failure }, "an accepted message did not reach all devices");
+    this.#tries.forget(command);
+    if (refusal && address.kind) this.#context?.addressing.learn(address.kind);
+    if (isSend(command)) this.#deps.brake?.acknowledged();
+    this.#end(command, changeOnAck ?? { acks: [{ waId }], ...succeed(command, outputOf(command, waId)) });
+    void this.#pump();
+  }
+
+  /**
+   * Lets a send that WhatsApp has refused wait until the restriction of the account ends. If there is none, calls
+   * `otherwise` or fails the command.
+   */
+  async #refused(waId: string, error: string, otherwise?: () => void): Promise<void> {
+    const { brake } = this.#deps;
+    const flight = this.#inFlight.get(waId);
+    const context = this.#context;
+    if (!flight || !context) return;
+    const { command } = flight;
+    // The stanza is no longer overdue. It stays in flight, so that it is sent again if the connection ends meanwhile.
+    flight.since = Number.POSITIVE_INFINITY;
+    // Of the errors for the two addresses, 463 says more: the other one only means that this address is the wrong one.
+    const code = flight.refusal === "463" ? flight.refusal : error;
+    const isInFlight = () => this.#inFlight.get(waId) === flight;
+    let verdict: Wait | AppError = refusalError(code);
+    try {
+      if (brake && isSend(command)) verdict = await brake.refused(command, code, context);
+    } catch (cause) {
+      if (!isInFlight() || this.#isEnd(cause, context)) return;
+      this.#deps.log.warn({ ...traceOf(command), err: cause }, "can't tell why WhatsApp refused a send; trying again");
+      setTimeout(() => (isInFlight() ? void this.#refused(waId, error, otherwise) : undefined), retryMs);
+      return;
+    }
+    if (!isInFlight()) return;
+    if (verdict instanceof AppError && otherwise) return otherwise();
+    this.#inFlight.land(waId);
+    this.#obey(verdict, command, context);
+    void this.#pump();
+  }
+
+  #obey(verdict: Wait | AppError, command: OrderedCommand, context: ConnectedContext): void {
+    this.#tries.forget(command);
+    if (verdict instanceof AppError) this.#end(command, fail(command, verdict));
+    else this.#wait(command, verdict, context);
+  }
+
+  /** Puts a send back until it can go out, or fails it if its caller does not want to wait. */
+  #wait(command: OrderedCommand, wait: Wait, context: ConnectedContext): void {
+    if (command.options?.onRestriction === "fail" && wait.reason !== "pace") {
+      this.#end(command, fail(command, restrictionError(wait, new Date())));
+      return;
+    }
+    this.#deps.log.info({ ...traceOf(command), ...wait }, "a send waits");
+    this.#deps.brake?.hold(command, wait, context).catch((error: unknown) => {
+      this.#deps.log.warn({ ...traceOf(command), err: error }, "a send that waits was not put back; trying again");
+      this.#waiting.putBackFor(retryMs, command);
+    });
+  }
+
+  /** Returns the message with this id if a mutation sent it in this session. */
+  recall(waId: string): SentMessage | undefined {
+    return this.#recallable.get(waId);
+  }
+
+  async #pump(): Promise<void> {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    try {
+      while (this.#context && !this.#finishing && this.#inFlight.size < maxInFlight) {
+        const command = this.#waiting.next;
+        if (!command || this.#mustPause(command)) break;
+        this.#waiting.take(command);
+        await this.#begin(command, this.#context);
+      }
+    } finally {
+      this.#pumping = false;
+      if (!this.#busy) this.#onIdle();
+    }
+  }
+
+  /** Whether the pace of the instance delays a send. The queue then goes on by itself. */
+  #mustPause(command: OrderedCommand): boolean {
+    const { brake } = this.#deps;
+    if (!brake || !isSend(command) || command.inBulk) return false;
+    const delay = this.#pacer.delay(brake.pace);
+    if (delay === 0) return false;
+    clearTimeout(this.#paceTimer);
+    this.#paceTimer = setTimeout(() => void this.#pump(), delay);
+    return true;
+  }
+
+  async #begin(command: OrderedCommand, context: ConnectedContext): Promise<void> {
+    if (isLate(command)) return this.#failLate(command);
+    try {
+      if (!(await this.#deps.mayStart(command))) return;
+      if (this.#context !== context) return this.#waiting.putBack(command);
+      if (isSend(command)) await this.#send(command, context);
+      else await this.#mutate(command, context);
+    } catch (error) {
+      this.#inFlight.remove(command);
+      await this.#onFailure(command, context, error);
+    }
+  }
+
+  async #mutate(command: Claimed<MutationName>, context: ConnectedContext): Promise<void> {
+    const { change, stanza } = await runMutation(command, context);
+    if (!stanza) return this.#end(command, change);
+    const { waId, jid, message, attributes: additionalAttributes, audience } = stanza;
+    const address = await context.addressing.of(jid, { kind: command.addressedBy, audience });
+    const { list, plan } = await context.recipients.of(address);
+    if (this.#context !== context) return this.#waiting.putBack(command);
+    this.#recallable.set(waId, {
+      chatId: jid,
+      message,
+      attributes: additionalAttributes,
+      recipients: list.jids,
+      sentAt: new Date(),
+    });
+    const isStored = change.messages?.some((stored) => stored.wa_id === waId);
+    await this.#relay(
+      { command, changeOnAck: isStored ? { ...change, recipients: [{ waId, ...list }] } : change },
+      context,
+      { waId, jid, message, address, list, plan },
+      { additionalAttributes },
+    );
+  }
+
+  async #send(command: Claimed<SendName>, context: ConnectedContext): Promise<void> {
+    const wait = await this.#deps.brake?.before(command, context);
+    if (this.#context !== context) return this.#waiting.putBack(command);
+    if (wait) return this.#wait(command, wait, context);
+    if (this.#typing.holds(command)) return;
+    const leadIn = command.isTyped ? undefined : this.#leadInOf(command);
+    if (leadIn) return this.#typing.begin(command, leadIn);
+    if (this.#deps.brake) this.#pacer.count(this.#deps.brake.pace);
+    const outgoing = await outgoingOf(command, context, {
+      record: (change) => void this.#record(command, change),
+      countAttempt: (commandId) => this.#countAttempt(commandId),
+    });
+    if (this.#context !== context) return this.#waiting.putBack(command);
+    await this.#relay({ command }, context, outgoing, { additionalNodes: metaOf(outgoing.message) });
+  }
+
+  async #countAttempt(commandId: string): Promise<number> {
+    const attempts = this.#attempts.get(commandId) ?? (await this.#deps.countAttempt(commandId));
+    this.#attempts.set(commandId, attempts);
+    return attempts;
+  }
+
+  #leadInOf(command: Claimed<SendName>): LeadIn | undefined {
+    const chat = command.chatId ?? "";
+    return leadInOf(command, this.#deps.brake?.pace, isPerson(chat) || isGroupJid(chat));
+  }
+
+  async #relay(
+    work: Pick<Flight, "command" | "changeOnAck">,
+    context: ConnectedContext,
+    outgoing: Outgoing,
+    options: Parameters<typeof flightOf>[3],
+  ): Promise<void> {
+    const record = (change: Change) => void this.#record(work.command, change);
+    const deps = { log: this.#deps.log, now: () => this.#now(), record };
+    const flight = flightOf(work, context, outgoing, options, deps);
+    // Added before the stanza is sent, because its acknowledgement may arrive before `relayMessage` returns.
+    this.#inFlight.add(outgoing.waId, flight);
+    await flight.send();
+  }
+
+  /** Sends an overdue stanza again on the same connection. */
+  #repeat(flight: Flight): void {
+    const { command } = flight;
+    const context = this.#context;
+    this.#deps.log.warn(traceOf(command), "WhatsApp did not accept a stanza; sending it again");
+    flight.send().catch((error: unknown) => {
+      if (!context || this.#isEnd(error, context)) return;
+      this.#inFlight.remove(command);
+      if (flight.accepted) return this.#arrive(flight, failureOf(error).message);
+      void this.#onFailure(command, context, error).then(() => this.#pump());
+    });
+  }
+
+  async #ping(): Promise<void> {
+    const sock = this.#context?.sock;
+    if (!sock) throw new Error("the connection has ended");
+    const attrs = { id: sock.generateMessageTag(), to: S_WHATSAPP_NET, type: "get", xmlns: "w:p" };
+    await sock.query({ tag: "iq", attrs, content: [{ tag: "ping", attrs: {} }] }, pingTimeoutMs);
+  }
+
+  /**
+   * Whether an error means that the connection has ended. Baileys fails open queries before it reports the end, so
+   * `pause` follows and returns what is in flight.
+   */
+  #isEnd(error: unknown, context: ConnectedContext): boolean {
+    if (isClosed(error) && this.#context === context) this.#context = undefined;
+    return this.#context !== context;
+  }
+
+  /** Tries a failed command again later, or fails it. */
+  async #onFailure(command: OrderedCommand, context: ConnectedContext, error: unknown): Promise<void> {
+    // If a command may have taken effect and must not take effect twice, it is not run again on the next connection.
+    const isUnknown = error instanceof AppError && error.code === "outcome_unknown";
+    if (this.#isEnd(error, context) && !isUnknown) return this.#waiting.putBack(command);
+    const { brake } = this.#deps;
+    if (brake && isSend(command) && refusalCode(error) === 429) {
+      const verdict = await brake.refused(command, "429", context).catch(() => undefined);
+      return verdict ? this.#obey(verdict, command, context) : this.#waiting.putBackFor(retryMs, command);
+    }
+    const pauseMs = this.#tries.next(command, error);
+    if (pauseMs !== undefined) {
+      this.#deps.log.warn({ ...traceOf(command), err: error, pauseMs }, "a command failed; trying again");
+      this.#waiting.putBackFor(pauseMs, command);
+      return;
+    }
+    this.#deps.log.warn({ ...traceOf(command), err: error }, "a command failed");
+    this.#end(command, fail(command, failureOf(error)));
+  }
+
+  #failLate(command: OrderedCommand): void {
+    // A message that a mutation sent may have arrived although WhatsApp did not acknowledge it.
+    const error = this.#recallable.has(derivedMessageId(command.id))
+      ? new AppError("outcome_unknown", "WhatsApp did not acknowledge the message in time")
+      : new AppError("command_expired", "the command waited too long for the instance");
+    this.#end(command, fail(command, error));
+  }
+
+  /**
+   * Records the end of a command. If it can't be recorded, the command stays claimed, and the next holder of the shard
+   * runs it again.
+   */
+  #end(command: OrderedCommand, change: Change): void {
+    void this.#record(command, change);
+  }
+
+  async #record(command: OrderedCommand, change: Change): Promise<void> {
+    try {
+      await this.#deps.record(change);
+    } catch (error) {
+      this.#deps.log.debug({ ...traceOf(command), err: error }, "the end of a command was not recorded");
+    }
+  }
+
+  #now(): number {
+    return this.#deps.monotonic?.() ?? performance.now();
+  }
+}

@@ -1,0 +1,82 @@
+import { isSend, type OrderedCommand } from "../claim/claimed-command.ts";
+
+/** The commands of one instance that wait for their turn. */
+export class Waiting {
+  #commands: OrderedCommand[] = [];
+  /** Timers of the commands that are tried again after a pause, by command id. */
+  readonly #paused = new Map<string, NodeJS.Timeout>();
+  readonly #onReady: () => void;
+
+  /** `onReady` is called when the pause of a command ends. */
+  constructor(onReady: () => void) {
+    this.#onReady = onReady;
+  }
+
+  get size(): number {
+    return this.#commands.length;
+  }
+
+  /** Adds a new command at the end. */
+  push(command: OrderedCommand): void {
+    this.#commands.push(command);
+  }
+
+  /** Returns commands to their positions. Ignores those that wait already. */
+  putBack(...commands: OrderedCommand[]): void {
+    const returned = commands.filter(({ id }) => !this.#commands.some((waiting) => waiting.id === id));
+    this.#commands = [...returned, ...this.#commands].sort((a, b) => a.position - b.position);
+  }
+
+  /** Returns a command to its position, and lets it wait there. It delays no sends to other chats. */
+  putBackFor(ms: number, command: OrderedCommand): void {
+    this.putBack(command);
+    if (ms === 0) return;
+    clearTimeout(this.#paused.get(command.id));
+    const timer = setTimeout(() => {
+      this.#paused.delete(command.id);
+      this.#onReady();
+    }, ms);
+    this.#paused.set(command.id, timer);
+  }
+
+  /**
+   * Returns the next command, or undefined if none is ready. Behind a paused send, the later sends to its chat wait, and
+   * behind a paused mutation the later mutations.
+   */
+  get next(): OrderedCommand | undefined {
+    if (this.#paused.size === 0) return this.#commands[0];
+    const blocked = new Set<string>();
+    for (const command of this.#commands) {
+      const line = isSend(command) ? `chat ${command.chatId}` : "mutations";
+      if (this.#paused.has(command.id)) blocked.add(line);
+      if (!blocked.has(line)) return command;
+    }
+    return undefined;
+  }
+
+  /** Removes a command whose turn it is. */
+  take(command: OrderedCommand): void {
+    this.#commands = this.#commands.filter((waiting) => waiting !== command);
+  }
+
+  /** Removes the commands that are past their deadline, and returns them. */
+  takeLate(): OrderedCommand[] {
+    const late = this.#commands.filter(isLate);
+    if (late.length > 0) this.#commands = this.#commands.filter((command) => !late.includes(command));
+    return late;
+  }
+
+  /** Removes all commands, and returns them. */
+  takeAll(): OrderedCommand[] {
+    this.endPauses();
+    return this.#commands.splice(0);
+  }
+
+  /** Ends all pauses. */
+  endPauses(): void {
+    for (const timer of this.#paused.values()) clearTimeout(timer);
+    this.#paused.clear();
+  }
+}
+
+export const isLate = (command: OrderedCommand): boolean => command.deadline.getTime() < Date.now();
