@@ -48,6 +48,7 @@ export const errorCodes = {
   media_lost: { status: 410, title: "The file is no longer available from WhatsApp" },
   payload_too_large: { status: 413, title: "The request is too large" },
   unsupported_media_type: { status: 415, title: "The content type is not supported" },
+  query_too_broad: { status: 422, title: "The query takes too long; make it more specific" },
   rate_limited: { status: 429, title: "Too many requests, please try again later" },
   internal: { status: 500, title: "An internal error occurred" },
   not_supported: { status: 501, title: "WhatsApp or this server does not support this" },

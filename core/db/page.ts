@@ -21,7 +21,7 @@ export interface PageColumns {
  * Returns a query for the first rows of `page` that have at most 3 MB together. The first row is always included.
  * `size` is an expression for the bytes of a row. It doesn't read large values if it uses `octet_length` of text.
  */
-export const withinBytes = (sql: postgres.Sql, page: Fragment, size: Fragment): Fragment => sql`
+export const withinBytes = (sql: postgres.ISql, page: Fragment, size: Fragment): Fragment => sql`
   select * from (
     select page.*, row_number() over (rows unbounded preceding) as page_row,
       sum(${size}) over (rows unbounded preceding) as page_bytes, count(*) over () as page_rows
@@ -30,7 +30,7 @@ export const withinBytes = (sql: postgres.Sql, page: Fragment, size: Fragment): 
 
 /** Reads the first rows of `page` that are not too large together. `cut` is true if rows are missing. */
 export async function readWithinBytes<Row extends object>(
-  sql: postgres.Sql,
+  sql: postgres.ISql,
   page: Fragment,
   size: Fragment,
 ): Promise<{ items: Row[]; cut: boolean }> {

@@ -8,6 +8,8 @@ export const sqlStates = {
   foreignKeyViolation: "23503",
   uniqueViolation: "23505",
   deadlock: "40P01",
+  /** The server canceled the statement, because it reached its time limit. */
+  canceled: "57014",
   /** Raised by our own function `fence` when the caller does not hold the lease of the shard. */
   leaseLost: "SB001",
 } as const;

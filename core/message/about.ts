@@ -1,3 +1,4 @@
+import type postgres from "postgres";
 import type { Database } from "../db/index.ts";
 
 /** A person's reaction to a message. */
@@ -33,7 +34,7 @@ export interface AboutMessage {
 export const maxReactions = 100;
 
 /** The columns of `AboutMessage` for a query of `messages`. */
-export const selectAbout = (sql: Database["sql"]) => sql`
+export const selectAbout = (sql: postgres.ISql) => sql`
   (select coalesce(json_agg(json_build_object('emoji', emoji, 'senderId', sender_id, 'senderLid', sender_lid,
       'pushName', push_name, 'reactedAt', ${milliseconds(sql, "reacted_at")}) order by reacted_at desc), '[]')
     from (
@@ -41,13 +42,13 @@ export const selectAbout = (sql: Database["sql"]) => sql`
         and wa_id = messages.wa_id and emoji <> '' order by reacted_at desc limit ${maxReactions}) newest) as reactions,
   ${selectMark(sql, "pin")} as pin, ${selectMark(sql, "keep")} as keep`;
 
-const selectMark = (sql: Database["sql"], kind: "pin" | "keep") => sql`
+const selectMark = (sql: postgres.ISql, kind: "pin" | "keep") => sql`
   (select json_build_object('senderId', sender_id, 'markedAt', ${milliseconds(sql, "marked_at")},
       'until', ${milliseconds(sql, "until")})
     from message_marks where instance_id = messages.instance_id and chat_id = messages.chat_id and wa_id = messages.wa_id
       and kind = ${kind} and active and (until is null or until > now()))`;
 
-const milliseconds = (sql: Database["sql"], column: string) => sql`(extract(epoch from ${sql(column)}) * 1000)::int8`;
+const milliseconds = (sql: postgres.ISql, column: string) => sql`(extract(epoch from ${sql(column)}) * 1000)::int8`;
 
 /** A message that another message is about. */
 export interface TargetMessage {

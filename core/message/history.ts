@@ -1,10 +1,13 @@
 import type { InferSelectModel } from "drizzle-orm";
+import type postgres from "postgres";
 import type { Database } from "../db/index.ts";
-import { readWithinBytes } from "../db/page.ts";
+import { type Fragment, readWithinBytes } from "../db/page.ts";
+import { withTimeLimit } from "../db/time-limit.ts";
 import { AppError } from "../error.ts";
 import { type PageRequest, type Pagination, paged } from "../page.ts";
 import type { WaitReason } from "../restriction/restriction.sql.ts";
 import { type AboutMessage, selectAbout } from "./about.ts";
+import { isFiltered, type MessageFilters, matching } from "./filter.ts";
 import type { messages } from "./message.sql.ts";
 import { toJid } from "./recipient.ts";
 
@@ -48,21 +51,29 @@ const selected = Object.entries(columns)
   .concat(waiting)
   .join(", ");
 
+/** How long a statement with filters may take by default, in milliseconds. */
+const defaultTimeLimitMs = 8_000;
+
 /**
  * Returns a page of the messages of a chat, newest first. `chat` is a recipient in any spelling, or the JID of a
- * channel or broadcast. Throws `invalid_request` if `chat` is neither.
+ * channel or broadcast. Throws `invalid_request` if `chat` is neither, and `query_too_broad` if the filters take longer
+ * than `timeLimitMs`.
  */
 export async function readHistory(
   db: Database,
   instanceId: string,
   chat: string,
-  page: PageRequest,
+  { filters = {}, timeLimitMs = defaultTimeLimitMs, ...page }: HistoryRequest,
 ): Promise<{ messages: HistoryMessage[]; pagination: Pagination }> {
   const part: Part = { instanceId, chatId: chatJid(chat), from: page.from, before: page.before };
-  const [found, total] = await Promise.all([readPage(db, part, page), countMessages(db, part)]);
+  const [found, total] = isFiltered(filters)
+    ? await withTimeLimit(db, timeLimitMs, (sql) => readFiltered(sql, part, page, filters))
+    : await Promise.all([readPage(db, part, page), countMessages(db, part)]);
   const { items, pagination } = paged(page, found, total);
   return { messages: items, pagination };
 }
+
+export type HistoryRequest = PageRequest & { filters?: MessageFilters; timeLimitMs?: number };
 
 /** The messages of a chat, from one instant on and before another. */
 interface Part {
@@ -78,10 +89,25 @@ const fewMessages = 500;
 async function readPage(db: Database, part: Part, page: PageRequest) {
   const { sql } = db;
   const { before, skip } = page.skip > fewMessages ? await skipDays(db, part, page.skip) : { ...part, skip: page.skip };
+  return await readRows(sql, within(sql, { ...part, before }), { limit: page.limit, skip });
+}
+
+/** Reads the page and counts all matches one after the other, because a transaction has one connection. */
+async function readFiltered(sql: postgres.ISql, part: Part, page: PageRequest, filters: MessageFilters) {
+  const where = sql`${within(sql, part)} ${matching(sql, part.instanceId, filters)}`;
+  const found = await readRows(sql, where, page);
+  const [row] = await sql<{ total: number }[]>`select count(*)::float8 as total from messages where ${where}`;
+  return [found, row?.total ?? 0] as const;
+}
+
+const within = (sql: postgres.ISql, { instanceId, chatId, from, before }: Part): Fragment => sql`
+  instance_id = ${instanceId} and chat_id = ${chatId}
+    ${from ? sql`and sent_at >= ${from}` : sql``} ${before ? sql`and sent_at < ${before}` : sql``}`;
+
+async function readRows(sql: postgres.ISql, where: Fragment, { limit, skip }: Pick<PageRequest, "limit" | "skip">) {
   const rows = sql`
-    select ${sql.unsafe(selected)}, ${selectAbout(sql)} from messages where instance_id = ${part.instanceId} and chat_id = ${part.chatId}
-      ${part.from ? sql`and sent_at >= ${part.from}` : sql``} ${before ? sql`and sent_at < ${before}` : sql``}
-    order by sent_at desc, id desc limit ${page.limit} offset ${skip}`;
+    select ${sql.unsafe(selected)}, ${selectAbout(sql)} from messages where ${where}
+    order by sent_at desc, id desc limit ${limit} offset ${skip}`;
   const bytes = sql`octet_length(body) + octet_length(concat("pushName", content, context, media, reactions))`;
   return await readWithinBytes<HistoryMessage>(sql, rows, bytes);
 }

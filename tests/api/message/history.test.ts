@@ -100,6 +100,45 @@ describe("the history of a chat", () => {
   });
 
   test.each([
+    ["fromMe=false", "WA9,WA7,WA5,WA3,WA1"],
+    ["fromMe=true", "WA8,WA6,WA4,WA2"],
+    ["fromMe=true&limit=2&skip=1", "WA6,WA4", { total: 4, limit: 2, skip: 1, hasMore: true }],
+    ["type=image", "WA9"],
+    ["type=video,%20image", "WA9"],
+    ["type=poll", ""],
+    ["hasMedia=true", "WA9"],
+    ["hasMedia=false&fromMe=false", "WA7,WA5,WA3,WA1"],
+    ["status=read&startDate=2023-01-03&endDate=2023-01-06", "WA6,WA4"],
+    ["status=read,received&endDate=2023-01-02", "WA2,WA1"],
+    ["sender=%2B62+812-3456-7890&skip=4", "WA1", { total: 5, limit: 50, skip: 4, hasMore: false }],
+    ["sender=100200300@lid", "WA9,WA7,WA5,WA3,WA1"],
+    ["sender=6280000000000", ""],
+  ])(
+    "is filtered by %s in both APIs",
+    async (query, ids, pagination: object = { total: ids ? ids.split(",").length : 0 }) => {
+      await api.db.sql`
+      insert into contacts (instance_id, jid, lid) values (${id}, ${chat}, '100200300@lid') on conflict do nothing`;
+      expect(await readPage(query)).toMatchObject({ ids, ...pagination });
+      const inGateway = await api.request("GET", `/api/message/chat/${id}/${chat}?${query}`, { key });
+      expect(inGateway.body.data.map((one: { messageId: string }) => one.messageId).join()).toBe(ids);
+      expect(inGateway.body.pagination).toMatchObject(pagination);
+    },
+  );
+
+  test("with filters ends with query_too_broad if a statement takes too long", async () => {
+    const lock = await api.db.sql.reserve();
+    try {
+      await lock`begin`;
+      await lock`lock table messages in access exclusive mode`;
+      const page = { limit: 1, skip: 0, filters: { fromMe: true }, timeLimitMs: 100 };
+      await expect(readHistory(api.db, id, chat, page)).rejects.toMatchObject({ code: "query_too_broad" });
+    } finally {
+      await lock`rollback`;
+      lock.release();
+    }
+  });
+
+  test.each([
     "6281234567890",
     "+62 812-3456-7890",
     "006281234567890",
@@ -116,6 +155,16 @@ describe("the history of a chat", () => {
     "skip=1e9",
     "startDate=yesterday",
     "endDate=2023-13-01",
+    "fromMe=yes",
+    "fromMe=",
+    "hasMedia=1",
+    "type=",
+    "type=image,",
+    "type=a%20b",
+    `type=${Array(21).fill("text")}`,
+    "status=gone",
+    "sender=nobody",
+    "sender=%00",
   ])("rejects %s", async (query) => {
     const answer = await api.request("GET", `/api/instances/${id}/chats/${chat}/messages?${query}`, { key });
     expect(answer).toMatchObject({ status: 400, body: { code: "invalid_request" } });

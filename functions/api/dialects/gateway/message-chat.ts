@@ -15,6 +15,7 @@ import { instanceEndpoint } from "../../engine/endpoint.ts";
 import { aboutOf, aboutShape } from "../../shape/about.ts";
 import { isoDate, pageQuery, pageRequest, paginationShape, undatedPageQuery } from "../../shape/common.ts";
 import { historyMedia, toHistoryMedia } from "../../shape/media.ts";
+import { messageFilterQuery, toMessageFilters } from "../../shape/message-filter.ts";
 import { messageReceipts, toMessageReceipts } from "../../shape/receipt.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
@@ -152,9 +153,14 @@ export const messageChatEndpoints = [
     path: "/api/message/chat/{instanceId}/{chatId}",
     summary: "List the messages of a chat, newest first",
     access: "read",
-    query: pageQuery(50),
+    query: pageQuery(50).extend(messageFilterQuery),
     response: envelope(z.array(message)).extend({ pagination: paginationShape }),
-    toInput: ({ params, query }) => ({ chatId: params.chatId, ...pageRequest(query, 50) }),
+    errors: ["query_too_broad"],
+    toInput: ({ params, query }) => ({
+      chatId: params.chatId,
+      ...pageRequest(query, 50),
+      filters: toMessageFilters(query),
+    }),
     operation: ({ deps, instance }, { chatId, ...page }) => readHistory(deps.db, instance.id, chatId, page),
     toResponse: ({ messages, pagination }) => ({
       ...enveloped(

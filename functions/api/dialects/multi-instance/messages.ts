@@ -12,6 +12,7 @@ import { getMedia } from "../../operations/media.ts";
 import { aboutOf, aboutShape } from "../../shape/about.ts";
 import { isoDate, pageQuery, pageRequest, paginationShape, undatedPageQuery } from "../../shape/common.ts";
 import { historyMedia, mediaFile, toHistoryMedia, toMediaFile } from "../../shape/media.ts";
+import { messageFilterQuery, toMessageFilters } from "../../shape/message-filter.ts";
 import { messageReceipts, toMessageReceipts } from "../../shape/receipt.ts";
 
 const { chat: optionalChat } = commandCatalog["message.delete"].input.shape;
@@ -51,9 +52,14 @@ export const messageEndpoints = [
     path: "/api/instances/{instanceId}/chats/{chatId}/messages",
     summary: "List the messages of a chat, newest first",
     access: "read",
-    query: pageQuery(50),
+    query: pageQuery(50).extend(messageFilterQuery),
     response: z.object({ messages: z.array(message), pagination: paginationShape }),
-    toInput: ({ params, query }) => ({ chatId: params.chatId, ...pageRequest(query, 50) }),
+    errors: ["query_too_broad"],
+    toInput: ({ params, query }) => ({
+      chatId: params.chatId,
+      ...pageRequest(query, 50),
+      filters: toMessageFilters(query),
+    }),
     operation: ({ deps, instance }, { chatId, ...page }) => readHistory(deps.db, instance.id, chatId, page),
     toResponse: ({ messages, pagination }) => ({
       messages: messages.map((stored) => ({

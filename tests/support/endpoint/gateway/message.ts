@@ -133,7 +133,11 @@ export const messageCases: GatewayCases = {
     with: () => ({ query: "limit=1" }),
     answers: { pagination: { limit: 1, hasMore: true } },
     testedBy: testIn("api/message/history.test.ts")("is listed as documented, the newest first"),
-    invalid: [{ params: { chatId: "nobody" } }, { params: { chatId: to }, query: "limit=0" }],
+    invalid: [
+      { params: { chatId: "nobody" } },
+      { params: { chatId: to }, query: "limit=0" },
+      { params: { chatId: to }, query: "fromMe=no" },
+    ],
     unconnected: 200,
   },
   "DELETE /api/message/{instanceId}/{messageId}": {
