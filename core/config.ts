@@ -40,6 +40,19 @@ const senderList = list
   .transform((parts) => new Map(parts.map((part) => part.split("=") as [string, string])));
 const queueList = list.pipe(z.array(z.string().regex(/^[A-Za-z0-9_-]{1,75}\.fifo$/, "must be names of FIFO queues")));
 
+/** Origins as browsers send them: a scheme, a host in lower case, and a port other than the scheme's default. */
+const originList = list.pipe(
+  z.array(
+    z
+      .url({ protocol: /^https?$/, error: "must be origins, such as https://console.example.com; * is not allowed" })
+      .refine(
+        (text) => new URL(text).origin === text.toLowerCase().replace(/\/$/, ""),
+        "must have no path, only scheme, host and port",
+      )
+      .transform((text) => new URL(text).origin),
+  ),
+);
+
 const fifoUrlList = list.pipe(
   z.array(
     z
@@ -67,9 +80,28 @@ const api = {
     .optional()
     .meta({
       description:
-        "URL at which receivers of webhooks reach the REST API. The links to files in webhooks begin with it. Set it if the gateway is behind a reverse proxy.",
-      unset: "`http://<HOST>:<PORT>`; on AWS the URL of the API Gateway",
+        "URL at which callers and receivers of webhooks reach the REST API. The links to files and uploads begin with it. Set it if the gateway is behind a reverse proxy, or if webhooks go to other machines.",
+      unset:
+        "in responses, the URL at which the caller reached the API; in webhooks, `http://<HOST>:<PORT>`, or the machine's own address if `HOST` is `0.0.0.0` or `::`; on AWS the URL of the API Gateway",
     }),
+  WEBHOOK_FILES_URL: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .meta({
+      description:
+        "URL that the links to files in webhooks begin with, if receivers reach the REST API at another URL than callers, such as `http://switchboard:3000` in a network of containers.",
+      unset: "`PUBLIC_URL`",
+    }),
+  FILES_THROUGH_API: z.stringbool().default(false).meta({
+    description:
+      "With `true`, links to files and uploads lead to the REST API, which passes them on to the S3 service. Set it if callers can't reach `S3_ENDPOINT`. Only for `npm start`. The embedded S3 is always reached in this way.",
+    unset: "`false`",
+  }),
+  CORS_ORIGINS: originList.default([]).meta({
+    description:
+      "Origins of web pages that may call the REST API from a browser, such as `https://console.example.com`, separated by commas. Pages of other origins can't read responses.",
+    unset: "none",
+  }),
   OPEN_KEY_GENERATION: z.stringbool().default(false).meta({
     description:
       "With `true`, `POST /api/auth/generate-key` needs no credentials: anyone who reaches the API directly, not through a proxy, gets a new user with an API key. Leave it off behind a proxy.",

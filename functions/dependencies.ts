@@ -57,7 +57,7 @@ export async function openDependencies(name: string, env = process.env): Promise
     const claims = new Claims({ db, log, place: config.PROCESS_PLACE });
     const limits = { slowMs: config.WEBHOOK_SLOW_MS, perUser: config.WEBHOOK_USER_CONCURRENCY };
     const system = { clock: systemClock, ids: systemIds, retention: defaultRetention(config) };
-    const publicUrl = config.PUBLIC_URL;
+    const publicUrl = config.WEBHOOK_FILES_URL ?? config.PUBLIC_URL;
     return { db, vault, egress, storage, publicUrl, queues, foreignQueues, claims, limits, ...system, log, close };
   } catch (error) {
     await db.close();

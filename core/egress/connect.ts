@@ -93,11 +93,16 @@ export function guardedLookup(mayReach: (address: string) => boolean, resolve: R
         callback(null, first.address, first.family);
       },
       (error: unknown) => {
-        callback(new EgressError("connect", `the name ${hostname} does not resolve`, { cause: error }), "", 0);
+        const text = `the name ${hostname} does not resolve; names of a private network resolve only with EGRESS_ALLOW`;
+        callback(new EgressError("connect", text, { cause: error }), "", 0);
       },
     );
   };
 }
 
 /** The same text for every refused address, so that callers learn nothing about the internal network. */
-export const notPublic = () => new AppError("url_not_allowed", "the host is not on the public internet");
+export const notPublic = () =>
+  new AppError(
+    "url_not_allowed",
+    "the host is not on the public internet; the operator can allow addresses of a private network with EGRESS_ALLOW",
+  );

@@ -37,7 +37,7 @@ export function createApp(deps: ApiDeps): Hono<ApiEnv> {
   app.use(secureResponses);
   app.use(logRequests(deps.log));
   app.use(identifyClient(deps));
-  app.use(refuseForeignPages);
+  app.use(refuseForeignPages(deps));
   app.use(limitRequests(deps, (path) => dialectOf(path).limited && path !== healthPath));
   app.use(limitBody);
   app.use(requireBodyType);

@@ -6,6 +6,8 @@ import { bucket } from "./storage.ts";
 /** Optional settings that `sst deploy` copies from its own environment. docs/reference/environment.md describes them. */
 const optionalNames = [
   "PUBLIC_URL",
+  "WEBHOOK_FILES_URL",
+  "CORS_ORIGINS",
   "RATE_LIMIT",
   "TRUSTED_PROXIES",
   "HEALTH_DETAILS",

@@ -12,6 +12,7 @@ import * as webhook from "../../functions/webhook/index.ts";
 import { type ApiGateway, startApiGateway } from "../lambda/api-gateway.ts";
 import { startEventSource } from "../lambda/event-source.ts";
 import { startSchedule } from "../lambda/schedule.ts";
+import { bucketProxy } from "./bucket-proxy.ts";
 
 export { startHostProcess } from "./host-process.ts";
 export { releasePredecessor } from "./predecessor.ts";
@@ -91,9 +92,10 @@ export async function startFunctions(config: Config, log: Logger, undo: (() => u
   undo.push(() => schedule.stop());
 }
 
-/** Serves the API function over HTTP. */
+/** Serves the API function over HTTP, and the files of the bucket with `FILES_THROUGH_API`. */
 export async function serveApi(config: Config, log: Logger): Promise<ApiGateway> {
-  return await startApiGateway({
+  const files = config.FILES_THROUGH_API ? bucketProxy(config, log) : undefined;
+  const server = await startApiGateway({
     handler: api.handler,
     port: config.PORT,
     host: config.HOST,
@@ -101,5 +103,11 @@ export async function serveApi(config: Config, log: Logger): Promise<ApiGateway>
     addForwarded: !config.OPEN_KEY_GENERATION,
     functionName: "api",
     onError: (error) => log.error({ err: error }, "the api function failed"),
+    ...(files && { direct: files.serve }),
   });
+  const stop = async () => {
+    await server.stop();
+    files?.stop();
+  };
+  return { ...server, stop };
 }

@@ -7,6 +7,7 @@ import { type DataDir, openDataDir } from "../data/index.ts";
 import { startPostgres } from "../postgres/index.ts";
 import type { HostMode } from "./host-process.ts";
 import { releaseInFlight } from "./in-flight.ts";
+import { webhookFilesUrl } from "./webhook-files-url.ts";
 
 export interface GatewayOptions {
   /** The environment variables for `readConfig`. */
@@ -66,9 +67,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     Object.assign(process.env, env, { DATABASE_POOL: localPool });
     const api = await serveApi(config, log);
     undo.push(() => api.stop());
-    // The functions put this URL into the links of webhooks.
-    env.PUBLIC_URL ??= api.url;
-    process.env.PUBLIC_URL = env.PUBLIC_URL;
+    env.WEBHOOK_FILES_URL ||= webhookFilesUrl(config, api, log);
+    process.env.WEBHOOK_FILES_URL = env.WEBHOOK_FILES_URL;
     await startFunctions(config, log, undo);
     const host = await startHostProcess(options.host ?? "inside", config, env, log);
     undo.push(() => host.stop());
@@ -106,6 +106,8 @@ async function startServers(
   if (aws) {
     env.SQS_ENDPOINT = config.SQS_ENDPOINT ?? aws.endpoint;
     env.S3_ENDPOINT = config.S3_ENDPOINT ?? aws.endpoint;
+    // Only this machine reaches the embedded S3.
+    if (!config.S3_ENDPOINT) env.FILES_THROUGH_API = "true";
     env.AWS_ACCESS_KEY_ID = aws.credentials.accessKeyId;
     env.AWS_SECRET_ACCESS_KEY = aws.credentials.secretAccessKey;
   }

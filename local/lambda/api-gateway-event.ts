@@ -76,16 +76,19 @@ function headersOf(request: IncomingMessage): Record<string, string> {
   return headers;
 }
 
-/** Returns the headers that API Gateway adds or replaces. */
+/**
+ * Returns the headers that API Gateway adds or replaces. Unlike API Gateway, this server has no TLS, so it keeps the scheme that
+ * a reverse proxy names. The API believes only proxies in `TRUSTED_PROXIES`.
+ */
 function forwardedHeaders(
   request: IncomingMessage,
-  { "x-forwarded-for": given }: Record<string, string>,
+  { "x-forwarded-for": given, "x-forwarded-proto": scheme = "http" }: Record<string, string>,
   sourceIp: string,
 ): Record<string, string> {
   return {
     "x-forwarded-for": given ? `${given}, ${sourceIp}` : sourceIp,
     "x-forwarded-port": String(request.socket.localPort ?? ""),
-    "x-forwarded-proto": "http",
+    "x-forwarded-proto": scheme,
   };
 }
 

@@ -21,6 +21,8 @@ export type ApiGatewayOptions = {
   functionName?: string;
   /** Whether to add `X-Forwarded-*` headers, as AWS does. Default true. */
   addForwarded?: boolean;
+  /** Serves a request without the handler and its limits, and returns true; returns false for all other requests. */
+  direct?: (request: IncomingMessage, response: ServerResponse) => boolean;
   /** Called with the cause of each 500 and 503. Default: console.error. */
   onError?: (error: unknown, event: APIGatewayProxyEventV2) => void;
 };
@@ -35,6 +37,9 @@ export type ApiGateway = {
 /** Limits in bytes: of a body by HTTP APIs, and of an event by Lambda. AWS responds with 413 above either. */
 const maxBodyBytes = 10 * 1024 * 1024;
 const maxPayloadBytes = 6 * 1024 * 1024;
+
+/** Time for a whole request in milliseconds: an upload of 100 MiB over a slow line. Node.js allows 5 minutes by default. */
+const requestTimeout = 60 * 60_000;
 
 /**
  * Serves a Lambda handler over HTTP like an API Gateway HTTP API with payload format 2.0. Unlike on AWS, all requests share
@@ -71,8 +76,9 @@ export async function startApiGateway(options: ApiGatewayOptions): Promise<ApiGa
     write(request, response, result);
   };
 
-  // Longer than clients keep idle connections, so that the clients close them first.
-  const server = createServer({ keepAliveTimeout: 75_000, noDelay: true }, (request, response) => {
+  // Keeps idle connections longer than clients do, so that the clients close them first.
+  const server = createServer({ keepAliveTimeout: 75_000, requestTimeout, noDelay: true }, (request, response) => {
+    if (options.direct?.(request, response)) return;
     serve(request, response).catch((error: unknown) => {
       // A client that disconnects during its request is not an error.
       if (!request.destroyed) console.error(error);

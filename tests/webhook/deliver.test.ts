@@ -300,7 +300,7 @@ test("a private address that is not allowed is blocked, and the block is logged 
     const [delivery] = await world.deliveries(instance);
     expect(delivery).toMatchObject({ status: "pending", attempts: 1 });
     const [attempt] = await world.attempts(delivery?.id ?? "");
-    expect(attempt).toMatchObject({ status: null, error: expect.stringMatching(/^url_not_allowed: /) });
+    expect(attempt).toMatchObject({ status: null, error: expect.stringMatching(/^url_not_allowed: .*EGRESS_ALLOW/) });
   }
   await egress.close();
   expect(receiver.connections).toBe(0);

@@ -148,9 +148,12 @@ test("only the allowed addresses of a name are tried", async () => {
   expect(inside.connections).toBe(0);
 });
 
-test("a name that does not resolve is a failed connection", async () => {
+test("a name that does not resolve is a failed connection, and the error names the setting for private networks", async () => {
   const egress = egressOf({ resolve: async () => Promise.reject(new Error("ENOTFOUND")) });
-  await expect(egress.fetch("http://nowhere.example.com/", plain)).rejects.toMatchObject({ kind: "connect" });
+  await expect(egress.fetch("http://n8n:5678/x", plain)).rejects.toMatchObject({
+    kind: "connect",
+    message: expect.stringContaining("EGRESS_ALLOW"),
+  });
 });
 
 test("a redirect is returned unless following is requested", async () => {

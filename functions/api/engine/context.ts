@@ -12,6 +12,8 @@ export type SharedContext = ApiDeps & Pick<LifecycleDeps, "shards" | "quotas"> &
 export interface Context {
   deps: Omit<SharedContext, "vault"> & LifecycleDeps;
   requestId: string;
+  /** Like `deps.storage`, but its links may be relative to the request. Only for the `Location` of a redirect. */
+  redirectStorage: ApiDeps["storage"];
   /**
    * Resolves when this call is counted. The statistics endpoints wait for this promise, so that their figures include
    * the call.

@@ -105,18 +105,41 @@ export function limitRequests(deps: ApiDeps, isLimited: (path: string) => boolea
   };
 }
 
-const otherwise = "call the API from a program, or from a page that the same host and port serve";
+const otherwise =
+  "call the API from a program, from a page that the same host and port serve, or from a page whose origin is in CORS_ORIGINS";
+
+/** Headers of requests that a page in `CORS_ORIGINS` may set, and headers of responses that it may read. */
+const corsRequestHeaders =
+  "authorization, content-type, x-api-key, idempotency-key, x-request-id, last-event-id, cache-control, range";
+const corsResponseHeaders =
+  "x-request-id, ratelimit-limit, ratelimit-remaining, ratelimit-reset, retry-after, content-disposition, link, location";
 
 /**
  * Refuses requests that a browser sends for a page of another site, and browsers that reach this machine under a name
- * of such a page. Nothing is counted for these requests, neither failed logins nor the rate limit.
+ * of such a page. Nothing is counted for these requests, neither failed logins nor the rate limit. Pages in `CORS_ORIGINS`
+ * may call the API. They send keys and tokens in headers, so no response allows cookies (`Access-Control-Allow-Credentials`).
  */
-export const refuseForeignPages: Middleware = async (c, next) => {
-  const header = (name: string) => c.req.header(name);
-  const reason = foreignPage(c.req.method, header) ?? (isLoopbackAddress(c.var.ip) ? reboundName(header) : undefined);
-  if (reason) throw new AppError("origin_not_allowed", `${reason}: ${otherwise}`);
-  await next();
-};
+export function refuseForeignPages({ config: { CORS_ORIGINS: origins } }: ApiDeps): Middleware {
+  return async (c, next) => {
+    const header = (name: string) => c.req.header(name);
+    const origin = header("origin");
+    const isAllowed = origin !== undefined && origins.includes(origin);
+    const isPreflight = c.req.method === "OPTIONS" && header("access-control-request-method") !== undefined;
+    const rebound = isLoopbackAddress(c.var.ip) ? reboundName(header) : undefined;
+    const foreign = isPreflight ? `the origin ${origin?.slice(0, 100)} asks` : foreignPage(c.req.method, header);
+    const reason = (isAllowed ? undefined : foreign) ?? rebound;
+    if (reason) throw new AppError("origin_not_allowed", `${reason}: ${otherwise}`);
+    if (isPreflight) c.res = new Response(null, { status: 204 });
+    else await next();
+    if (origins.length > 0) c.res.headers.append("vary", "Origin");
+    if (!isAllowed) return;
+    c.res.headers.set("access-control-allow-origin", origin);
+    if (!isPreflight) return c.res.headers.set("access-control-expose-headers", corsResponseHeaders);
+    c.res.headers.set("access-control-allow-methods", "GET, HEAD, POST, PUT, PATCH, DELETE");
+    c.res.headers.set("access-control-allow-headers", corsRequestHeaders);
+    c.res.headers.set("access-control-max-age", "600");
+  };
+}
 
 /**
  * Refuses bodies that are neither JSON nor `multipart/form-data`. A web page can send other types, and bodies without a

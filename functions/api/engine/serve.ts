@@ -9,6 +9,7 @@ import { readJson } from "../../../core/json.ts";
 import { defined } from "../../../core/object.ts";
 import { responseBytes } from "../../../core/page.ts";
 import { authenticate } from "./authenticate.ts";
+import { storageOf } from "./bucket-links.ts";
 import { type Context, type InstanceContext, Pending, RawResponse, type SharedContext } from "./context.ts";
 import type { Dialect } from "./dialect.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -75,9 +76,12 @@ async function respond(
     endpoint.instance === "body" ? await loadForCaller((body as { instanceId: string }).instanceId) : pathInstance;
   const counted = count(instance?.id);
 
+  const { storage, redirectStorage } = storageOf(c, shared);
+  const vault = endpoint.secrets ? await openVault(shared) : closedVault;
   const context: Partial<InstanceContext> & Context = {
-    deps: { ...shared, vault: endpoint.secrets ? await openVault(shared) : closedVault, log: c.var.log },
+    deps: { ...shared, storage, vault, log: c.var.log },
     requestId: c.var.requestId,
+    redirectStorage,
     counted,
     host: c.req.header("host"),
     forwardedBy: forwardingHeader(c.req.raw.headers.keys()),

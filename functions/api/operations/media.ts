@@ -88,7 +88,7 @@ export async function getUpload(context: InstanceContext, { upload }: { upload: 
 
 /** Redirects to the file of a message, or returns its link as JSON. */
 export async function getMedia(context: InstanceContext, input: { messageId: string; asJson: boolean }) {
-  return served(await linkToMedia(context.deps, context.instance.id, input.messageId), input);
+  return served(await linkToMedia(linkDeps(context, input), context.instance.id, input.messageId), input);
 }
 
 /** How long a link waits for a file that is being fetched from WhatsApp, in milliseconds. API Gateway gives up after 30 s. */
@@ -98,12 +98,17 @@ const fileWaitMs = 10_000;
  * Redirects to the file that a link in a webhook names, as soon as the file is stored. Throws `forbidden` if the link is
  * not valid or has expired, `message_not_found`, `media_not_ready`, and `media_lost`.
  */
-export async function openFile({ deps }: Context, input: { fileId: string; token: string; asJson: boolean }) {
+export async function openFile(context: Context, input: { fileId: string; token: string; asJson: boolean }) {
+  const { deps } = context;
   const file = openFileLink(deps.vault, input, deps.clock.now());
   if (!file) throw new AppError("forbidden", "the link is not valid or has expired; request the file by its message");
   const options = { waitMs: Math.min(fileWaitMs, deps.waitMs ?? fileWaitMs), kind: "inline" as const };
-  return served(await waitForMedia(deps, file.instanceId, file.fileId, options), input);
+  return served(await waitForMedia(linkDeps(context, input), file.instanceId, file.fileId, options), input);
 }
+
+/** A redirect also works if the gateway doesn't know its own URL. A link in JSON doesn't. */
+const linkDeps = ({ deps, redirectStorage }: Context, { asJson }: { asJson: boolean }) =>
+  asJson ? deps : { ...deps, storage: redirectStorage };
 
 const served = (link: MediaLink, { asJson }: { asJson: boolean }) =>
   asJson ? link : new RawResponse(null, { location: link.url, "cache-control": "no-store" }, 302);

@@ -1,5 +1,7 @@
 import { request } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readConfig } from "../../../core/config.ts";
+import { createApp } from "../../../functions/api/app.ts";
 import type { Endpoint } from "../../../functions/api/engine/endpoint.ts";
 import { type Ask, startApi, type TestApi } from "../../support/api/api.ts";
 import { dialects } from "../../support/endpoint/dialect-tables.ts";
@@ -91,4 +93,70 @@ test("a page whose name resolves to this machine can neither read nor write", as
   }
   // Programs reach the gateway through proxies that keep the name of the client's request.
   expect((await send("GET", "/api/observability/ping", { host: "gw.example" })).status).toBe(200);
+});
+
+describe("a page in CORS_ORIGINS", () => {
+  const origin = "https://console.example.com";
+  const asked = { "access-control-request-method": "POST", "access-control-request-headers": "x-api-key,content-type" };
+  const open = (origins = origin) => {
+    const { CORS_ORIGINS } = readConfig({ CORS_ORIGINS: origins });
+    return createApp({ ...api.served, config: { ...api.deps.config, CORS_ORIGINS } });
+  };
+  const ask = (
+    app: ReturnType<typeof open>,
+    method: string,
+    path: string,
+    headers: Record<string, string>,
+    body?: string,
+  ) => app.request(path, { method, headers, ...(body === undefined ? {} : { body }) });
+
+  test("may ask before a request, without credentials and without being counted", async () => {
+    const app = open(`${origin}, http://localhost:8080`);
+    const before = await rows("rate_windows");
+    const answer = await ask(app, "OPTIONS", "/api/instance/create", { origin, ...asked });
+    expect(answer.status).toBe(204);
+    expect(Object.fromEntries(answer.headers)).toMatchObject({
+      "access-control-allow-origin": origin,
+      "access-control-allow-methods": expect.stringContaining("DELETE"),
+      "access-control-allow-headers": expect.stringContaining("x-api-key"),
+      vary: "Origin",
+    });
+    expect(answer.headers.has("access-control-allow-credentials")).toBe(false);
+    expect(await rows("rate_windows")).toBe(before);
+  });
+
+  test("may send requests and read the responses, errors included", async () => {
+    const app = open();
+    const { key } = await api.user();
+    const page = { origin, "sec-fetch-site": "cross-site", "content-type": "application/json" };
+    const created = await ask(app, "POST", "/api/instances", { ...page, "x-api-key": key }, '{"name":"CORS"}');
+    expect(created.status).toBe(201);
+    const refusedKey = await ask(app, "POST", "/api/instances", { ...page, "x-api-key": "wrong" }, '{"name":"CORS"}');
+    expect(refusedKey.status).toBe(401);
+    for (const answer of [created, refusedKey]) {
+      expect(answer.headers.get("access-control-allow-origin")).toBe(origin);
+      expect(answer.headers.get("access-control-expose-headers")).toContain("retry-after");
+    }
+  });
+
+  test("is no other page: an origin that differs in scheme, host or port is refused, and the error names the setting", async () => {
+    const app = open();
+    for (const other of ["http://console.example.com", `${origin}.evil.example`, `${origin}:8443`, "null", "*"]) {
+      for (const [method, headers] of [
+        ["OPTIONS", asked],
+        ["POST", { "content-type": "application/json" }],
+      ] as const) {
+        const answer = await ask(app, method, "/api/instances", { ...headers, host: "gw.example", origin: other });
+        expect([other, method, answer.status]).toEqual([other, method, 403]);
+        expect(await answer.text()).toContain("CORS_ORIGINS");
+        expect(answer.headers.has("access-control-allow-origin")).toBe(false);
+      }
+    }
+  });
+
+  test("is refused like all others without the setting", async () => {
+    const answer = await ask(createApp(api.served), "OPTIONS", "/api/instances", { origin, ...asked });
+    expect(answer.status).toBe(403);
+    expect(answer.headers.has("vary")).toBe(false);
+  });
 });

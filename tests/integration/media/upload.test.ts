@@ -1,6 +1,8 @@
 import { createHash, randomBytes } from "node:crypto";
+import { type IncomingHttpHeaders, type OutgoingHttpHeaders, request } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openStorage, type Storage } from "../../../core/storage/index.ts";
+import { throughApi } from "../../../core/storage/through-api.ts";
 import type { Phone } from "../../../simulator/index.ts";
 import { type RestClient, restClient } from "../../support/gateway/rest-client.ts";
 import { startTestGateway, type TestGateway } from "../../support/gateway/test-gateway.ts";
@@ -208,6 +210,100 @@ describe("a file that is uploaded before it is sent", () => {
     await storage.put(`upload/${other}/a`, Buffer.from("x"), { contentType: "text/plain" });
     await gate.api("DELETE", `/api/instances/${other}`);
     await until(async () => ((await storage.head(`upload/${other}/a`)) ? undefined : true));
+  });
+});
+
+describe("links from another machine", () => {
+  /** Sends a request as another machine would: with its own `Host`. `fetch` doesn't let a program set this header. */
+  const ask = (method: string, url: string, headers: OutgoingHttpHeaders = {}, body?: string) =>
+    new Promise<{ status: number; headers: IncomingHttpHeaders; text: string }>((resolve, reject) => {
+      const outgoing = request(new URL(url, gate.gateway.url), { method, headers }, async (response) => {
+        const text = (await response.toArray()).join("");
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, text });
+      });
+      outgoing.on("error", reject).end(body);
+    });
+  const credentials = () => ({ "x-api-key": gate.gateway.firstAdmin?.apiKey.key ?? "" });
+  const createUpload = async (headers: Record<string, string>) => {
+    const json = { "content-type": "application/json", ...credentials(), ...headers };
+    const answer = await ask("POST", `/api/whatsapp/${id}/uploads`, json, JSON.stringify({ size: 10 }));
+    return { status: answer.status, body: JSON.parse(answer.text) };
+  };
+  /** Returns the URL with the address at which the test reaches the gateway. */
+  const here = (url: string) => {
+    const { pathname, search } = new URL(url);
+    return gate.gateway.url + pathname + search;
+  };
+
+  test("begin with the URL at which the caller reached the gateway, and never name this machine behind a proxy", async () => {
+    const direct = await createUpload({ host: "192.0.2.7:3000" });
+    expect(direct.body.url).toMatch(/^http:\/\/192\.0\.2\.7:3000\/api\/bucket\//);
+    const untrusted = { "x-forwarded-for": "203.0.113.5", "x-forwarded-host": "evil.example" };
+    const refused = await createUpload(untrusted);
+    expect(refused).toMatchObject({ status: 501, body: { code: "not_supported" } });
+    expect(refused.body.detail).toContain("PUBLIC_URL");
+    expect(JSON.stringify(refused.body)).not.toMatch(/127\.0\.0\.1|evil\.example/);
+    const named = await createUpload({ ...untrusted, host: "gw.example.com" });
+    expect(named.body.url).toMatch(/^http:\/\/gw\.example\.com\/api\/bucket\//);
+  });
+
+  test("allow one upload of the announced size, whose file can be read in parts by a link for reading only", async () => {
+    const { body: ticket } = await createUpload({ host: "192.0.2.7:3000" });
+    const url = here(ticket.url);
+    expect((await ask("PUT", url, { ...ticket.headers, "content-length": 11 }, "0123456789a")).status).toBe(403);
+    const asOther = { ...ticket.headers, "content-type": "text/html" };
+    expect((await ask("PUT", url, asOther, "0123456789")).status).toBe(403);
+    expect((await ask("PUT", url, ticket.headers, "0123456789")).status).toBe(200);
+    expect((await ask("GET", url)).status).toBe(403);
+
+    const found = await ask("GET", `/api/media/${id}/${ticket.uploadId}`, { ...credentials(), host: "192.0.2.7:3000" });
+    const { url: link } = JSON.parse(found.text).data;
+    expect(link).toMatch(/^http:\/\/192\.0\.2\.7:3000\/api\/bucket\//);
+    expect(await ask("GET", here(link))).toMatchObject({ status: 200, text: "0123456789" });
+    expect(await ask("GET", here(link), { range: "bytes=2-4" })).toMatchObject({
+      status: 206,
+      text: "234",
+      headers: { "content-range": "bytes 2-4/10" },
+    });
+    for (const method of ["PUT", "DELETE", "POST", "HEAD"])
+      expect((await ask(method, here(link), credentials())).status).toBeGreaterThanOrEqual(400);
+    expect(await ask("GET", here(link))).toMatchObject({ status: 200, text: "0123456789" });
+    const other = here(link).replace(ticket.uploadId, "0".repeat(32));
+    expect((await ask("GET", other)).status).toBe(403);
+    const later = here(link).replace(/X-Amz-Expires=\d+/, "X-Amz-Expires=604800");
+    expect((await ask("GET", later)).status).toBe(403);
+  });
+
+  test("stop working when they expire, and nothing is served without a signature in the URL", async () => {
+    await storage.put(`upload/${id}/brief`, Buffer.from("x"), { contentType: "text/plain" });
+    const headers = { contentType: "text/plain", contentDisposition: "attachment" };
+    const link = throughApi(await storage.presign(`upload/${id}/brief`, 1, headers), gate.gateway.url);
+    await until(async () => ((await ask("GET", link)).status === 403 ? true : undefined));
+    const bare = link.split("?")[0] ?? "";
+    for (const url of [
+      bare,
+      `${bare}?list-type=2`,
+      `${gate.gateway.url}/api/bucket/`,
+      `${bare}/../..?X-Amz-Signature=1`,
+    ])
+      expect([403, 404]).toContain((await ask("GET", url)).status);
+  });
+
+  test("lead a redirect to the file without the name of a proxy's upstream", async () => {
+    const uploadId = await upload(Buffer.from("redirected"));
+    const { body } = await post("send-media", { phone: bob.number, uploadId });
+    await arrivedAt(bob, body.id);
+    const path = `/api/instances/${id}/messages/${body.id}/media`;
+    const proxied = { ...credentials(), "x-forwarded-for": "203.0.113.5" };
+    const redirect = await until(async () => {
+      const answer = await ask("GET", path, proxied);
+      return answer.status === 302 ? answer : undefined;
+    });
+    const location = redirect.headers.location ?? "";
+    expect(location).toMatch(/^(?:\.\.\/)+api\/bucket\//);
+    expect(await ask("GET", new URL(location, new URL(path, gate.gateway.url)).href)).toMatchObject({
+      text: "redirected",
+    });
   });
 });
 
