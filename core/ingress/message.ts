@@ -1,7 +1,8 @@
 import * as z from "zod";
 import { type CommandName, commandCatalog } from "../command/catalog/index.ts";
-import { AppError, type ErrorCode, errorCodes } from "../error.ts";
+import { type AppError, type ErrorCode, errorCodes } from "../error.ts";
 import { singleSendOptions } from "../restriction/index.ts";
+import { validated } from "../validate.ts";
 
 const commandNames = Object.keys(commandCatalog) as [CommandName, ...CommandName[]];
 
@@ -112,13 +113,6 @@ export function readable(parsed: unknown): ReadableParts {
   };
 }
 
-/** UTF-16 code units. A message can have many errors, and the reply must fit in a queue. */
-const maxDetails = 1_000;
-
 /** Throws `invalid_request`. The error repeats no values, because one of the values is an API key. */
-export function readMessage(parsed: unknown): IngressMessage {
-  const read = ingressMessage.safeParse(parsed);
-  if (read.success) return read.data;
-  const details = read.error.issues.map((issue) => `${issue.path.join(".") || "message"}: ${issue.message}`);
-  throw new AppError("invalid_request", details.join("; ").slice(0, maxDetails));
-}
+export const readMessage = (parsed: unknown): IngressMessage =>
+  validated(ingressMessage, parsed, { whole: "message", field: "field" });

@@ -14,6 +14,7 @@ import { count } from "../metric/index.ts";
 import type { ForeignQueues } from "../queue/foreign.ts";
 import { optionsOf } from "../restriction/index.ts";
 import type { Storage } from "../storage/index.ts";
+import { assertKnownFields } from "../validate.ts";
 import { callerOfMessage } from "./identity.ts";
 import { errorOf, type IngressMessage, type IngressReply, readable, readMessage, unreadable } from "./message.ts";
 import { sendReply } from "./outbox.ts";
@@ -131,6 +132,7 @@ async function start(
   request: Omit<AcceptRequest, "userId" | "instance">,
 ): Promise<Accepted> {
   const { deps } = intake;
+  assertKnownFields(commandCatalog[message.command].input, message.input, { whole: "input", field: "field" });
   const instance = await loadInstance(deps.db, caller, message.instanceId);
   const onAccepted = (accepted: Accepted) => replyAccepted(intake, message, accepted, instance.shard);
   const { correlationId, idempotencyKey, reply: replyTo } = request;

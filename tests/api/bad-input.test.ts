@@ -204,6 +204,70 @@ describe("every endpoint with a body", () => {
   );
 });
 
+describe("an unknown field", () => {
+  const refused = (name: string, nearest = "") => ({
+    status: 400,
+    body: { code: "invalid_request", details: expect.stringMatching(`${name}: unknown .+${nearest}`) },
+  });
+  const details = (answer: Awaited<ReturnType<typeof raw>>) => ({
+    status: answer.status,
+    body: { code: answer.body.code, details: answer.body.details ?? answer.body.detail },
+  });
+
+  test.each(named(endpoints))("in the query or the body of %s is refused by name", async (_name, endpoint) => {
+    const method = endpoint.method.toUpperCase();
+    const path = endpoint.path.replace("{instanceId}", instanceId).replaceAll(/\{\w+\}/g, "79001234567");
+    const credentials = isOpen(endpoint.access) ? {} : { key: await keyFor(endpoint) };
+    const own = endpoint.instance === "body" ? { instanceId } : {};
+    const query = await api.request(method, `${path}?fromMee=false`, {
+      ...credentials,
+      ...(method === "GET" ? {} : { body: own }),
+    });
+    expect(details(query)).toMatchObject(refused("fromMee"));
+    if (endpoint.form || method === "GET") return;
+    const body = { ...own, ...bodyOf(endpoint), zzDelay: 1 };
+    expect(details(await api.request(method, path, { ...credentials, body }))).toMatchObject(refused("zzDelay"));
+  });
+
+  test.each(named(withForm))("in the form of %s is refused by name", async (_name, endpoint) => {
+    const mark = "x".repeat(30);
+    const body = `--${mark}\r\ncontent-disposition: form-data; name="captoin"\r\n\r\nx\r\n--${mark}--\r\n`;
+    const answer = await raw(endpoint, body, { "content-type": `multipart/form-data; boundary=${mark}` });
+    expect(details(answer)).toMatchObject(refused("captoin", 'did you mean "caption"'));
+  });
+
+  test.each([
+    ["PUT", "/api/instances/{instanceId}", { webhookSettings: { secrets: "x" } }, "webhookSettings.secrets", "secret"],
+    [
+      "POST",
+      "/api/whatsapp/{instanceId}/send",
+      { phone: "79001234567", message: "x", quoted: "x" },
+      "quoted",
+      "quotedMessageId",
+    ],
+    ["POST", "/api/message/send/text", { chatId: "79001234567", text: "x", mesage: "y" }, "mesage", "message"],
+    [
+      "POST",
+      "/api/whatsapp/{instanceId}/bulk",
+      { message: "x", recipients: [{ phone: "79001234567", variabels: {} }] },
+      "recipients.0.variabels",
+      "variables",
+    ],
+  ])("%s %s names the path and the nearest known name of %j", async (method, path, body, name, nearest) => {
+    const own = path.includes("{instanceId}") ? {} : { instanceId };
+    const answer = await api.request(method, path.replace("{instanceId}", instanceId), {
+      key,
+      body: { ...own, ...body },
+    });
+    expect(details(answer)).toMatchObject(refused(name, `did you mean "${nearest}"`));
+  });
+
+  test("is allowed in an empty request without fields", async () => {
+    const ask = { key, body: {}, impatient: true };
+    expect((await api.request("POST", `/api/instances/${instanceId}/reconnect`, ask)).status).toBe(202);
+  });
+});
+
 test.each(named(withForm))(
   "%s accepts only a form, and a broken form causes no server error",
   async (_name, endpoint) => {

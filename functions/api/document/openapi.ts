@@ -166,7 +166,10 @@ export function schema(
     io,
     target,
     unrepresentable: "any",
-    override: ({ jsonSchema }) => simplify(jsonSchema, io),
+    override: ({ zodSchema, jsonSchema }) => {
+      simplify(jsonSchema, io);
+      if (io === "input" && zodSchema._zod.def.type === "object") jsonSchema.additionalProperties ??= false;
+    },
   }) as Json;
   return rest;
 }

@@ -53,10 +53,3 @@ export function withIgnoredAddress(error: AppError): AppError {
   const details = [error.details, ignoredAddress].filter(Boolean).join("; ");
   return new AppError(error.code, details, { cause: error, ...defined({ data: error.data }) });
 }
-
-/** Summarizes validation issues in one line of at most 1,000 characters, without the values that were sent. */
-export function invalidRequest(error: z.ZodError, where: string): AppError {
-  const firstIssues = error.issues.slice(0, 10).map((issue) => `${issue.path.join(".") || where}: ${issue.message}`);
-  const more = error.issues.length > firstIssues.length ? [`and ${error.issues.length - firstIssues.length} more`] : [];
-  return new AppError("invalid_request", [...firstIssues, ...more].join("; ").slice(0, 1000));
-}

@@ -1,6 +1,6 @@
 import type { Context as HonoContext } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import type * as z from "zod";
+import * as z from "zod";
 import { closedVault, type Vault } from "../../../core/crypto/index.ts";
 import { sqlState, sqlStates } from "../../../core/db/sql-state.ts";
 import { AppError } from "../../../core/error.ts";
@@ -8,13 +8,13 @@ import { loadInstance } from "../../../core/instance/store.ts";
 import { readJson } from "../../../core/json.ts";
 import { defined } from "../../../core/object.ts";
 import { responseBytes } from "../../../core/page.ts";
+import { validated } from "../../../core/validate.ts";
 import { authenticate } from "./authenticate.ts";
 import { storageOf } from "./bucket-links.ts";
 import { type Context, type InstanceContext, Pending, RawResponse, type SharedContext } from "./context.ts";
 import type { Dialect } from "./dialect.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { ApiEnv } from "./env.ts";
-import { invalidRequest } from "./errors.ts";
 import { isJson, mediaType } from "./middleware.ts";
 import { forwardingHeader } from "./open-key-generation.ts";
 
@@ -68,10 +68,11 @@ async function respond(
     c.var.rate?.settle(),
   ]);
   if (endpoint.instance !== "body") void count(pathInstance?.id);
-  const query = endpoint.query ? parsed(endpoint.query, c.req.query(), "query") : undefined;
-  const body = endpoint.body
-    ? parsed(endpoint.body, await (endpoint.form ? readForm(c) : readBody(c)), "body")
-    : undefined;
+  const query = validated(endpoint.query ?? noQuery, c.req.query(), { whole: "query", field: "query parameter" });
+  const body = validated(endpoint.body ?? noBody, await (endpoint.form ? readForm(c) : readBody(c)), {
+    whole: "body",
+    field: "field",
+  });
   const instance =
     endpoint.instance === "body" ? await loadForCaller((body as { instanceId: string }).instanceId) : pathInstance;
   const counted = count(instance?.id);
@@ -137,11 +138,11 @@ async function openVault(shared: SharedContext): Promise<Vault> {
   }
 }
 
-function parsed<Schema extends z.ZodType>(schema: Schema, value: unknown, where: string): z.output<Schema> {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  throw invalidRequest(result.error, where);
-}
+/** The requests of an endpoint that declares no query. */
+const noQuery = z.object({});
+
+/** The requests of an endpoint that declares no body: clients may send an empty one. */
+const noBody = z.object({}).nullish();
 
 /** Returns undefined for an empty body. Throws `unsupported_media_type`, `malformed_json` and `invalid_request`. */
 async function readBody(c: HonoContext<ApiEnv>): Promise<unknown> {

@@ -279,10 +279,11 @@ test("allowedIps never exclude the last admin who can call from the requester's 
 describe("a user", () => {
   test("changes its own settings but no admin setting", async () => {
     const user = await api.user();
-    const ask = {
-      key: user.key,
-      body: { firstName: "Bo", timeZone: "America/New_York", role: "admin", disabled: true },
-    };
+    for (const setting of [{ role: "admin" }, { disabled: true }, { quotas: {} }]) {
+      const answer = await api.request("PUT", "/api/auth/me", { key: user.key, body: { firstName: "Bo", ...setting } });
+      expect(answer).toMatchObject({ status: 400, body: { code: "invalid_request" } });
+    }
+    const ask = { key: user.key, body: { firstName: "Bo", timeZone: "America/New_York" } };
     const { body } = await api.request("PUT", "/api/auth/me", ask);
     expect(body).toEqual({
       id: user.id,

@@ -47,7 +47,7 @@ describe("a send", () => {
     async (path, body, name, input, type) => {
       const answer = await api.request("POST", path.replace("{id}", instanceId), {
         key,
-        body: { instanceId, ...body },
+        body: path.includes("{id}") ? body : { instanceId, ...body },
       });
       expect(answer.status).toBe(200);
       const waId = answer.body.id ?? answer.body.data.messageId;

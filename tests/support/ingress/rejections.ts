@@ -26,6 +26,16 @@ export const rejections: [what: string, code: string, make: (fixture: RejectionF
   ],
   ["another version", "invalid_request", ({ message }) => message({ v: 2 })],
   ["an unknown field", "invalid_request", ({ message }) => message({ runat: "2030-01-01T00:00:00Z" })],
+  [
+    "an unknown field of the input",
+    "invalid_request",
+    ({ message, number }) => message({ input: { to: number, text: "x", quotedMessageId: "3EB0" } }),
+  ],
+  [
+    "a field in the input of a command without input",
+    "invalid_request",
+    ({ message }) => message({ command: "instance.restart", input: { force: true } }),
+  ],
   ["an id with a space", "invalid_request", ({ message }) => message({ id: "a b" })],
   ["an unknown command", "invalid_request", ({ message }) => message({ command: "message.sendNothing" })],
   ["an invalid input", "invalid_request", ({ message }) => message({ input: { to: "nobody", text: "x" } })],

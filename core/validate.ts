@@ -1,0 +1,46 @@
+import type * as z from "zod";
+import { AppError } from "./error.ts";
+import { describeUnknown, pathText, unknownFields } from "./unknown-field.ts";
+
+/** The error of a request must fit in a queue and in a log line. UTF-16 code units. */
+const maxDetails = 1_000;
+const maxIssues = 10;
+
+/** What the caller wrote: the whole (`body`), and one of its fields. */
+export interface Written {
+  whole: string;
+  field: string;
+}
+
+/**
+ * Returns the value as the schema reads it. Throws `invalid_request` if the value does not match the schema, or has fields
+ * that the schema doesn't declare, which would otherwise have no effect. The error contains no values.
+ */
+export function validated<Schema extends z.ZodType>(
+  schema: Schema,
+  value: unknown,
+  written: Written,
+): z.output<Schema> {
+  const result = schema.safeParse(value);
+  const unknown = unknownFields(schema, value);
+  if (result.success && unknown.length === 0) return result.data;
+  throw invalid([
+    ...unknown.map((field) => describeUnknown(field, written.field)),
+    ...(result.error?.issues ?? [])
+      // `unknown` has these fields too.
+      .filter(({ code }) => code !== "unrecognized_keys" || unknown.length === 0)
+      .map(({ path, message }) => `${pathText(path) || written.whole}: ${message}`),
+  ]);
+}
+
+/** Throws `invalid_request` if the value has fields that the schema doesn't declare. Doesn't check the declared fields. */
+export function assertKnownFields(schema: z.ZodType, value: unknown, { whole, field }: Written): void {
+  const unknown = unknownFields(schema, value);
+  if (unknown.length === 0) return;
+  throw invalid(unknown.map((one) => describeUnknown({ ...one, path: [whole, ...one.path] }, field)));
+}
+
+function invalid(problems: readonly string[]): AppError {
+  const more = problems.length > maxIssues ? ["and more"] : [];
+  return new AppError("invalid_request", [...problems.slice(0, maxIssues), ...more].join("; ").slice(0, maxDetails));
+}
