@@ -11,6 +11,7 @@ import { instanceHistories, instancePresences } from "../instance/instance.sql.t
 import { paceOf, paceSetting, shownPace } from "../restriction/pace.ts";
 import { retentionSetting } from "../retention/setting.ts";
 import { singleLine } from "../text.ts";
+import { incomingSettings, showIncomingSettings, shownIncomingSettings } from "./incoming-settings.ts";
 
 /** Which messages from before the link are imported. */
 const history = z.enum(instanceHistories);
@@ -46,7 +47,7 @@ const deviceNameText = singleLine
  * keeps its value, or has the default in a new instance. Null is the default.
  */
 export const accountSettings = z.object({
-  history: history.optional().meta({
+  history: history.nullish().meta({
     description:
       "Which messages from before the link are imported: none, recent (about three months) or full (about a year). The phone decides what it offers when it links the instance, so set this before. Default: none",
   }),
@@ -64,6 +65,7 @@ export const accountSettings = z.object({
       "Name that the owner's phone shows under linked devices. WhatsApp learns the name when the device is linked, so set this before. Empty or null: the default",
   }),
   pace: paceSetting,
+  ...incomingSettings,
 });
 
 export type AccountSettings = z.output<typeof accountSettings>;
@@ -77,6 +79,7 @@ export const shownAccountSettings = z.object({
   proxy: z.string().nullable(),
   deviceName: z.string().nullable(),
   pace: shownPace,
+  ...shownIncomingSettings,
 });
 
 export const showAccountSettings = (instance: Instance): z.input<typeof shownAccountSettings> => ({
@@ -86,6 +89,7 @@ export const showAccountSettings = (instance: Instance): z.input<typeof shownAcc
   proxy: instance.proxy,
   deviceName: instance.deviceName,
   pace: paceOf(instance.pace),
+  ...showIncomingSettings(instance),
 });
 
 /**
@@ -100,9 +104,10 @@ export function assertProxy({ EGRESS_ALLOW }: Pick<Config, "EGRESS_ALLOW">, { ho
 }
 
 /** Converts the settings to columns. `id` is that of the instance. */
-export function accountColumns(vault: Vault, id: string, { presence, proxy, ...plain }: AccountSettings) {
+export function accountColumns(vault: Vault, id: string, { history, presence, proxy, ...plain }: AccountSettings) {
   return {
     ...plain,
+    history: history === null ? instanceHistories[0] : history,
     presence: presence === null ? instancePresences[0] : presence,
     ...(proxy !== undefined && {
       proxy: proxy && proxyWithoutPassword(proxy),

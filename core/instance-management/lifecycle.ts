@@ -83,6 +83,13 @@ export async function restartInstance(
   return await requestCommand(deps, context, instance, "instance.restart", "reconnect_requested");
 }
 
+/** Requests that the running session uses the settings as they are now. */
+export const applySettings = (deps: LifecycleDeps, context: RequestContext, instance: Instance): Promise<Accepted> =>
+  acceptCommand(deps, { ...commandFor(withoutKey(context), instance), name: "instance.applySettings" });
+
+/** The key of the request belongs to its change of the settings. */
+const withoutKey = ({ idempotencyKey: _, ...context }: RequestContext): RequestContext => context;
+
 /** Requests the start of the session, and keeps it running from then on. */
 export async function enableInstance(
   deps: LifecycleDeps,

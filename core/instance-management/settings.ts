@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { and, eq, isNull } from "drizzle-orm";
+import { and, eq, isNull, sql } from "drizzle-orm";
 import * as z from "zod";
 import { recordActivity } from "../activity/index.ts";
 import type { Clock } from "../clock.ts";
@@ -11,6 +11,7 @@ import { alignSinks } from "../event-sink/setting.ts";
 import type { Ids } from "../id.ts";
 import type { Instance } from "../instance/index.ts";
 import { instances, type WebhookFilters } from "../instance/instance.sql.ts";
+import { liveSettings } from "../instance/session-settings.ts";
 import { defined } from "../object.ts";
 import { singleLine } from "../text.ts";
 import { checkHeaders } from "../webhook/delivery/attempt.ts";
@@ -179,7 +180,11 @@ export async function changeInstance(
   // failures. With those, the next failure would turn the webhook off.
   const [updated] = await tx
     .update(instances)
-    .set({ ...columns, updatedAt: deps.clock.now() })
+    .set({
+      ...columns,
+      updatedAt: deps.clock.now(),
+      ...(liveSettings.some((name) => name in columns) && { settingsAt: sql`clock_timestamp()` }),
+    })
     .where(and(eq(instances.id, instance.id), isNull(instances.deletedAt)))
     .returning();
   if (!updated) throw new AppError("instance_not_found");

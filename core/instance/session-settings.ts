@@ -2,7 +2,7 @@ import type { Vault } from "../crypto/index.ts";
 import { sealedPlace } from "../crypto/sealed-place.ts";
 import type { Database } from "../db/index.ts";
 import { type ProxyServer, parseProxy } from "../egress/proxy.ts";
-import type { InstancePresence } from "./instance.sql.ts";
+import type { IgnoreRules, InstancePresence } from "./instance.sql.ts";
 
 /** The settings of an instance that its connection to WhatsApp uses. */
 export interface SessionSettings {
@@ -11,19 +11,27 @@ export interface SessionSettings {
   proxy: ProxyServer | null;
   /** Null means the default. */
   deviceName: string | null;
+  /** Null means nothing. */
+  ignore: IgnoreRules | null;
+  /** When settings that take effect on an open connection were last changed. */
+  settingsAt: Date | null;
 }
+
+/** The settings that take effect on an open connection, without a restart of the session. */
+export const liveSettings = ["ignore"] as const;
 
 /** Throws if the instance no longer exists or its proxy can't be read, so that no direct connection takes its place. */
 export async function readSessionSettings(
   { db, vault }: { db: Database; vault: Vault },
   instanceId: string,
 ): Promise<SessionSettings> {
-  const [row] = await db.sql<
-    { presence: InstancePresence; proxy: string | null; password: Buffer | null; deviceName: string | null }[]
-  >`select presence, proxy, proxy_password as password, device_name as "deviceName" from instances where id = ${instanceId}`;
+  const [row] = await db.sql<(Omit<SessionSettings, "proxy"> & { proxy: string | null; password: Buffer | null })[]>`
+    select presence, proxy, proxy_password as password, device_name as "deviceName", ignore_rules as ignore,
+      settings_at as "settingsAt"
+    from instances where id = ${instanceId}`;
   if (!row) throw new Error(`instance ${instanceId} does not exist`);
-  const { presence, proxy, password, deviceName } = row;
-  return { presence, proxy: proxy === null ? null : withPassword(proxy), deviceName };
+  const { proxy, password, ...settings } = row;
+  return { ...settings, proxy: proxy === null ? null : withPassword(proxy) };
 
   function withPassword(url: string): ProxyServer {
     const parsed = parseProxy(url);

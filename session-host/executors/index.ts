@@ -135,6 +135,7 @@ export const management: {
 } = {
   "instance.start": instance.start,
   "instance.restart": instance.restart,
+  "instance.applySettings": instance.applySettings,
   "instance.stop": instance.stop,
   "instance.logout": instance.logout,
   "instance.delete": instance.remove,

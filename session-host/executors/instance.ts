@@ -19,6 +19,11 @@ export async function restart(
   return {};
 }
 
+export async function applySettings(session: ManagedSession): Promise<CommandOutput<"instance.applySettings">> {
+  await session.settings.load();
+  return {};
+}
+
 export async function stop(
   session: ManagedSession,
   _input: unknown,

@@ -36,6 +36,8 @@ export type MutationContext = ConnectedContext & { commandId: string };
 export interface ManagedSession {
   start(correlationId: string): Promise<void>;
   restart(correlationId: string): Promise<void>;
+  /** The settings that an open connection uses. `load` reads them again. */
+  readonly settings: { load(): Promise<unknown> };
   disable(correlationId: string): Promise<void>;
   logout(correlationId: string): Promise<void>;
   remove(correlationId: string): Promise<void>;

@@ -5,6 +5,7 @@ import { unixSeconds } from "../baileys/address/jids.ts";
 import { boundMessage } from "../inbound/bounds.ts";
 import { unwrap } from "../inbound/content/unwrap.ts";
 import { wireFields } from "../inbound/content/wire.ts";
+import { type Ignoring, isIgnoredMessage } from "../inbound/ignored.ts";
 import { addressOf, type LidsOf, type Me, type PhoneOf } from "../inbound/message/address.ts";
 import { toRow } from "../inbound/message/journal.ts";
 import { personOf } from "../inbound/message/note.ts";
@@ -34,7 +35,7 @@ const messageField = 2;
  */
 export async function historyRow(
   { chat, info: base64, unread }: HistoryMessage,
-  { instanceId, me, lidsOf }: { instanceId: string; me: Me; lidsOf: LidsOf },
+  { instanceId, me, lidsOf, ignoring }: { instanceId: string; me: Me; lidsOf: LidsOf; ignoring: Ignoring },
   phoneOf: PhoneOf,
 ): Promise<{ message: NewMessage; reactions: NewReaction[] } | undefined> {
   const bytes = Buffer.from(base64, "base64");
@@ -50,6 +51,7 @@ export async function historyRow(
     seconds: unixSeconds(info.messageTimestamp),
     lidsOf,
   };
+  if (await isIgnoredMessage(ignoring, origin, phoneOf)) return undefined;
   const { message, encoded, isEdit } = contentOf(info, bytes);
   const cuts = boundMessage(message);
   const decoded = { message, opened: unwrap(message, encoded), encoded, ...cuts };

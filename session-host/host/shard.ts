@@ -146,6 +146,7 @@ export class Shard {
     };
     await Promise.all([
       this.#openSessions(),
+      this.#refreshSettings(),
       this.#fetchFiles(),
       this.#intake.takeWaiting(waitingMs),
       this.#intake.takeDue(),
@@ -165,6 +166,19 @@ export class Shard {
         .catch((error: unknown) => log.error({ err: error, instanceId: row.id }, "a session could not be started"));
     }
     await this.#removeDeleted();
+  }
+
+  /**
+   * Makes sessions use settings that were changed in the last minute, in case the command that announces the change was
+   * lost together with its process.
+   */
+  async #refreshSettings(): Promise<void> {
+    const { db } = this.#deps;
+    const changed = await db.sql<{ id: string; settingsAt: Date }[]>`
+      select id, settings_at as "settingsAt" from instances
+      where shard = ${this.lease.grant.shard} and desired = 'running'
+        and settings_at > clock_timestamp() - interval '1 minute'`;
+    await Promise.all(changed.map(({ id, settingsAt }) => this.#sessions.get(id)?.settings.refresh(settingsAt)));
   }
 
   /**

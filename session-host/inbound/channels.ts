@@ -13,6 +13,7 @@ import type { Change, Revision } from "../ledger/change.ts";
 import { boundMessage, boundStanza } from "./bounds.ts";
 import { detailsOf, factOf, factsIn, textOf } from "./channel-details.ts";
 import { unwrap } from "./content/unwrap.ts";
+import type { Ignoring } from "./ignored.ts";
 import type { Me } from "./message/address.ts";
 import { editFields, editOf } from "./message/edit.ts";
 import { toRow } from "./message/journal.ts";
@@ -24,6 +25,7 @@ export interface ChannelSourceDeps {
   log: Logger;
   me: () => Me;
   record: (change: Change) => Promise<void>;
+  ignores: Ignoring["ignores"];
 }
 
 /**
@@ -55,7 +57,11 @@ export class ChannelSource {
   journal(sock: WASocket, received: BinaryNode): Promise<Change> | Change | undefined {
     const stanza = boundStanza(received);
     const { tag, attrs } = stanza;
-    if (tag === "message") return isChannelJid(attrs.from ?? "") ? this.#journalPost(sock, stanza) : undefined;
+    if (tag === "message") {
+      const { from = "" } = attrs;
+      const isPost = isChannelJid(from) && !this.#deps.ignores({ chatIds: [from], isBroadcast: false });
+      return isPost ? this.#journalPost(sock, stanza) : undefined;
+    }
     const facts = factsIn(stanza);
     return facts.length > 0 ? { channels: facts } : undefined;
   }

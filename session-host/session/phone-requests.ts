@@ -3,6 +3,7 @@ import { type BinaryNode, proto, type WASocket } from "@whiskeysockets/baileys";
 import type { Database } from "../../core/db/index.ts";
 import type { Logger } from "../../core/log.ts";
 import { secondsOf } from "../baileys/address/jids.ts";
+import type { Ignoring } from "../inbound/ignored.ts";
 import type { Me } from "../inbound/message/address.ts";
 import type { StoredUnreadable } from "../inbound/unreadable/answer.ts";
 import { isRequestable, keyOf, unreadableRow } from "../inbound/unreadable/journal.ts";
@@ -14,6 +15,7 @@ export interface PhoneRequestsDeps {
   instanceId: string;
   log: Logger;
   me: () => Me;
+  ignoring: Ignoring;
   /** Resolves when the change is durable. */
   record: (change: Change) => Promise<void>;
 }
@@ -125,12 +127,12 @@ export class PhoneRequests {
   }
 
   async #announcement(stored: StoredUnreadable): Promise<Change> {
-    const { sock, instanceId, me } = this.#deps;
+    const { sock, instanceId, me, ignoring } = this.#deps;
     const { waId, sender, reason } = stored;
     const stanza = stanzaOf(stored);
     const requested = isRequestable(reason, secondsOf(stanza));
     const phoneOf = (lid: string) => sock.signalRepository.lidMapping.getPNForLID(lid);
-    const message = await unreadableRow({ instanceId, me: me(), phoneOf }, stanza, { reason, requested });
+    const message = await unreadableRow({ instanceId, me: me(), phoneOf, ignoring }, stanza, { reason, requested });
     if (!message) return { phoneRequests: [{ waId, sender, dueAt: null }], correlationId: waId };
     const dueAt = requested ? new Date() : null;
     return { unreadable: [{ ...stored, message, dueAt, pending: true }], correlationId: waId };

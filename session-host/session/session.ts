@@ -1,7 +1,6 @@
 import type { ConnectionState } from "@whiskeysockets/baileys";
 import { AppError } from "../../core/error.ts";
 import type { InstanceStatus } from "../../core/instance/instance.sql.ts";
-import { readSessionSettings } from "../../core/instance/session-settings.ts";
 import { accountOf, deviceOf } from "../baileys/account.ts";
 import type { CommandTarget } from "../command/dispatch.ts";
 import { Brake } from "../command/limit/brake.ts";
@@ -12,6 +11,7 @@ import { GroupReading } from "../inbound/contacts.ts";
 import { type Change, noLinkCodes } from "../ledger/change.ts";
 import { Connection } from "./connection/connection.ts";
 import { closing, judge, outdated, type Verdict } from "./connection/disconnect.ts";
+import { LiveSettings } from "./connection/live-settings.ts";
 import type { Login } from "./connection/login-places.ts";
 import { Reconnect } from "./connection/reconnect.ts";
 import { CredentialsMissing } from "./credentials.ts";
@@ -56,6 +56,7 @@ export class Session implements CommandTarget {
   readonly #reconnect = new Reconnect(
     () => void this.#inTurn(async () => (this.#running ? await this.#open() : undefined)),
   );
+  readonly settings: LiveSettings;
   #login: Login | undefined;
   readonly #steps: Steps;
 
@@ -63,6 +64,7 @@ export class Session implements CommandTarget {
     this.id = row.id;
     this.userId = row.userId;
     this.#deps = deps;
+    this.settings = new LiveSettings(deps, row.id);
     this.#steps = new Steps(row.id, deps.log);
     this.#state = new SessionState(row);
     this.#codes = new LinkCodes({ vault: deps.vault, instanceId: row.id, blockedUntil: row.pairingCodesBlockedUntil });
@@ -217,9 +219,9 @@ export class Session implements CommandTarget {
     if (this.status !== "connecting" && this.status !== "qr")
       await this.#recordStep(this.#state.enter("connecting", null, {}));
     try {
-      const settings = await readSessionSettings(this.#deps, this.id);
+      const { proxy } = await this.settings.load();
       const owner = { userId: this.userId, instanceId: this.id };
-      const login = await this.#deps.logins.enter(owner, settings.proxy !== null);
+      const login = await this.#deps.logins.enter(owner, proxy !== null);
       this.#login = login;
       if (!this.#running || this.#stopping) return login.end();
       this.#openedAt = Date.now();
@@ -228,7 +230,7 @@ export class Session implements CommandTarget {
       if (!version) return await this.#onClose(outdated);
       const connection = await Connection.open(
         this.#deps,
-        { id: this.id, linked: this.#state.linked, version, settings },
+        { id: this.id, linked: this.#state.linked, version, settings: this.settings },
         {
           beforeHandshake: () => login.opened(),
           onUpdate: (update) => void this.#inTurn(() => this.#onUpdate(connection, update)),

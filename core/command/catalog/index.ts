@@ -92,6 +92,7 @@ export const commandCatalog = {
   [channel.messages.name]: channel.messages,
   [instance.start.name]: instance.start,
   [instance.restart.name]: instance.restart,
+  [instance.applySettings.name]: instance.applySettings,
   [instance.stop.name]: instance.stop,
   [instance.logout.name]: instance.logout,
   [instance.remove.name]: instance.remove,

@@ -26,6 +26,17 @@ export const restart = defineCommand({
   repeatable: true,
 });
 
+export const applySettings = defineCommand({
+  name: "instance.applySettings",
+  kind: "mutate",
+  summary: "Make the running session use the settings of an instance as they are now",
+  input: nothing,
+  output: nothing,
+  errors: [],
+  offline: true,
+  repeatable: true,
+});
+
 export const stop = defineCommand({
   name: "instance.stop",
   kind: "mutate",

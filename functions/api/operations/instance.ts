@@ -1,4 +1,5 @@
 import { readActivity } from "../../../core/activity/index.ts";
+import { waitForResult } from "../../../core/command/result.ts";
 import { AppError } from "../../../core/error.ts";
 import { assertEventQueue } from "../../../core/event-sink/allowed.ts";
 import { readSink, type SinkState } from "../../../core/event-sink/index.ts";
@@ -60,6 +61,7 @@ export async function updateInstance(context: InstanceContext, changes: settings
   if (changes.proxy) assertProxy(deps.config, changes.proxy);
   const updated = await settings.updateInstance(deps, instance, changes);
   if (needsRestart(instance, updated)) await requestRestart(context, updated);
+  else if (updated.settingsAt?.getTime() !== instance.settingsAt?.getTime()) await applySettings(context, updated);
   return updated;
 }
 
@@ -72,6 +74,23 @@ function needsRestart(before: Instance, after: Instance): boolean {
     before.proxyPassword?.toString("hex") !== after.proxyPassword?.toString("hex") ||
     (after.linkedAt === null && before.deviceName !== after.deviceName)
   );
+}
+
+/** How long an update waits until the running session uses the new settings. Milliseconds. */
+const applyMs = 3_000;
+
+/**
+ * Makes the running session use the settings, and waits shortly for it. If that fails, the session reads the settings
+ * within seconds anyway.
+ */
+async function applySettings(context: InstanceContext, instance: Instance): Promise<void> {
+  if (instance.desired !== "running") return;
+  try {
+    const { commandId } = await lifecycle.applySettings(context.deps, origin(context), instance);
+    if (instance.status === "connected") await waitForResult(context.deps, commandId, applyMs);
+  } catch (error) {
+    context.deps.log.warn({ err: error, instanceId: instance.id }, "changed settings could not be announced");
+  }
 }
 
 /** Requests a restart without waiting for it. Throws `unavailable`. */

@@ -27,6 +27,7 @@ import { parentOf } from "../context/parent.ts";
 import { reportedTimer, setTimer } from "../context/timer.ts";
 import type { DisappearingTimers } from "../disappearing.ts";
 import { historyPartOf } from "../history.ts";
+import { type Ignoring, isIgnoredMessage, onlyTimers } from "../ignored.ts";
 import { surveyIn } from "../response/survey.ts";
 import { answerIn, readAnswer, type StoredUnreadable } from "../unreadable/answer.ts";
 import { journalFailure, readable } from "../unreadable/journal.ts";
@@ -49,6 +50,7 @@ export interface JournalContext {
   timers: Pick<DisappearingTimers, "learn">;
   /** Which messages from before the link the instance imports. */
   history: () => Promise<InstanceHistory>;
+  ignoring: Ignoring;
   log: Pick<Logger, "info" | "warn">;
 }
 
@@ -106,7 +108,7 @@ const isOnlyKey = ({ content, unknownFields }: Opened): boolean =>
  * deletion, a reaction, a pin, an answer to a poll or calendar event).
  */
 async function changeOf(
-  { instanceId, me, isAdmin, lidsOf, waiting, timers, history, log }: JournalContext,
+  { instanceId, me, isAdmin, lidsOf, waiting, timers, history, ignoring, log }: JournalContext,
   stanza: BinaryNode,
   decoded: DecodedMessage,
   { lidMapping }: SignalRepositoryWithLIDStore,
@@ -121,6 +123,13 @@ async function changeOf(
   const notification = decoded.opened.content.protocolMessage?.historySyncNotification;
   if (notification) return origin.key.fromMe ? historyChange(notification, stanza, await history()) : {};
   const phoneOf = (lid: string) => lidMapping.getPNForLID(lid);
+  const timerOf = async (chatId: string) => await timers.learn(reportedTimer(decoded.message, chatId, origin.seconds));
+  const protocol = decoded.opened.content.protocolMessage;
+  const address = protocol || ignoring.ignoresAny ? await addressOf(origin, phoneOf) : undefined;
+  const newTimer = protocol && address && setTimer(protocol, address, origin);
+  if (await isIgnoredMessage(ignoring, origin, phoneOf)) {
+    return onlyTimers(newTimer ? await timers.learn(newTimer) : await timerOf(address?.chatId ?? ""));
+  }
   const scope: NoteScope = { isAdmin, lidMapping, phoneOf, findTargets: waiting.find, log };
   const note = { origin, ...decoded };
   const about = await changeAbout(note, scope);
@@ -128,14 +137,11 @@ async function changeOf(
     await waiting.note(about);
     return about;
   }
-  const protocol = decoded.opened.content.protocolMessage;
-  const address = protocol && (await addressOf(origin, phoneOf));
-  const timer = address && setTimer(protocol, address, origin);
-  if (timer) return await timers.learn(timer);
+  if (newTimer) return await timers.learn(newTimer);
   const comment = await openComment(note, scope);
   const row = await toRow(origin, comment ? { ...decoded, ...comment } : decoded, phoneOf);
   if (!row || (row.proto_type === unknownType && isBetweenOwnDevices(stanza))) return {};
-  const reported = await timers.learn(reportedTimer(decoded.message, row.chat_id, origin.seconds));
+  const reported = await timerOf(row.chat_id);
   return merged([{ messages: [row] }, reported, await changeOfWaiting(row, origin, { ...scope, waiting })]);
 }
 

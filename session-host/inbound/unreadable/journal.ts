@@ -7,6 +7,7 @@ import { unreadableType } from "../../../core/message/unreadable.ts";
 import { plainJid, secondsOf } from "../../baileys/address/jids.ts";
 import type { Change, ReadableMessage, UnreadableMessage } from "../../ledger/change.ts";
 import { boundStanza } from "../bounds.ts";
+import { type Ignoring, isIgnoredMessage } from "../ignored.ts";
 import { addressOf, type Me, type MessageOrigin, type PhoneOf } from "../message/address.ts";
 import { copiesOf, failureReason, isHidden, isPersonal, isRepeatable, phoneOnly, unavailableReason } from "./reason.ts";
 
@@ -15,6 +16,7 @@ export interface UnreadableContext {
   instanceId: string;
   me: Me;
   phoneOf: PhoneOf;
+  ignoring: Ignoring;
 }
 
 /**
@@ -87,9 +89,12 @@ export function keyOf(stanza: BinaryNode, { id, lid }: Me): WAMessageKey | undef
   }
 }
 
-/** Returns the row of a message without readable content, with its event. Returns null for a stanza without a key. */
+/**
+ * Returns the row of a message without readable content, with its event. Returns null for a stanza without a key, and for
+ * a message that is ignored.
+ */
 export async function unreadableRow(
-  { instanceId, me, phoneOf }: UnreadableContext,
+  { instanceId, me, phoneOf, ignoring }: UnreadableContext,
   stanza: BinaryNode,
   unreadable: { reason: UnreadableReason; requested: boolean },
 ): Promise<UnreadableMessage["message"]> {
@@ -98,7 +103,7 @@ export async function unreadableRow(
   const pushName = stanza.attrs.notify ?? null;
   const origin: MessageOrigin = { instanceId, me, key, pushName, seconds: secondsOf(stanza) };
   const address = await addressOf(origin, phoneOf);
-  if (!key.id || !address) return null;
+  if (!key.id || !address || (await isIgnoredMessage(ignoring, origin, phoneOf))) return null;
   const { fromMe, chatId, isGroup, senderId, senderLid } = address;
   const data = {
     messageId: key.id,

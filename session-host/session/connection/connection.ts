@@ -4,7 +4,6 @@ import { boundId } from "../../../core/bound.ts";
 import type { ClientVersion } from "../../../core/config.ts";
 import { readHistorySetting } from "../../../core/history/index.ts";
 import type { InstanceHistory } from "../../../core/instance/instance.sql.ts";
-import type { SessionSettings } from "../../../core/instance/session-settings.ts";
 import { AppStateGuard } from "../../app-state/guard.ts";
 import { Snapshots } from "../../app-state/snapshots.ts";
 import { Addressing } from "../../baileys/address/addressing.ts";
@@ -48,6 +47,7 @@ import { putAsideRefused, putAsideThrown } from "../refused-stanzas.ts";
 import { recipientsOf } from "./caches.ts";
 import type { ConnectionDeps, ConnectionHandlers, ConnectionParts } from "./connection-parts.ts";
 import { Gate } from "./gate.ts";
+import type { LiveSettings } from "./live-settings.ts";
 import { openSocket, outletOf } from "./socket.ts";
 
 /** One Baileys socket, from opening to closing, and everything that makes its state durable. */
@@ -68,6 +68,7 @@ export class Connection implements OpenConnection, MediaConnection {
   readonly recipients: Recipients;
   readonly addressing: Addressing;
   readonly mediaHosts: MediaHosts;
+  readonly ignoring: LiveSettings;
   readonly #deps: ConnectionDeps;
   readonly #instanceId: string;
   readonly #handlers: ConnectionHandlers;
@@ -84,7 +85,7 @@ export class Connection implements OpenConnection, MediaConnection {
   /** Reads the credentials and opens the socket. Makes new credentials only if the instance is not linked. */
   static async open(
     deps: ConnectionDeps,
-    instance: { id: string; linked: boolean; version: ClientVersion; settings: SessionSettings },
+    instance: { id: string; linked: boolean; version: ClientVersion; settings: LiveSettings },
     handlers: ConnectionHandlers,
   ): Promise<Connection> {
     const { db, vault, ledger, log } = deps;
@@ -122,7 +123,7 @@ export class Connection implements OpenConnection, MediaConnection {
 
   private constructor(
     deps: ConnectionDeps,
-    { id: instanceId, version, settings }: { id: string; version: ClientVersion; settings: SessionSettings },
+    { id: instanceId, version, settings: live }: { id: string; version: ClientVersion; settings: LiveSettings },
     handlers: ConnectionHandlers,
     parts: ConnectionParts,
   ) {
@@ -137,13 +138,15 @@ export class Connection implements OpenConnection, MediaConnection {
     this.creds = creds;
     this.imported = parts.imported;
     this.#history = history;
+    this.ignoring = live;
+    const settings = live.current;
     this.labels = new LabelBook(record);
     const save = () => this.#recordCredentials();
     this.addressing = new Addressing({ setting: endpoint.addressing, creds, sock: () => this.sock, save });
     const readGroup = (group: string) => this.recipients.groups.read(group);
     this.disappearing = new DisappearingTimers({ db, instanceId, fail: recorder.fail, readGroup });
     this.contacts = new ContactSource({ instanceId, log, me: this.#me, record });
-    this.#channels = new ChannelSource({ db, instanceId, log, me: this.#me, record });
+    this.#channels = new ChannelSource({ db, instanceId, log, me: this.#me, record, ignores: live.ignores });
     const { proxy } = settings;
     const route = endpoint.route(proxy ? (target) => deps.dialProxy(proxy, target) : undefined);
     const downloads = route.downloads(() => this.sock.getMediaHost());
@@ -177,7 +180,15 @@ export class Connection implements OpenConnection, MediaConnection {
       handlers.onPasskey(demand);
     });
     preventUntypedPresence(this.sock, creds, settings, log.child({ instanceId }));
-    this.#phoneRequests = new PhoneRequests({ db, sock: this.sock, instanceId, log, me: this.#me, record });
+    this.#phoneRequests = new PhoneRequests({
+      ignoring: live,
+      db,
+      sock: this.sock,
+      instanceId,
+      log,
+      me: this.#me,
+      record,
+    });
     parts.unreadable.on("stored", () => this.#phoneRequests.wake());
     this.#answerRetries();
     this.#journalStanzas(signal);
@@ -251,6 +262,7 @@ export class Connection implements OpenConnection, MediaConnection {
           waiting: this.waiting,
           findUnreadable: this.#findUnreadable,
           history: this.#readHistorySetting,
+          ignoring: this.ignoring,
           log: log.child({ instanceId }),
         };
         const context = { instanceId, me: this.#me(), timers: this.disappearing, ...known };
@@ -287,7 +299,9 @@ export class Connection implements OpenConnection, MediaConnection {
     prepend("CB:call", completeCall);
     const phoneOf = (lid: string) => this.sock.signalRepository.lidMapping.getPNForLID(lid);
     journal("CB:message", (stanza) => assertAddressed(stanza, this.#me()));
-    journal("CB:message", (stanza) => journalUnavailable({ instanceId, me: this.#me(), phoneOf }, stanza));
+    journal("CB:message", (stanza) =>
+      journalUnavailable({ instanceId, me: this.#me(), phoneOf, ignoring: this.ignoring }, stanza),
+    );
     const receipts = { isMe: this.#isMe, jidsOf: (jid: string) => knownJids(this.sock, jid) };
     journal("CB:receipt", (stanza) => {
       const change = journalReceipt(stanza, receipts);

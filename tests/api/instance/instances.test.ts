@@ -15,6 +15,7 @@ afterAll(() => api?.stop());
 
 /** The account settings of an instance whose request has none. */
 const defaultSettings = {
+  ignore: { groups: false, statuses: false, channels: false, broadcasts: false, chats: [] },
   history: "none",
   retention: null,
   presence: "unavailable",

@@ -1,7 +1,9 @@
 import type { Capability } from "./define.ts";
 import { linking } from "./linking.ts";
+import { settings } from "./settings.ts";
 
 /** All capabilities by subject, in the order of the page. */
 export const capabilities: Record<string, readonly Capability[]> = {
   Linking: linking,
+  Settings: settings,
 };

@@ -1,0 +1,45 @@
+import { isIgnored, type Place } from "../../../core/instance/incoming.ts";
+import { readSessionSettings, type SessionSettings } from "../../../core/instance/session-settings.ts";
+import type { ConnectionDeps } from "./connection-parts.ts";
+
+/** The settings of one instance as its session uses them. They are read again when their user has changed them. */
+export class LiveSettings {
+  readonly #deps: Pick<ConnectionDeps, "db" | "vault">;
+  readonly #instanceId: string;
+  #current: SessionSettings | undefined;
+  /** Reads run one after another, so that an older result never replaces a newer one. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(deps: Pick<ConnectionDeps, "db" | "vault">, instanceId: string) {
+    this.#deps = deps;
+    this.#instanceId = instanceId;
+  }
+
+  /** The settings as they were read last. Call this after `load`. */
+  get current(): SessionSettings {
+    if (!this.#current) throw new Error("the settings of the session are not read yet");
+    return this.#current;
+  }
+
+  /** Reads the settings. Throws if they can't be read. */
+  load(): Promise<SessionSettings> {
+    const loaded = this.#turn.then(async () => {
+      this.#current = await readSessionSettings(this.#deps, this.#instanceId);
+      return this.#current;
+    });
+    this.#turn = loaded.catch(() => undefined);
+    return loaded;
+  }
+
+  /** Reads the settings again, unless those that were changed at this time are in use already. */
+  async refresh(changedAt: Date): Promise<void> {
+    if (this.#current && this.#current.settingsAt?.getTime() !== changedAt.getTime()) await this.load();
+  }
+
+  readonly ignores = (place: Place): boolean => isIgnored(this.#current?.ignore ?? null, place);
+
+  /** Whether any message is ignored. */
+  get ignoresAny(): boolean {
+    return Boolean(this.#current?.ignore);
+  }
+}
