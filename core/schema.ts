@@ -21,6 +21,7 @@ export * from "./message/auto-read.sql.ts";
 export * from "./message/message.sql.ts";
 export * from "./message/receipt.sql.ts";
 export * from "./message/response.sql.ts";
+export * from "./message/search.sql.ts";
 export * from "./message/unreadable.sql.ts";
 export * from "./quota/quota.sql.ts";
 export * from "./rate-limit/rate-limit.sql.ts";

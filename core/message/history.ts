@@ -54,6 +54,9 @@ const selected = Object.entries(columns)
 /** How long a statement with filters may take by default, in milliseconds. */
 const defaultTimeLimitMs = 8_000;
 
+/** The columns of `HistoryMessage` for a query of `messages`. */
+export const selectMessages = (sql: postgres.ISql): Fragment => sql`${sql.unsafe(selected)}, ${selectAbout(sql)}`;
+
 /**
  * Returns a page of the messages of a chat, newest first. `chat` is a recipient in any spelling, or the JID of a
  * channel or broadcast. Throws `invalid_request` if `chat` is neither, and `query_too_broad` if the filters take longer
@@ -94,7 +97,7 @@ async function readPage(db: Database, part: Part, page: PageRequest) {
 
 /** Reads the page and counts all matches one after the other, because a transaction has one connection. */
 async function readFiltered(sql: postgres.ISql, part: Part, page: PageRequest, filters: MessageFilters) {
-  const where = sql`${within(sql, part)} ${matching(sql, part.instanceId, filters)}`;
+  const where = sql`${within(sql, part)} ${matching(sql, sql`${part.instanceId}`, filters)}`;
   const found = await readRows(sql, where, page);
   const [row] = await sql<{ total: number }[]>`select count(*)::float8 as total from messages where ${where}`;
   return [found, row?.total ?? 0] as const;
@@ -106,7 +109,7 @@ const within = (sql: postgres.ISql, { instanceId, chatId, from, before }: Part):
 
 async function readRows(sql: postgres.ISql, where: Fragment, { limit, skip }: Pick<PageRequest, "limit" | "skip">) {
   const rows = sql`
-    select ${sql.unsafe(selected)}, ${selectAbout(sql)} from messages where ${where}
+    select ${selectMessages(sql)} from messages where ${where}
     order by sent_at desc, id desc limit ${limit} offset ${skip}`;
   const bytes = sql`octet_length(body) + octet_length(concat("pushName", content, context, media, reactions))`;
   return await readWithinBytes<HistoryMessage>(sql, rows, bytes);

@@ -4,6 +4,7 @@ import { prune } from "../../core/db/prune.ts";
 import { feedDueSinks, type SinkDeps } from "../../core/event-sink/feed.ts";
 import { sendStrayReplies } from "../../core/ingress/outbox.ts";
 import { pruneUploads } from "../../core/media/prune.ts";
+import { indexOldMessages } from "../../core/message/search/backfill.ts";
 import { readFleetGauges } from "../../core/metric/fleet.ts";
 import { measure } from "../../core/metric/index.ts";
 import type { Queues } from "../../core/queue/index.ts";
@@ -36,6 +37,7 @@ export function createCronHandler(open: () => Promise<CronDeps>) {
       prune(deps, Math.min(pruneMs, budgetMs)),
       deleteExpired(deps, Math.min(pruneMs, budgetMs)),
       pruneUploads(deps),
+      indexOldMessages(deps, Math.min(pruneMs, budgetMs)),
       sendStrayReplies(deps, budgetMs),
       readFleetGauges(deps.db).then(measure),
     ]);

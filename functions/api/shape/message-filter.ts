@@ -24,6 +24,7 @@ export const messageFilterQuery = {
     .optional()
     .meta({ description: "Only messages of this person in a chat: a phone number, or the JID of a number or LID" }),
   status: listOf(z.enum(messageStatuses)).optional().meta({ description: "Comma-separated statuses" }),
+  text: queryText(200).optional().meta({ description: "Only messages with these words, or with words that begin so" }),
   hasMedia: flag.optional().meta({ description: "Whether the messages have a file" }),
 };
 
@@ -34,5 +35,6 @@ export const toMessageFilters = ({
   type,
   sender,
   status,
+  text,
   hasMedia,
-}: z.output<typeof query>): MessageFilters => ({ fromMe, types: type, sender, statuses: status, hasMedia });
+}: z.output<typeof query>): MessageFilters => ({ fromMe, types: type, sender, statuses: status, text, hasMedia });

@@ -1,4 +1,5 @@
 import type { Capability } from "./define.ts";
+import { history } from "./history.ts";
 import { linking } from "./linking.ts";
 import { settings } from "./settings.ts";
 
@@ -6,4 +7,5 @@ import { settings } from "./settings.ts";
 export const capabilities: Record<string, readonly Capability[]> = {
   Linking: linking,
   Settings: settings,
+  "History and search": history,
 };

@@ -13,6 +13,7 @@ const families: Dialect["families"] = {
     ...(await import("./message.ts")).messageEndpoints,
     ...(await import("./message-action.ts")).messageActionEndpoints,
     ...(await import("./message-chat.ts")).messageChatEndpoints,
+    ...(await import("./message-search.ts")).messageSearchEndpoints,
   ],
   events: async () => (await import("./events.ts")).eventEndpoints,
   contacts: async () => (await import("./contacts.ts")).contactEndpoints,

@@ -2,45 +2,17 @@ import * as z from "zod";
 import { readChats } from "../../../../core/chat/index.ts";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { eventTypes } from "../../../../core/command/catalog/message/calendar-event.ts";
-import { contentField } from "../../../../core/message/content/index.ts";
 import { readHistory } from "../../../../core/message/history.ts";
 import { messageStatuses } from "../../../../core/message/message.sql.ts";
 import { readReceipts } from "../../../../core/message/receipt.ts";
 import type { Respondent, Tally } from "../../../../core/message/response.ts";
 import { readTally } from "../../../../core/message/response.ts";
-import { contextFields, storedContextFields } from "../../../../core/message/shown-context.ts";
-import { unreadableDetails } from "../../../../core/message/unreadable.ts";
-import { toWaitingFor, waitingFor } from "../../../../core/restriction/index.ts";
 import { instanceEndpoint } from "../../engine/endpoint.ts";
-import { aboutOf, aboutShape } from "../../shape/about.ts";
 import { isoDate, pageQuery, pageRequest, paginationShape, undatedPageQuery } from "../../shape/common.ts";
-import { historyMedia, toHistoryMedia } from "../../shape/media.ts";
 import { messageFilterQuery, toMessageFilters } from "../../shape/message-filter.ts";
 import { messageReceipts, toMessageReceipts } from "../../shape/receipt.ts";
 import { envelope, enveloped } from "./envelope.ts";
-
-const message = z.object({
-  messageId: z.string(),
-  chatId: z.string(),
-  fromMe: z.boolean(),
-  /** The JID of the sender; null for own messages. */
-  from: z.string().nullable(),
-  pushName: z.string().nullable(),
-  type: z.string(),
-  body: z.string(),
-  hasMedia: z.boolean(),
-  /** `GET /api/instances/{instanceId}/messages/{messageId}/media` downloads the file. */
-  media: historyMedia.nullable(),
-  status: z.enum(messageStatuses),
-  waitingFor,
-  timestamp: isoDate,
-  ...aboutShape,
-  /** What the message says, by its kind. Null until the message is sent, and for messages of older versions. */
-  content: contentField,
-  ...contextFields,
-  /** For a message of the type `unreadable`: why it has no content, and whether the phone is asked for it. */
-  unreadable: unreadableDetails.nullable(),
-});
+import { message, toMessage } from "./message-shape.ts";
 
 const chat = z.object({
   /** The JID of the chat. */
@@ -163,26 +135,7 @@ export const messageChatEndpoints = [
     }),
     operation: ({ deps, instance }, { chatId, ...page }) => readHistory(deps.db, instance.id, chatId, page),
     toResponse: ({ messages, pagination }) => ({
-      ...enveloped(
-        messages.map((stored) => ({
-          messageId: stored.waId,
-          chatId: stored.chatId,
-          fromMe: stored.fromMe,
-          from: stored.senderId || null,
-          pushName: stored.pushName,
-          type: stored.type,
-          body: stored.body,
-          hasMedia: stored.media !== null,
-          media: toHistoryMedia(stored.media),
-          status: stored.status,
-          waitingFor: stored.waiting && toWaitingFor(stored.waiting.reason, new Date(stored.waiting.until)),
-          timestamp: stored.sentAt.toISOString(),
-          ...aboutOf(stored),
-          content: stored.content,
-          ...storedContextFields(stored.context),
-          unreadable: stored.context?.unreadable ?? null,
-        })),
-      ),
+      ...enveloped(messages.map(toMessage)),
       pagination,
     }),
   }),

@@ -5,6 +5,7 @@ const effectTest = testIn("integration/message/gateway-send.test.ts");
 const chat = testIn("integration/message/gateway-chat.test.ts");
 const text = testIn("integration/message/text.test.ts");
 const events = testIn("integration/message/polls-and-calendar-events.test.ts");
+const search = testIn("api/message/search.test.ts");
 const media = testIn("integration/media/transfer.test.ts");
 const to = "6281234567890@s.whatsapp.net";
 
@@ -138,6 +139,18 @@ export const messageCases: GatewayCases = {
       { params: { chatId: to }, query: "limit=0" },
       { params: { chatId: to }, query: "fromMe=no" },
     ],
+    unconnected: 200,
+  },
+  "GET /api/message/search": {
+    with: () => ({ query: "q=hello&limit=1" }),
+    testedBy: search("finds the messages of all instances of the user, and of no other user"),
+    invalid: [{ query: "q=" }, { query: "q=x&match=regex" }],
+  },
+  "GET /api/message/search/{instanceId}": {
+    with: () => ({ query: "q=hello&markStart=*&markEnd=*" }),
+    answers: { indexing: false },
+    testedBy: search("finds the messages with %s (%s)"),
+    invalid: [{ query: "q=" }, { query: "q=x&cursor=x" }],
     unconnected: 200,
   },
   "DELETE /api/message/{instanceId}/{messageId}": {

@@ -1,0 +1,26 @@
+import { defineCapability } from "./define.ts";
+
+const historyTests = "tests/api/message/history.test.ts";
+const searchTests = "tests/api/message/search.test.ts";
+
+export const history = [
+  defineCapability({
+    name: "Filter the history by sender, type, status, text and files",
+    commands: [],
+    gateway: ["GET /api/message/chat/{instanceId}/{chatId}"],
+    multiInstance: ["GET /api/instances/{instanceId}/chats/{chatId}/messages"],
+    simulator: null,
+    tests: [`${historyTests} > is filtered by %s in both APIs`],
+  }),
+  defineCapability({
+    name: "Search messages",
+    commands: [],
+    gateway: ["GET /api/message/search/{instanceId}", "GET /api/message/search"],
+    multiInstance: [],
+    simulator: null,
+    tests: [
+      `${searchTests} > finds the messages with %s (%s)`,
+      `${searchTests} > finds the messages of all instances of the user, and of no other user`,
+    ],
+  }),
+];
