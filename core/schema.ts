@@ -1,5 +1,6 @@
 /** Every table, for the migrations. Each table is declared in the folder of its noun. */
 export * from "./activity/activity.sql.ts";
+export * from "./audit/audit.sql.ts";
 export * from "./broadcast/broadcast.sql.ts";
 export * from "./bulk/bulk.sql.ts";
 export * from "./channel/channel.sql.ts";

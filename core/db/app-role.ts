@@ -26,19 +26,24 @@ export async function ensureAppRole(ownerUrl: string, appUrl: string): Promise<v
 }
 
 /**
- * Allows a role to read and write all tables, also those that the owner creates later. Without rights to change the
+ * Allows a role to read and write all tables, also those that the owner creates later, and only to add to the audit log. Without rights to change the
  * schema, an injected statement can't remove triggers or tables, read files, or run programs.
  */
 export async function grantTables(owner: postgres.Sql, role: string): Promise<void> {
   const name = quoted(role);
-  for (const statement of [
+  const statements = [
     `grant usage on schema public to ${name}`,
     `grant select, insert, update, delete on all tables in schema public to ${name}`,
     `grant usage, select on all sequences in schema public to ${name}`,
+    // The audit log is append-only. The function `prune_audit` deletes what has expired.
+    `revoke update, delete on audit_log from ${name}`,
     `alter default privileges in schema public grant select, insert, update, delete on tables to ${name}`,
     `alter default privileges in schema public grant usage, select on sequences to ${name}`,
-  ])
-    await owner.unsafe(statement);
+  ];
+  // One transaction, so that the role never has more rights than these.
+  await owner.begin(async (transaction) => {
+    for (const statement of statements) await transaction.unsafe(statement);
+  });
 }
 
 async function asOwner(url: string, work: (owner: postgres.Sql) => Promise<void>): Promise<void> {

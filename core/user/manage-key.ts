@@ -130,7 +130,8 @@ export async function createKey(deps: KeyDeps, caller: Caller, request: KeyReque
     throw new AppError("invalid_request", 'permissions: only keys of admins can have "admin"');
   }
   const created = await createApiKey(deps, { userId: owner.id, name: request.name, ...limits });
-  return { ...created, ...limits, userId: owner.id, lastUsedAt: null };
+  const unused = { lastUsedAt: null, lastUsedIp: null };
+  return { ...created, ...limits, ...unused, instances: null, scopes: null, userId: owner.id };
 }
 
 export interface KeyChanges {

@@ -66,8 +66,14 @@ export const apiKeys = pgTable(
     permissions: jsonb().$type<("read" | "write" | "account" | "admin")[]>().notNull(),
     /** CIDRs from which the key may be used. Null allows any address. */
     ipRanges: jsonb("ip_ranges").$type<string[]>(),
+    /** Ids of the instances that the key may be used for. Null allows all instances of the user. */
+    instances: jsonb().$type<string[]>(),
+    /** What the key may be used for, within its permissions (`core/scope.ts`). Null allows everything. */
+    scopes: jsonb().$type<string[]>(),
     expiresAt: instant("expires_at"),
     lastUsedAt: instant("last_used_at"),
+    /** The address of the last use. Null for a use over SQS. */
+    lastUsedIp: text("last_used_ip"),
     revokedAt: instant("revoked_at"),
     createdAt: instant("created_at").notNull().defaultNow(),
   },

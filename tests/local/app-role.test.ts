@@ -60,6 +60,29 @@ describe("the gateway on the embedded Postgres", () => {
       await expect(connect(url).unsafe(statement), statement).rejects.toMatchObject({ code: "42501" });
   });
 
+  test("can add to the audit log, but can neither change nor remove an entry, except by retention", async () => {
+    const app = connect(gate.gateway.env.DATABASE_URL ?? "");
+    const add = (days: number) => app`
+      insert into audit_log (at, source, operation, fields, outcome, request_id)
+      values (now() - ${days} * interval '1 day', 'api', 'PUT /app-role', '[]', 'done', 'x')`;
+    for (const days of [0, 20, 40]) await add(days);
+    const refused = [
+      "update audit_log set ip = null",
+      "delete from audit_log",
+      "truncate audit_log",
+      "set switchboard.prune_audit = 'on'; delete from audit_log",
+    ];
+    for (const statement of refused)
+      await expect(app.unsafe(statement), statement).rejects.toMatchObject({ code: "42501" });
+    // The owner's rights don't suffice either, so that one role for everything makes no mistakes.
+    for (const statement of refused.slice(0, 3))
+      await expect(gate.db.sql.unsafe(statement), statement).rejects.toMatchObject({ code: "42501" });
+    const [pruned] = await app`select prune_audit('infinity', 10) as count`;
+    expect(pruned?.count).toBe(1);
+    await expect(app`delete from audit_log`).rejects.toMatchObject({ code: "42501" });
+    expect(await app`select from audit_log where operation = 'PUT /app-role'`).toHaveLength(2);
+  });
+
   test("passes no other URL to its functions and session host", () => {
     expect(gate.gateway.env.DATABASE_OWNER_URL).toBeUndefined();
     expect(process.env.DATABASE_OWNER_URL).toBeUndefined();

@@ -25,6 +25,7 @@ const newPhone = phoneSeries(() => gate.wa, "49155502010");
  */
 const fates: Record<string, string> = {
   activities: "the log of the instance, for its user",
+  audit_log: "who changed what, without content",
   broadcasts: "removed",
   bulks: "removed if finished; the rest is sent from the new account",
   channels: "removed",
