@@ -8,6 +8,7 @@ import type {
   QueryName,
   SendName,
 } from "../../core/command/catalog/index.ts";
+import * as survey from "./answer-survey.ts";
 import * as event from "./calendar-event.ts";
 import * as call from "./call.ts";
 import * as channel from "./channel.ts";
@@ -64,6 +65,8 @@ export const mutations: { readonly [Name in MutationName]: Execute<MutationConte
   "message.delete": actions.remove,
   "message.edit": actions.edit,
   "message.react": actions.react,
+  "message.vote": survey.vote,
+  "message.answerEvent": survey.answerEvent,
   "message.markRead": actions.markRead,
   "chat.setTyping": actions.setTyping,
   "contact.setBlocked": contact.setBlocked,

@@ -197,7 +197,7 @@ const revisedPost = (row: FoundMessage, message: proto.IMessage, edit: string) =
  * Returns WhatsApp's key of a message. WhatsApp addresses the sender by LID in groups, and nowadays also in direct
  * chats.
  */
-function keyOf(row: Pick<FoundMessage, "waId" | "chatId" | "fromMe" | "senderId" | "senderLid">) {
+export function keyOf(row: Pick<FoundMessage, "waId" | "chatId" | "fromMe" | "senderId" | "senderLid">) {
   const { waId: id, chatId, fromMe } = row;
   const sender = fromMe ? undefined : (row.senderLid ?? row.senderId);
   const hasParticipant = isGroupJid(chatId) || chatId.endsWith("@broadcast");
@@ -225,7 +225,7 @@ function revision(
 }
 
 /** The account itself, as the person who does something to another message. */
-const by = ({ sock }: MutationContext) => ({
+export const by = ({ sock }: MutationContext) => ({
   ...{ by: plainJid(sock.user?.id), byLid: plainJid(sock.user?.lid) || null },
   ...{ pushName: null, fromMe: true },
 });

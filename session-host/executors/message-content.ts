@@ -64,7 +64,13 @@ async function generate(
   const generation = { ...generationOptions(context), ...extras.options };
   const message = (await generateWAMessage(jid, content, generation)).message ?? {};
   // For a poll, Baileys puts the mentions next to the poll instead of into the poll, where clients do not read them.
-  return extras.content.mentions ? withContextInfo(message, { mentionedJid: extras.content.mentions }) : message;
+  const { mentions, mentionAll } = extras.content;
+  return mentions || mentionAll
+    ? withContextInfo(message, {
+        ...(mentions && { mentionedJid: mentions }),
+        ...(mentionAll && { nonJidMentions: 1 }),
+      })
+    : message;
 }
 
 /** Adds fields to the `contextInfo` of the message's content. */

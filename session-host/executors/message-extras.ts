@@ -1,5 +1,6 @@
 import { getContentType, type proto, type WAMessage } from "@whiskeysockets/baileys";
 import { boundText, maxBytes } from "../../core/bound.ts";
+import { AppError } from "../../core/error.ts";
 import type { MessageContext } from "../../core/message/context.ts";
 import { atWords, type Mention, mentionToken, type QuotedDetails } from "../../core/message/context-fields.ts";
 import { type FoundMessage, findMessage } from "../../core/message/find.ts";
@@ -14,7 +15,7 @@ import type { ConnectedContext } from "./types.ts";
 /** What a message has besides its own content: a quote, mentions, a timer. */
 export interface MessageExtras {
   /** Spread into the content for Baileys' `generateWAMessage`. */
-  content: { mentions?: string[] };
+  content: { mentions?: string[]; mentionAll?: true };
   /** Spread into the options for `generateWAMessage`. */
   options: { quoted?: WAMessage; ephemeralExpiration?: number };
   /** For `PreparedMessage.context`. */
@@ -25,6 +26,7 @@ export interface MessageExtras {
 export interface ExtrasInput {
   quoted?: string | undefined;
   mentions?: readonly string[] | undefined;
+  mentionAll?: boolean | undefined;
   text?: string | undefined;
   caption?: string | undefined;
   question?: string | undefined;
@@ -47,10 +49,11 @@ export async function extrasOf(context: ConnectedContext, jid: string, input: Ex
       quoted: detailsOf(quoted),
     }),
     ...(mentions.length > 0 && { mentions, mentioned: await mentionedIn(context, mentions, input) }),
+    ...(input.mentionAll && { mentionsAll: true }),
     ...(ephemeralExpiration > 0 && { ephemeral: ephemeralExpiration }),
   };
   return {
-    content: mentions.length > 0 ? { mentions } : {},
+    content: { ...(mentions.length > 0 && { mentions }), ...(input.mentionAll && { mentionAll: true as const }) },
     options: {
       ...(quoted && { quoted: quoted.message }),
       ...(ephemeralExpiration > 0 && { ephemeralExpiration }),
@@ -81,15 +84,33 @@ async function mentionedIn(
 }
 
 async function findQuoted(context: ConnectedContext, jid: string, waId: string) {
-  const row = await findMessage(context.db, context.instanceId, waId, await spellingsOf(context, jid));
+  const row = await findQuotable(context, waId, await spellingsOf(context, jid));
   const { fromMe } = row;
-  // In groups, WhatsApp addresses members by LID.
-  const participant = isGroupJid(jid) && !fromMe ? { participant: row.senderLid ?? row.senderId } : {};
-  const key = { remoteJid: jid, id: row.waId, fromMe, ...participant };
+  const isStatus = row.chatId === statusChat;
+  // In groups and for status posts, WhatsApp addresses people by LID.
+  const participant = (isGroupJid(jid) || isStatus) && !fromMe ? { participant: row.senderLid ?? row.senderId } : {};
+  // The chat of a quoted status post is in `contextInfo.remoteJid`. Source: `generateWAMessageFromContent` in Baileys'
+  // Utils/messages.js.
+  const key = { remoteJid: isStatus ? statusChat : jid, id: row.waId, fromMe, ...participant };
   const content = await contentOf(context, row);
   // A message that this gateway sent may have been edited since, so the quote contains its current text.
   const message: WAMessage = { key, message: content ? (withText(content, row.body) ?? content) : standIn(row) };
   return { row, message };
+}
+
+/**
+ * Returns a message that can be quoted in this chat: one of the chat, or a status post of its person. Throws
+ * `message_not_found`.
+ */
+async function findQuotable({ db, instanceId }: ConnectedContext, waId: string, chats: string[]) {
+  try {
+    return await findMessage(db, instanceId, waId, chats);
+  } catch (error) {
+    if (!(error instanceof AppError && error.code === "message_not_found")) throw error;
+    const post = await findMessage(db, instanceId, waId, [statusChat]);
+    if ([post.senderId, post.senderLid].some((jid) => jid && chats.includes(jid))) return post;
+    throw error;
+  }
 }
 
 /** Returns all known JIDs of a chat: its LID and its phone number. The history may have the chat under either JID. */

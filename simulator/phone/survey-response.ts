@@ -58,7 +58,13 @@ export function openResponse(phone: PhoneBase, survey: Survey, message: InboxMes
   const responder = phone.world.accountOf(message.from);
   if (!sealed?.encPayload || !sealed.encIv || !responder || !secretOf(survey)) return;
   const accounts = { creator: creatorOf(phone, survey), responder };
-  const plaintext = decrypt(survey, accounts, vote ? "Poll Vote" : "Event Response", sealed.encPayload, sealed.encIv);
+  // The key depends on the JID by which the envelope names the responder (rule `answer_names_responder`).
+  const responders = phone.world.rules.relaxed("answer_names_responder")
+    ? SERVERS
+    : [message.addressing === "lid" ? LID_SERVER : PN_SERVER];
+  const pairs = SERVER_PAIRS.filter((pair) => responders.includes(pair.responder));
+  const kind = vote ? "Poll Vote" : "Event Response";
+  const plaintext = decrypt(survey, accounts, kind, sealed.encPayload, sealed.encIv, pairs);
   if (!plaintext) return;
   const common = { from: message.from, guests: 0 };
   if (vote) {
@@ -108,8 +114,9 @@ function decrypt(
   kind: SealedKind,
   payload: Uint8Array,
   iv: Uint8Array,
+  pairs = SERVER_PAIRS,
 ): Buffer | undefined {
-  for (const servers of SERVER_PAIRS) {
+  for (const servers of pairs) {
     const jids = { creator: creator.jid(servers.creator), responder: responder.jid(servers.responder) };
     const { key, aad } = responseKey(survey, jids, kind);
     try {

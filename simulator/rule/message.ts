@@ -168,6 +168,68 @@ export const messageRules = [
     witness: false,
   }),
   defineRule({
+    name: "answer_names_responder",
+    claim:
+      "The key of a vote or an answer depends on the JID by which the envelope names the responder: by LID in groups, and by the address of a direct chat.",
+    sources: [
+      whatsmeow("msgsecret.go", "generateMsgSecretKey(useCase, msg.Info.Sender"),
+      {
+        name: "whatsapp-rust, resolve_responder_jid",
+        url: "https://github.com/oxidezap/whatsapp-rust",
+      },
+    ],
+    checked: "2026-11",
+    tests: [
+      "tests/integration/message/polls-and-calendar-events.test.ts > the account votes in a received poll, changes its vote and withdraws it: %s",
+      "tests/integration/message/polls-and-calendar-events.test.ts > the account answers a received calendar event, and changes its answer: %s",
+    ],
+    enforced: true,
+    relaxable: true,
+    witness: false,
+  }),
+  defineRule({
+    name: "answer_meta",
+    claim:
+      "The stanza of a vote has a `meta` node with `polltype` `vote`, and that of an answer to a calendar event one with `event_type` `response`.",
+    sources: [
+      whatsmeow("send.go", "polltype"),
+      { name: "whatsapp-rust, infer_stanza_metadata", url: "https://github.com/oxidezap/whatsapp-rust" },
+    ],
+    checked: "2026-11",
+    tests: [],
+    enforced: false,
+    witness: false,
+  }),
+  defineRule({
+    name: "mention_all",
+    claim: "`nonJidMentions` in the context of a message to a group mentions all members.",
+    sources: [
+      baileys("Utils/messages.js", "nonJidMentions"),
+      {
+        name: "mautrix-whatsapp, pkg/msgconv/from-matrix.go",
+        url: "https://github.com/mautrix/whatsapp/blob/0182cec229ce4e5464de4182ec5592723835f895/pkg/msgconv/from-matrix.go",
+        text: "NonJIDMentions",
+      },
+      issue("WhiskeySockets/Baileys", 2396),
+    ],
+    checked: "2026-11",
+    tests: ["tests/integration/message/polls-and-calendar-events.test.ts > all members of a group are mentioned, %s"],
+    enforced: true,
+    witness: false,
+  }),
+  defineRule({
+    name: "quoted_status",
+    claim:
+      "A reply to a status post is a message in the chat with its author. Its context names the chat of the quoted message, `status@broadcast`.",
+    sources: [baileys("Utils/messages.js", "contextInfo.remoteJid = quoted.key.remoteJid")],
+    checked: "2026-11",
+    tests: [
+      "tests/integration/message/polls-and-calendar-events.test.ts > the reply quotes the post in the chat with its author, and in no other chat",
+    ],
+    enforced: false,
+    witness: false,
+  }),
+  defineRule({
     name: "call_offer",
     claim:
       "A call rings on all devices of the called account until one of them accepts or rejects it, the caller hangs up, or it times out.",

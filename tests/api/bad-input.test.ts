@@ -164,6 +164,8 @@ describe("every endpoint with a body", () => {
         if (field === "session" && typeof wrong === "object" && wrong !== null) continue;
         // An empty list of labels is valid, and an unknown label id has the right type.
         if (field === "labelIds" && Array.isArray(wrong)) continue;
+        // A vote may choose no option, and which options the poll has is known later.
+        if (endpoint.path.endsWith("/vote") && Array.isArray(wrong)) continue;
         const base = endpoint.instance === "body" ? { instanceId } : {};
         const answer = await raw(endpoint, JSON.stringify({ ...base, ...bodyOf(endpoint), [field]: wrong }));
         expect(answer).toMatchObject({ status: 400, body: { code: "invalid_request" } });

@@ -9,6 +9,7 @@ import * as instance from "./instance.ts";
 import * as label from "./label.ts";
 import * as media from "./media.ts";
 import * as action from "./message/action.ts";
+import * as answer from "./message/answer.ts";
 import * as event from "./message/calendar-event.ts";
 import * as content from "./message/content.ts";
 import * as message from "./message/send.ts";
@@ -33,6 +34,8 @@ export const commandCatalog = {
   [action.remove.name]: action.remove,
   [action.edit.name]: action.edit,
   [action.react.name]: action.react,
+  [answer.vote.name]: answer.vote,
+  [answer.answerEvent.name]: answer.answerEvent,
   [action.markRead.name]: action.markRead,
   [action.setTyping.name]: action.setTyping,
   [contact.check.name]: contact.check,

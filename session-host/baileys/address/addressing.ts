@@ -214,6 +214,7 @@ const unique = (jids: readonly string[]): string[] => [...new Set(jids)];
 interface Naming {
   key?: proto.IMessageKey | null;
   pollCreationMessageKey?: proto.IMessageKey | null;
+  eventCreationMessageKey?: proto.IMessageKey | null;
   contextInfo?: proto.IContextInfo | null;
 }
 
@@ -232,11 +233,12 @@ export function namedAs(message: proto.IMessage, { names }: WireAddress): proto.
   });
   const parts = Object.entries(message).map(([field, value]: [string, Naming | string | null]) => {
     if (!value || typeof value !== "object") return [field, value];
-    const { key, pollCreationMessageKey, contextInfo } = value;
+    const { key, pollCreationMessageKey, eventCreationMessageKey, contextInfo } = value;
     const participant = contextInfo?.participant;
     const changed = {
       ...(key && { key: renamed(key) }),
       ...(pollCreationMessageKey && { pollCreationMessageKey: renamed(pollCreationMessageKey) }),
+      ...(eventCreationMessageKey && { eventCreationMessageKey: renamed(eventCreationMessageKey) }),
       ...(participant && { contextInfo: { ...contextInfo, participant: nameOf(participant) } }),
     };
     return [field, Object.keys(changed).length > 0 ? { ...value, ...changed } : value];

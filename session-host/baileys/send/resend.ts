@@ -114,7 +114,7 @@ function stanzaType(message: proto.IMessage): string {
   if (content.reactionMessage || content.encReactionMessage) return "reaction";
   const { pollCreationMessage, pollCreationMessageV2, pollCreationMessageV3, pollUpdateMessage } = content;
   if (pollCreationMessage || pollCreationMessageV2 || pollCreationMessageV3 || pollUpdateMessage) return "poll";
-  if (content.eventMessage) return "event";
+  if (content.eventMessage || content.encEventResponseMessage) return "event";
   return mediaType(content) ? "media" : "text";
 }
 

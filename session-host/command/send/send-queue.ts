@@ -350,7 +350,7 @@ export class SendQueue {
       { command, changeOnAck: isStored ? { ...change, recipients: [{ waId, ...list }] } : change },
       context,
       { waId, jid, message, address, list, plan },
-      { additionalAttributes },
+      { additionalAttributes, additionalNodes: metaOf(message) },
     );
   }
 

@@ -19,6 +19,9 @@ export const outputOf = ({ audience }: OrderedCommand, messageId: string) => ({
 export function metaOf(message: proto.IMessage) {
   const { pollCreationMessage, pollCreationMessageV2, pollCreationMessageV3, eventMessage } = message;
   if (eventMessage) return [{ tag: "meta", attrs: { event_type: "creation" } }];
+  // Sources: whatsmeow, send.go, `getMessageContent`; whatsapp-rust, src/send.rs, `infer_stanza_metadata`.
+  if (message.pollUpdateMessage) return [{ tag: "meta", attrs: { polltype: "vote" } }];
+  if (message.encEventResponseMessage) return [{ tag: "meta", attrs: { event_type: "response" } }];
   const isPoll = pollCreationMessage ?? pollCreationMessageV2 ?? pollCreationMessageV3;
   return isPoll ? [{ tag: "meta", attrs: { polltype: "creation" } }] : [];
 }

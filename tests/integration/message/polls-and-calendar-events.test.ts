@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { Phone } from "../../../simulator/index.ts";
 import type { InboxMessage } from "../../../simulator/phone/mailbox/inbox.ts";
 import { newMessageId } from "../../../simulator/phone/mailbox/message-id.ts";
@@ -401,6 +401,162 @@ test("every kind of message to a group can have a quote and mentions", async () 
       mentions: [carol.jid],
     });
   }
+});
+
+describe("answers of the account", () => {
+  const put = (id: string, what: "vote" | "answer", body: Body) =>
+    gate.api("PUT", `/api/message/${instance}/${id}/${what}`, { body });
+  const vote = (id: string, options: string[]) => put(id, "vote", { options });
+  /** What the account has chosen, as a phone sees it. */
+  const chosenAt = (survey: { responses: { from: string; choices: string[]; guests: number }[] }) =>
+    survey.responses.filter(({ from }) => from === owner.jid).map(({ choices, guests }) => [...choices, guests]);
+  const sees = (survey: Parameters<typeof chosenAt>[0], chosen: (string | number)[]) =>
+    vi.waitFor(() => expect(chosenAt(survey)).toEqual([chosen]), 10_000);
+
+  test.each(["in a group", "in a direct chat"])(
+    "the account votes in a received poll, changes its vote and withdraws it: %s",
+    async (where) => {
+      const to = where === "in a group" ? group.jid : owner.number;
+      const poll = await bob.surveys.poll(to, {
+        ...{ question: "Where?", options: ["Here", "There", "Home"], selectable: 2 },
+      });
+      const { id } = poll;
+      await client.reported("received", id);
+      const first = await vote(id, ["There", "Here"]);
+      expect(first).toMatchObject({ status: 200, body: { data: { messageId: id, options: ["There", "Here"] } } });
+      await sees(poll, ["Here", "There", 0]);
+      expect(await votersOf(id)).toEqual({ Here: [null], There: [null] });
+      expect((await webhooksWhen(id, 1))[0].data).toMatchObject({
+        fromMe: true,
+        participant: owner.jid,
+        options: ["Here", "There"],
+      });
+      // The owner's phone shows it too.
+      await sees(await messageAt(owner, id), ["Here", "There", 0]);
+      await vote(id, ["Home"]);
+      await sees(poll, ["Home", 0]);
+      await vote(id, []);
+      await sees(poll, [0]);
+      expect(await votersOf(id)).toEqual({});
+    },
+  );
+
+  test("the account votes in its own poll, which a group member sees", async () => {
+    const poll = await sendPoll(group.jid);
+    expect((await vote(poll.id, ["Red"])).status).toBe(200);
+    await sees(poll, ["Red", 0]);
+  });
+
+  test.each(["in a group", "in a direct chat"])(
+    "the account answers a received calendar event, and changes its answer: %s",
+    async (where) => {
+      const to = where === "in a group" ? group.jid : owner.number;
+      const event = await bob.surveys.event(to, { name: "Dinner", startTime: 1_900_000_000, extraGuestsAllowed: true });
+      const { id } = event;
+      await client.reported("received", id);
+      const first = await put(id, "answer", { answer: "going", guests: 2 });
+      expect(first).toMatchObject({ status: 200, body: { data: { messageId: id, answer: "going", guests: 2 } } });
+      await sees(event, ["going", 2]);
+      expect((await webhooksWhen(id, 1))[0].data).toMatchObject({ fromMe: true, answer: "going", guests: 2 });
+      await put(id, "answer", { answer: "notGoing" });
+      await sees(event, ["notGoing", 0]);
+      expect(await responsesTo(id)).toMatchObject({ going: [], notGoing: [{ id: null, guests: 0 }] });
+    },
+  );
+
+  test("a vote or answer that WhatsApp's apps can't give is rejected with the reason", async () => {
+    const poll = await bob.surveys.poll(owner.number, { question: "One?", options: ["Red", "Blue"] });
+    const event = await bob.surveys.event(owner.number, { name: "Dinner", startTime: 1_900_000_000 });
+    const text = await bob.sendText(owner.number, "no poll");
+    for (const { id } of [poll, event, text]) await client.reported("received", id);
+    const details = async (answer: Promise<Answer>) => {
+      const { status, body } = await answer;
+      return [status, body.code, body.details];
+    };
+    expect(await details(vote(poll.id, ["Green"]))).toEqual([
+      400,
+      "invalid_request",
+      'options: the poll has no option "Green"',
+    ]);
+    expect(await details(vote(poll.id, ["Red", "Blue"]))).toEqual([
+      400,
+      "invalid_request",
+      "options: the poll allows at most 1 per voter",
+    ]);
+    expect(await details(vote(text.id, ["Red"]))).toEqual([404, "message_not_found", "the message is not a poll"]);
+    expect(await details(put(event.id, "answer", { answer: "going", guests: 1 }))).toEqual([
+      409,
+      "conflict",
+      "guests: the event allows no guests",
+    ]);
+    expect(rejectionOf(await vote("3EB0UNKNOWN", ["Red"]))).toEqual([404, "message_not_found"]);
+    expect(chosenAt(poll)).toEqual([]);
+  });
+
+  test("a vote in a poll whose key is not known gets 409, and nothing is sent", async () => {
+    const poll = await bob.sendMessage(owner.number, {
+      pollCreationMessage: { name: "No key?", options: [{ optionName: "Red" }, { optionName: "Blue" }] },
+    });
+    await client.reported("received", poll.id);
+    const { status, body } = await vote(poll.id, ["Red"]);
+    expect([status, body.code]).toEqual([409, "conflict"]);
+    expect(body.details).toContain("the key of the poll is not known");
+  });
+});
+
+describe("a message to all", () => {
+  test.each([
+    ["with the visible text", "@all lunch is ready"],
+    ["without it", "lunch is ready"],
+  ])("all members of a group are mentioned, %s", async (_how, message) => {
+    const answers = [
+      await post("/api/message/send/text", { instanceId: instance, to: group.jid, message, mentionAll: true }),
+      await gate.api("POST", `/api/whatsapp/${instance}/send`, {
+        body: { phone: group.jid, message, mentionAll: true, mentions: [carol.number] },
+      }),
+      await post("/api/message/send/image", {
+        ...{ instanceId: instance, to: group.jid, image: files.url("/a.png"), caption: message, mentionAll: true },
+      }),
+      await post("/api/message/send/poll", {
+        ...{ instanceId: instance, to: group.jid, question: message, options: ["Yes", "No"], mentionAll: true },
+      }),
+    ];
+    for (const { body } of answers) {
+      const { message: sent } = await messageAt(bob, body.data?.messageId ?? body.id);
+      const content = sent.extendedTextMessage ?? sent.imageMessage ?? sent.pollCreationMessageV3;
+      expect(content?.contextInfo?.nonJidMentions).toBe(1);
+    }
+    const id = answers[1]?.body.id;
+    expect((await messageAt(bob, id)).mentions).toEqual([carol.jid]);
+    const { body } = await gate.api("GET", `/api/message/chat/${instance}/${group.jid}`);
+    const shown = body.data.find((one: { messageId: string }) => one.messageId === id);
+    expect(shown).toMatchObject({ context: { mentionsAll: true } });
+  });
+
+  test("rejects a mention of all outside a group", async () => {
+    const body = { instanceId: instance, to: bob.jid, message: "x", mentionAll: true };
+    expect(rejectionOf(await post("/api/message/send/text", body))).toEqual([400, "invalid_request"]);
+  });
+});
+
+describe("a reply to a status post", () => {
+  test("the reply quotes the post in the chat with its author, and in no other chat", async () => {
+    const status = await bob.sendText("status@broadcast", "on the road", { audience: [owner.number] });
+    await client.inHistory("status@broadcast", status.id, "received");
+    const reply = (to: string) =>
+      post("/api/message/send/text", { instanceId: instance, to, message: "safe trip", quotedMessageId: status.id });
+    const arrivedReply = await arrived(await reply(bob.number));
+    expect(arrivedReply).toMatchObject({ kind: "text", quotes: { id: status.id, text: "on the road" } });
+    const { contextInfo } = arrivedReply.message.extendedTextMessage ?? {};
+    expect(contextInfo).toMatchObject({ remoteJid: "status@broadcast", participant: bob.lidJid });
+    const { body } = await gate.api("GET", `/api/message/chat/${instance}/${bob.jid}`);
+    const shown = body.data.find((one: { messageId: string }) => one.messageId === arrivedReply.id);
+    expect(shown).toMatchObject({ quotedMessage: { messageId: status.id, isStatus: true, participant: bob.jid } });
+    const other = await reply(carol.number);
+    const failed = await client.reported("failed", other.body.data.messageId);
+    expect(failed.body.data).toMatchObject({ error: { code: "message_not_found" } });
+    expect(rejectionOf(await reply(group.jid))).toEqual([404, "message_not_found"]);
+  });
 });
 
 test("sending a calendar event and editing a message get 409 while the instance is not connected", async () => {

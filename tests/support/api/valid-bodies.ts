@@ -128,5 +128,7 @@ export const bodies: Record<string, object> = {
   "/api/message/seen": { chatId: "79001234567", messageId: "x" },
   "/api/message/typing/start": { chatId: "79001234567" },
   "/api/message/typing/stop": { chatId: "79001234567" },
+  "/api/message/{instanceId}/{messageId}/vote": { options: ["x"] },
+  "/api/message/{instanceId}/{messageId}/answer": { answer: "going" },
   "/api/message/reaction": { chatId: "79001234567", messageId: "x", emoji: "👍" },
 };

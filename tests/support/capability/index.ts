@@ -1,3 +1,4 @@
+import { answers } from "./answers.ts";
 import type { Capability } from "./define.ts";
 import { history } from "./history.ts";
 import { linking } from "./linking.ts";
@@ -8,4 +9,5 @@ export const capabilities: Record<string, readonly Capability[]> = {
   Linking: linking,
   Settings: settings,
   "History and search": history,
+  "Answers, mentions and typing": answers,
 };

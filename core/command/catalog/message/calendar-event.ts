@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { recipient } from "../../../message/recipient.ts";
 import { defineCommand } from "../define.ts";
-import { checkQuoted, contextFields, sent } from "./fields.ts";
+import { checkContext, contextFields, sent } from "./fields.ts";
 
 /**
  * What a calendar event is for. WhatsApp has no field for it, and the caller's texts stay unchanged, so recipients
@@ -61,6 +61,6 @@ export const sendEvent = defineCommand({
     }),
   output: sent,
   errors: ["recipient_not_on_whatsapp", "message_not_found", "whatsapp_error"],
-  precheck: checkQuoted,
+  precheck: checkContext,
   preview: ({ to, name: body }) => ({ to, type: "event", protoType: "eventMessage", body }),
 });

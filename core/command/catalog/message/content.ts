@@ -3,7 +3,7 @@ import { findForwardable } from "../../../message/forward.ts";
 import { messageId } from "../../../message/id.ts";
 import { destination, recipient } from "../../../message/recipient.ts";
 import { defineCommand } from "../define.ts";
-import { checkQuoted, contextFields, sent } from "./fields.ts";
+import { checkContext, contextFields, sent } from "./fields.ts";
 
 const errors = ["recipient_not_on_whatsapp", "message_not_found", "whatsapp_error"] as const;
 
@@ -25,7 +25,7 @@ export const sendLocation = defineCommand({
   }),
   output: sent,
   errors,
-  precheck: checkQuoted,
+  precheck: checkContext,
   preview: ({ to, name: body = "" }) => ({ to, type: "location", protoType: "locationMessage", body }),
 });
 
@@ -59,7 +59,7 @@ export const sendContact = defineCommand({
   }),
   output: sent,
   errors,
-  precheck: checkQuoted,
+  precheck: checkContext,
   preview: ({ to, contacts: [first, ...others] }) =>
     others.length > 0
       ? { to, type: "contact", protoType: "contactsArrayMessage", body: "" }
@@ -92,7 +92,7 @@ export const sendPoll = defineCommand({
     }),
   output: sent,
   errors,
-  precheck: checkQuoted,
+  precheck: checkContext,
   preview: ({ to, question: body, selectableCount }) => {
     const protoType = selectableCount === 1 ? "pollCreationMessageV3" : "pollCreationMessage";
     return { to, type: "poll", protoType, body };
@@ -117,7 +117,7 @@ export const sendLink = defineCommand({
   }),
   output: sent,
   errors: [...errors, "url_not_allowed", "media_not_usable", "payload_too_large"],
-  precheck: checkQuoted,
+  precheck: checkContext,
   preview: ({ to, url: body }) => ({ to, type: "text", protoType: "extendedTextMessage", body }),
 });
 
@@ -135,7 +135,7 @@ export const forward = defineCommand({
   output: sent,
   errors: [...errors, "conflict", "media_not_ready", "media_lost", "media_not_usable", "not_supported"],
   precheck: async (context, input) => {
-    await checkQuoted(context, input);
+    await checkContext(context, input);
     return await findForwardable(context.db, context.instanceId, input);
   },
   preview: ({ to }, { type, protoType, body }) => ({ to, type, protoType, body }),

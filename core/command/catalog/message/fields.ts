@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { AppError } from "../../../error.ts";
 import { assertQuotable } from "../../../message/find.ts";
 import { messageId } from "../../../message/id.ts";
 import { isGroupJid, recipient } from "../../../message/recipient.ts";
@@ -23,12 +24,21 @@ export const contextFields = {
   quoted: messageId.optional(),
   /** People to mention. WhatsApp highlights `@` and the digits of the number where the text contains them. */
   mentions: z.array(person).max(100).optional(),
+  /** Source: `mentionAll` in Baileys' Utils/messages.js (https://github.com/WhiskeySockets/Baileys/pull/2396). */
+  mentionAll: z.boolean().optional().meta({
+    description:
+      "Whether to mention all members of a group. WhatsApp highlights `@all` where the text contains it. Only in groups",
+  }),
 };
 
-/** The precheck of a message with `contextFields`: refuses to quote a message that the chat does not have. */
-export async function checkQuoted(
+/**
+ * The precheck of a message with `contextFields`: refuses to quote a message that the chat does not have, and to mention
+ * all outside groups.
+ */
+export async function checkContext(
   { db, instanceId }: PrecheckContext,
-  { to, quoted }: { to: string; quoted?: string | undefined },
+  { to, quoted, mentionAll }: { to: string; quoted?: string | undefined; mentionAll?: boolean | undefined },
 ): Promise<void> {
+  if (mentionAll && !isGroupJid(to)) throw new AppError("invalid_request", "mentionAll: only in groups");
   if (quoted !== undefined) await assertQuotable(db, instanceId, quoted, to);
 }

@@ -3,7 +3,7 @@ import { fileName } from "../../../media/filename.ts";
 import { mediaKinds, uploadId } from "../../../media/index.ts";
 import { destination } from "../../../message/recipient.ts";
 import { defineCommand } from "../define.ts";
-import { checkQuoted, contextFields, sent, text } from "./fields.ts";
+import { checkContext, contextFields, sent, text } from "./fields.ts";
 
 export const sendText = defineCommand({
   name: "message.sendText",
@@ -12,7 +12,7 @@ export const sendText = defineCommand({
   input: z.object({ to: destination, text, ...contextFields }),
   output: sent,
   errors: ["recipient_not_on_whatsapp", "not_supported", "whatsapp_error"],
-  precheck: checkQuoted,
+  precheck: checkContext,
   preview: ({ to, text: body }) => ({ to, type: "text", protoType: "extendedTextMessage", body }),
 });
 
@@ -54,7 +54,7 @@ export const sendMedia = defineCommand({
     .refine((input) => input.kind !== "sticker" || input.caption === undefined, "a sticker cannot have a caption"),
   output: sent,
   errors: ["recipient_not_on_whatsapp", "whatsapp_error", "url_not_allowed", "media_not_usable", "not_supported"],
-  precheck: checkQuoted,
+  precheck: checkContext,
   preview: ({ to, kind, voice, gif, round, caption = "" }) => {
     const type = kind ?? (voice ? "audio" : gif || round ? "video" : "document");
     return { to, type, protoType: round ? "ptvMessage" : `${type}Message`, body: caption };

@@ -5,7 +5,7 @@ import { singleSendOptions } from "../../../../core/restriction/index.ts";
 import { commandEndpoint } from "../../engine/endpoint.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
-const { to, event, name, description, location, startTime, endTime, extraGuestsAllowed, quoted, mentions } =
+const { to, event, name, description, location, startTime, endTime, extraGuestsAllowed, quoted, mentions, mentionAll } =
   commandCatalog["message.sendEvent"].input.shape;
 
 export const eventEndpoints = [
@@ -26,6 +26,7 @@ export const eventEndpoints = [
       extraGuestsAllowed,
       quotedMessageId: quoted,
       mentions,
+      mentionAll,
       ...singleSendOptions,
     }),
     response: envelope(

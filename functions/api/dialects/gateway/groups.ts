@@ -21,7 +21,7 @@ import {
   toMember,
 } from "./group-shapes.ts";
 
-const { text, quoted, mentions } = commandCatalog["message.sendText"].input.shape;
+const { text, quoted, mentions, mentionAll } = commandCatalog["message.sendText"].input.shape;
 const { url } = commandCatalog["group.setPicture"].input.shape;
 const { subject, description, participants, withServer } = group;
 
@@ -237,7 +237,7 @@ export const groupEndpoints = [
     summary: "Send a text message to a group",
     access: "write",
     command: "message.sendText",
-    body: z.object({ message: text, quotedMessageId: quoted, mentions, ...singleSendOptions }),
+    body: z.object({ message: text, quotedMessageId: quoted, mentions, mentionAll, ...singleSendOptions }),
     response: envelope(
       z.object({
         /** The WhatsApp message id, as in webhooks and the history. */
@@ -256,6 +256,7 @@ export const groupEndpoints = [
       text: body.message,
       quoted: body.quotedMessageId,
       mentions: body.mentions,
+      mentionAll: body.mentionAll,
     }),
     toResponse: ({ messageId }, { params }) =>
       enveloped({ messageId, instanceId: params.instanceId, to: withServer(params.groupId) }, "Message accepted"),

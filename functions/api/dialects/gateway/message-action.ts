@@ -11,6 +11,8 @@ const { chat } = commandCatalog["message.delete"].input.shape;
 const requiredChat = chat.unwrap();
 
 const { text } = commandCatalog["message.edit"].input.shape;
+const { options } = commandCatalog["message.vote"].input.shape;
+const { answer, guests } = commandCatalog["message.answerEvent"].input.shape;
 const { star } = commandCatalog["message.star"].input.shape;
 
 const typing = { method: "post", access: "write", command: "chat.setTyping" } as const;
@@ -85,6 +87,45 @@ export const messageActionEndpoints = [
     response: envelope(z.object({ messageId: z.string(), star: z.boolean() })),
     toInput: ({ body }) => ({ messageId: body.messageId, chat: body.chatId, star: body.star }),
     toResponse: (_result, { body }) => enveloped({ messageId: body.messageId, star: body.star }),
+  }),
+  commandEndpoint({
+    method: "put",
+    path: "/api/message/{instanceId}/{messageId}/vote",
+    access: "write",
+    command: "message.vote",
+    body: z.object({ options, chatId: chat }),
+    response: envelope(
+      z.object({
+        /** The poll. */
+        messageId: z.string(),
+        /** The WhatsApp id of the vote. */
+        voteId: z.string(),
+        options: z.array(z.string()),
+      }),
+    ),
+    toInput: ({ params, body }) => ({ messageId: params.messageId, chat: body.chatId, options: body.options }),
+    toResponse: ({ messageId: voteId }, { params, body }) =>
+      enveloped({ messageId: params.messageId, voteId, options: body.options }, "Vote sent"),
+  }),
+  commandEndpoint({
+    method: "put",
+    path: "/api/message/{instanceId}/{messageId}/answer",
+    access: "write",
+    command: "message.answerEvent",
+    body: z.object({ answer, guests, chatId: chat }),
+    response: envelope(
+      z.object({
+        /** The calendar event. */
+        messageId: z.string(),
+        /** The WhatsApp id of the answer. */
+        answerId: z.string(),
+        answer,
+        guests: z.int(),
+      }),
+    ),
+    toInput: ({ params, body: { chatId: chat, ...given } }) => ({ messageId: params.messageId, chat, ...given }),
+    toResponse: ({ messageId: answerId }, { params, body }) =>
+      enveloped({ messageId: params.messageId, answerId, answer: body.answer, guests: body.guests }, "Answer sent"),
   }),
   commandEndpoint({
     method: "put",

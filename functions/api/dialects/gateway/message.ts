@@ -8,7 +8,7 @@ import { refuseButtons, refuseList } from "../../operations/message.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 export const instanceId = z.string().min(1).max(128);
-const { to, text, quoted, mentions } = commandCatalog["message.sendText"].input.shape;
+const { to, text, quoted, mentions, mentionAll } = commandCatalog["message.sendText"].input.shape;
 const media = commandCatalog["message.sendMedia"].input.shape;
 const { caption, filename } = media;
 const location = commandCatalog["message.sendLocation"].input.shape;
@@ -25,7 +25,7 @@ const asGif = z
 const asRound = z.boolean().optional().meta({ description: "Send a round video message: square, at most 60 seconds" });
 
 /** Body fields of every send. */
-const common = { instanceId, to, quotedMessageId: quoted, mentions, ...singleSendOptions };
+const common = { instanceId, to, quotedMessageId: quoted, mentions, mentionAll, ...singleSendOptions };
 
 const sentResponse = envelope(
   z.object({
@@ -37,10 +37,18 @@ const sentResponse = envelope(
   }),
 );
 
-const commonInput = (body: { to: string; quotedMessageId?: string | undefined; mentions?: string[] | undefined }) => ({
+interface CommonBody {
+  to: string;
+  quotedMessageId?: string | undefined;
+  mentions?: string[] | undefined;
+  mentionAll?: boolean | undefined;
+}
+
+const commonInput = (body: CommonBody) => ({
   to: body.to,
   quoted: body.quotedMessageId,
   mentions: body.mentions,
+  mentionAll: body.mentionAll,
 });
 
 const mediaSource = ({ url, upload }: MediaPlace) => ({ url, upload });

@@ -8,7 +8,7 @@ import * as media from "../../operations/media.ts";
 import { isoDate, sendAt } from "../../shape/common.ts";
 import { schedulable } from "./scheduled.ts";
 
-const { to, url, caption, filename, quoted, mentions } = commandCatalog["message.sendMedia"].input.shape;
+const { to, url, caption, filename, quoted, mentions, mentionAll } = commandCatalog["message.sendMedia"].input.shape;
 
 const asVoice = z
   .boolean()
@@ -50,6 +50,7 @@ const formBody = z
       (value) => (typeof value === "string" ? value.split(",").filter((jid) => jid.trim() !== "") : value),
       mentions,
     ),
+    mentionAll: flag,
     asVoice: flag,
     asGif: flag,
     asRound: flag,
@@ -82,6 +83,7 @@ export const mediaEndpoints = [
         filename,
         quotedMessageId: quoted,
         mentions,
+        mentionAll,
         asVoice,
         asGif,
         asRound,
@@ -116,6 +118,7 @@ export const mediaEndpoints = [
       filename: body.filename,
       quoted: body.quotedMessageId,
       mentions: body.mentions,
+      mentionAll: body.mentionAll,
       voice: body.asVoice,
       gif: body.asGif,
       round: body.asRound,
@@ -147,6 +150,7 @@ export const mediaEndpoints = [
       filename: body.filename,
       quoted: body.quotedMessageId,
       mentions: body.mentions,
+      mentionAll: body.mentionAll === "true" ? true : undefined,
       voice: body.asVoice === "true" ? true : undefined,
       gif: body.asGif === "true" ? true : undefined,
       round: body.asRound === "true" ? true : undefined,

@@ -9,7 +9,7 @@ import { qrEndpoint } from "./qr.ts";
 import { schedulable } from "./scheduled.ts";
 import { success, successShape } from "./success.ts";
 
-const { to, text, quoted, mentions } = commandCatalog["message.sendText"].input.shape;
+const { to, text, quoted, mentions, mentionAll } = commandCatalog["message.sendText"].input.shape;
 
 export const whatsappEndpoints = [
   instanceEndpoint({
@@ -35,12 +35,21 @@ export const whatsappEndpoints = [
     access: "write",
     command: "message.sendText",
     ...schedulable,
-    body: z.object({ phone: to, message: text, quotedMessageId: quoted, mentions, sendAt, ...singleSendOptions }),
+    body: z.object({
+      phone: to,
+      message: text,
+      quotedMessageId: quoted,
+      mentions,
+      mentionAll,
+      sendAt,
+      ...singleSendOptions,
+    }),
     toInput: ({ body }) => ({
       to: body.phone,
       text: body.message,
       quoted: body.quotedMessageId,
       mentions: body.mentions,
+      mentionAll: body.mentionAll,
     }),
   }),
   instanceEndpoint({

@@ -1,3 +1,4 @@
+import type { Phone } from "../../../../simulator/index.ts";
 import { testIn } from "../case.ts";
 import { arrives, bodiesOf, type GatewayCases, type GatewayFixture, holds } from "./case.ts";
 
@@ -10,6 +11,10 @@ const media = testIn("integration/media/transfer.test.ts");
 const to = "6281234567890@s.whatsapp.net";
 
 const ours = ({ sent, bob }: GatewayFixture) => ({ body: { messageId: sent, chatId: bob.jid } });
+
+/** Returns what the owner has chosen in a poll or calendar event at Bob's phone. */
+const choiceOf = (bob: Phone, id: string | undefined, owner: Phone) =>
+  bob.inbox.messages.find((message) => message.id === id)?.responses.find(({ from }) => from === owner.jid)?.choices[0];
 
 export const messageCases: GatewayCases = {
   "POST /api/message/send/text": {
@@ -185,6 +190,25 @@ export const messageCases: GatewayCases = {
     invalid: [{ query: "chatId=nobody" }],
     whileUnconnected: () => ({ params: { messageId: "3EB0" } }),
     unconnected: 404,
+  },
+  "PUT /api/message/{instanceId}/{messageId}/vote": {
+    with: ({ made }) => ({ params: { messageId: made.get("poll") ?? "x" }, body: { options: ["Blue"] } }),
+    effect: ({ bob, owner, made }) => holds(() => choiceOf(bob, made.get("poll"), owner) === "Blue"),
+    simulator: "polls and events",
+    testedBy: events("the account votes in a received poll, changes its vote and withdraws it: %s"),
+    invalid: bodiesOf({}, { options: "Red" }, { options: ["Red", "Red"] }),
+  },
+  "PUT /api/message/{instanceId}/{messageId}/answer": {
+    with: async ({ gate, connected, bob, made }) => {
+      const event = { to: bob.jid, event: "meeting", name: "Standup", startTime: "2030-01-01T09:00:00Z" };
+      const { body } = await gate.api("POST", `/api/events/${connected}`, { body: event });
+      made.set("event", body.data.messageId);
+      return { params: { messageId: body.data.messageId }, body: { answer: "maybe" } };
+    },
+    effect: ({ bob, owner, made }) => holds(() => choiceOf(bob, made.get("event"), owner) === "maybe"),
+    simulator: "polls and events",
+    testedBy: events("the account answers a received calendar event, and changes its answer: %s"),
+    invalid: bodiesOf({}, { answer: "perhaps" }, { answer: "going", guests: -1 }),
   },
   "PUT /api/message/{instanceId}/{messageId}": {
     with: ({ sent }) => ({ params: { messageId: sent }, body: { message: "Hello, edited!" } }),

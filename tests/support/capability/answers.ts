@@ -1,0 +1,47 @@
+import { type Capability, defineCapability } from "./define.ts";
+
+const file = "tests/integration/message/polls-and-calendar-events.test.ts";
+
+/** Answers to messages of others, and what a send can have besides its content. */
+export const answers: readonly Capability[] = [
+  defineCapability({
+    name: "Vote in a poll",
+    commands: ["message.vote"],
+    gateway: ["PUT /api/message/{instanceId}/{messageId}/vote"],
+    multiInstance: [],
+    simulator: "polls and events",
+    tests: [`${file} > the account votes in a received poll, changes its vote and withdraws it: %s`],
+  }),
+  defineCapability({
+    name: "Answer a calendar event",
+    commands: ["message.answerEvent"],
+    gateway: ["PUT /api/message/{instanceId}/{messageId}/answer"],
+    multiInstance: [],
+    simulator: "polls and events",
+    tests: [`${file} > the account answers a received calendar event, and changes its answer: %s`],
+  }),
+  defineCapability({
+    name: "Mention all members of a group",
+    commands: ["message.sendText", "message.sendMedia", "message.sendPoll"],
+    gateway: ["POST /api/message/send/text", "POST /api/message/send/image", "POST /api/message/send/poll"],
+    multiInstance: ["POST /api/whatsapp/{instanceId}/send", "POST /api/whatsapp/{instanceId}/send-media"],
+    simulator: "messages",
+    tests: [`${file} > all members of a group are mentioned, %s`],
+  }),
+  defineCapability({
+    name: "Reply to a status post",
+    commands: ["message.sendText"],
+    gateway: ["POST /api/message/send/text"],
+    multiInstance: ["POST /api/whatsapp/{instanceId}/send"],
+    simulator: "messages",
+    tests: [`${file} > the reply quotes the post in the chat with its author, and in no other chat`],
+  }),
+  defineCapability({
+    name: "Delay a message, and show typing before it",
+    commands: ["message.sendText", "message.sendMedia"],
+    gateway: ["POST /api/message/send/text", "POST /api/message/send/voice"],
+    multiInstance: ["POST /api/whatsapp/{instanceId}/send", "POST /api/whatsapp/{instanceId}/send-media"],
+    simulator: "presence",
+    tests: ["tests/integration/message/gateway-chat.test.ts > the recipient sees typing before %s of %s"],
+  }),
+];
