@@ -30,6 +30,7 @@ export const errorCodes = {
   label_not_found: { status: 404, title: "The label does not exist" },
   channel_not_found: { status: 404, title: "The channel does not exist" },
   broadcast_not_found: { status: 404, title: "The broadcast list does not exist" },
+  order_not_found: { status: 404, title: "The order does not exist" },
   call_not_found: { status: 404, title: "The call does not exist or no longer rings" },
   key_not_found: { status: 404, title: "The API key does not exist" },
   qr_not_available: { status: 404, title: "No QR code is available now" },

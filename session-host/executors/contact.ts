@@ -1,9 +1,10 @@
 import type { WASocket } from "@whiskeysockets/baileys";
 import type { CommandInput, CommandOutput } from "../../core/command/catalog/index.ts";
 import { AppError } from "../../core/error.ts";
-import { isLidJid } from "../../core/message/recipient.ts";
+import { isGroupJid, isLidJid } from "../../core/message/recipient.ts";
 import { defined } from "../../core/object.ts";
 import { plainJid } from "../baileys/address/jids.ts";
+import { answerOf } from "./answer.ts";
 import { resolveRecipient } from "./message.ts";
 import { ExecutorResult } from "./result.ts";
 import type { ConnectedContext, MutationContext } from "./types.ts";
@@ -61,6 +62,25 @@ export async function about(
 ): Promise<CommandOutput<"contact.about">> {
   const jid = await resolveRecipient(sock, who);
   return { jid, ...(await readShownProfile(sock, await addressing.jidOf(jid))) };
+}
+
+export async function picture(
+  { sock, addressing }: ConnectedContext,
+  { who, size }: CommandInput<"contact.picture">,
+): Promise<CommandOutput<"contact.picture">> {
+  const group = isGroupJid(who);
+  const jid = group ? who : await resolveRecipient(sock, who);
+  const target = group ? jid : await addressing.jidOf(jid);
+  const url = await unlessHidden(sock.profilePictureUrl(target, size === "full" ? "image" : "preview"));
+  return { jid, pictureUrl: url ?? null };
+}
+
+export async function blocked({ sock }: ConnectedContext): Promise<CommandOutput<"contact.blocked">> {
+  const jids = (await answerOf(sock.fetchBlocklist())).flatMap((jid) => (jid ? [plainJid(jid)] : []));
+  const people = await Promise.all(jids.map((jid) => bothJids(sock, jid)));
+  return {
+    people: people.map(({ jid, lid }) => ({ phoneNumber: jid && (jid.split("@")[0] ?? null), jid, lid })),
+  };
 }
 
 /** Returns a person's "about" text and picture. A value that the person hides from this account is null. */
@@ -135,7 +155,7 @@ async function bothJids(sock: WASocket, who: string): Promise<{ jid: string | nu
 }
 
 /** Returns a person's phone number as WhatsApp spells it, which some requests need. Throws `contact_not_found`. */
-async function phoneOf(sock: WASocket, who: string): Promise<string> {
+export async function phoneOf(sock: WASocket, who: string): Promise<string> {
   const { jid } = await bothJids(sock, await resolveRecipient(sock, who));
   if (!jid) throw new AppError("contact_not_found", `the phone number of ${who} is not known`);
   return jid;

@@ -9,6 +9,7 @@ import type {
   SendName,
 } from "../../core/command/catalog/index.ts";
 import * as survey from "./answer-survey.ts";
+import * as business from "./business.ts";
 import * as event from "./calendar-event.ts";
 import * as call from "./call.ts";
 import * as channel from "./channel.ts";
@@ -24,6 +25,7 @@ import * as message from "./message.ts";
 import * as actions from "./message-action.ts";
 import * as content from "./message-content.ts";
 import * as presence from "./presence.ts";
+import * as privacy from "./privacy.ts";
 import * as profile from "./profile.ts";
 import type { ExecutorResult } from "./result.ts";
 import * as status from "./status.ts";
@@ -75,6 +77,8 @@ export const mutations: { readonly [Name in MutationName]: Execute<MutationConte
   "profile.setAbout": profile.setAbout,
   "profile.setPicture": profile.setPicture,
   "profile.removePicture": profile.removePicture,
+  "profile.setPrivacy": privacy.setPrivacy,
+  "business.setProfile": business.setProfile,
   "presence.set": presence.set,
   "presence.subscribe": presence.subscribe,
   "call.reject": call.reject,
@@ -114,8 +118,15 @@ export const mutations: { readonly [Name in MutationName]: Execute<MutationConte
 export const queries: { readonly [Name in QueryName]: Execute<ConnectedContext, Name, Result<Name>> } = {
   "contact.check": contact.check,
   "contact.about": contact.about,
+  "contact.picture": contact.picture,
+  "contact.blocked": contact.blocked,
   "contact.resolveLid": contact.resolveLid,
   "profile.get": profile.get,
+  "profile.getPrivacy": privacy.getPrivacy,
+  "business.getProfile": business.getProfile,
+  "business.catalog": business.catalog,
+  "business.collections": business.collections,
+  "business.order": business.order,
   "presence.get": presence.get,
   "call.list": call.list,
   "group.list": group.list,

@@ -11,7 +11,44 @@ import type { AccountPasskey } from "./link/passkey.ts";
 import type { Picture } from "./media-store.ts";
 import { OfflineQueue } from "./offline-queue.ts";
 
-export type Business = { name: string };
+export type Product = {
+  id: string;
+  name: string;
+  description?: string;
+  /** In thousandths of the currency. */
+  price?: number;
+  currency?: string;
+  retailerId?: string;
+  url?: string;
+  imageUrl?: string;
+  hidden?: boolean;
+};
+
+export type BusinessHours = {
+  timezone: string;
+  /** `open` and `close` are minutes since midnight. */
+  days: { day: string; mode: string; open?: number; close?: number }[];
+};
+
+export type BusinessProfile = {
+  description?: string;
+  category?: string;
+  address?: string;
+  email?: string;
+  websites?: string[];
+  hours?: BusinessHours;
+};
+
+export type Order = { id: string; token: string; currency: string; items: { productId: string; quantity: number }[] };
+
+export type Business = {
+  name: string;
+  profile?: BusinessProfile;
+  products?: Product[];
+  collections?: { id: string; name: string; productIds: string[] }[];
+  /** The orders that customers made. */
+  orders?: Order[];
+};
 
 /** A WhatsApp account and its devices. A phone number and a LID both identify the account. */
 export class Account {

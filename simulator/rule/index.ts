@@ -1,4 +1,5 @@
 import { addressRules } from "./address.ts";
+import { businessRules } from "./business.ts";
 import type { Rule } from "./define.ts";
 import { deliveryRules } from "./delivery.ts";
 import { deviceRules } from "./device.ts";
@@ -26,6 +27,7 @@ export const rulesBySubject = {
   "Missing content": placeholderRules,
   "Groups and channels": groupRules,
   "Presence and profiles": presenceRules,
+  "Profiles and businesses": businessRules,
   Receiving: receiveRules,
   "Privacy tokens": privacyTokenRules,
   Requests: requestRules,

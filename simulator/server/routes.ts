@@ -1,4 +1,5 @@
 import { appState } from "../stanza/account/app-state.ts";
+import { businessProfile, catalog, orderDetails } from "../stanza/account/business.ts";
 import { picture } from "../stanza/account/picture.ts";
 import { receiveChatState, receivePresence } from "../stanza/account/presence.ts";
 import { privacy } from "../stanza/account/privacy.ts";
@@ -35,6 +36,7 @@ export const iqHandlers: Record<string, IqHandler> = {
   abt: props,
   blocklist,
   encrypt,
+  "fb:thrift_iq": orderDetails,
   md,
   newsletter,
   passive,
@@ -42,6 +44,8 @@ export const iqHandlers: Record<string, IqHandler> = {
   status,
   "urn:xmpp:whatsapp:dirty": acknowledge,
   usync,
+  "w:biz": businessProfile,
+  "w:biz:catalog": catalog,
   "w:g2": groups,
   "w:m": mediaConnection,
   "w:mex": mex,

@@ -54,6 +54,43 @@ export const about = defineCommand({
   errors: ["recipient_not_on_whatsapp", "whatsapp_error"],
 });
 
+export const picture = defineCommand({
+  name: "contact.picture",
+  kind: "query",
+  summary: "Get the URL of the picture of a person or a group",
+  input: z.object({
+    /** A person or a group. */
+    who: recipient,
+    /** `preview` is a small picture, of 96 by 96 pixels. */
+    size: z.enum(["full", "preview"]).default("full"),
+  }),
+  output: z.object({
+    /** WhatsApp's JID of the person or the group. */
+    jid: z.string(),
+    /** A URL of WhatsApp, valid for some days. Null if there is no picture or the account may not see it. */
+    pictureUrl: z.string().nullable(),
+  }),
+  errors: ["recipient_not_on_whatsapp", "whatsapp_error"],
+});
+
+export const blocked = defineCommand({
+  name: "contact.blocked",
+  kind: "query",
+  summary: "List the people that the account blocks",
+  input: z.object({}),
+  output: z.object({
+    people: z.array(
+      z.object({
+        /** Digits. Null if only the LID is known. */
+        phoneNumber: z.string().nullable(),
+        jid: z.string().nullable(),
+        lid: z.string().nullable(),
+      }),
+    ),
+  }),
+  errors: ["whatsapp_error"],
+});
+
 export const setBlocked = defineCommand({
   name: "contact.setBlocked",
   kind: "mutate",

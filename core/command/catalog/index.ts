@@ -1,4 +1,5 @@
 import type * as z from "zod";
+import * as business from "./business.ts";
 import * as call from "./call.ts";
 import * as channel from "./channel.ts";
 import * as community from "./community.ts";
@@ -40,6 +41,8 @@ export const commandCatalog = {
   [action.setTyping.name]: action.setTyping,
   [contact.check.name]: contact.check,
   [contact.about.name]: contact.about,
+  [contact.picture.name]: contact.picture,
+  [contact.blocked.name]: contact.blocked,
   [contact.setBlocked.name]: contact.setBlocked,
   [contact.setName.name]: contact.setName,
   [contact.resolveLid.name]: contact.resolveLid,
@@ -48,6 +51,13 @@ export const commandCatalog = {
   [profile.setAbout.name]: profile.setAbout,
   [profile.setPicture.name]: profile.setPicture,
   [profile.removePicture.name]: profile.removePicture,
+  [profile.getPrivacy.name]: profile.getPrivacy,
+  [profile.setPrivacy.name]: profile.setPrivacy,
+  [business.getProfile.name]: business.getProfile,
+  [business.setProfile.name]: business.setProfile,
+  [business.catalog.name]: business.catalog,
+  [business.collections.name]: business.collections,
+  [business.order.name]: business.order,
   [presence.set.name]: presence.set,
   [presence.subscribe.name]: presence.subscribe,
   [presence.get.name]: presence.get,

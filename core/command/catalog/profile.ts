@@ -84,3 +84,60 @@ export const removePicture = defineCommand({
   errors: ["whatsapp_error"],
   repeatable: true,
 });
+
+/** `contacts_except` is all contacts except the people on a list. Only the phone can show and change the list. */
+const audience = z.enum(["everyone", "contacts", "contacts_except", "nobody"]);
+const settable = audience.exclude(["contacts_except"]);
+
+/**
+ * The values that WhatsApp knows for each setting. Source: `PrivacySettings` in whatsmeow's types/user.go, and
+ * `WAPrivacyValue` and its neighbors in Baileys' Types/Chat.ts.
+ */
+const privacy = {
+  /** Who sees when the account was online last. */
+  lastSeen: settable,
+  /** Who sees that the account is online. */
+  online: z.enum(["everyone", "same_as_last_seen"]),
+  picture: settable,
+  about: settable,
+  /** Whether others see that the account has read a message. */
+  readReceipts: z.boolean(),
+  /** Who can add the account to a group. Everybody else has to send an invitation. */
+  groupAdd: settable.exclude(["nobody"]),
+  /** Who can call the account. */
+  calls: z.enum(["everyone", "contacts"]),
+  /** Who can write to the account. */
+  messages: z.enum(["everyone", "contacts"]),
+};
+
+export const getPrivacy = defineCommand({
+  name: "profile.getPrivacy",
+  kind: "query",
+  summary: "Get the privacy settings of the account",
+  input: nothing,
+  /** Null for a value that this version does not know. */
+  output: z.object({
+    lastSeen: audience.nullable(),
+    online: privacy.online.nullable(),
+    picture: audience.nullable(),
+    about: audience.nullable(),
+    readReceipts: z.boolean().nullable(),
+    groupAdd: audience.nullable(),
+    calls: privacy.calls.nullable(),
+    messages: audience.nullable(),
+  }),
+  errors: ["whatsapp_error"],
+});
+
+export const setPrivacy = defineCommand({
+  name: "profile.setPrivacy",
+  kind: "mutate",
+  summary: "Change privacy settings of the account. Settings that are absent stay as they are",
+  input: z
+    .object(privacy)
+    .partial()
+    .refine((input) => Object.values(input).some((value) => value !== undefined), "give at least one setting"),
+  output: getPrivacy.output,
+  errors: ["forbidden", "whatsapp_error"],
+  repeatable: true,
+});

@@ -1,17 +1,23 @@
 import { child, children, node } from "../../wire/node.ts";
-import { Unsupported } from "../errors.ts";
+import { Refusal, Unsupported } from "../errors.ts";
 import { type IqHandler, result } from "../iq.ts";
 import { issuePrivacyToken } from "./privacy-token.ts";
 
-const PRIVACY_DEFAULTS: Record<string, string> = {
-  readreceipts: "all",
-  profile: "all",
-  status: "all",
-  online: "all",
-  last: "all",
-  groupadd: "all",
-  calladd: "all",
-  messages: "all",
+const AUDIENCES = ["all", "contacts", "contact_blacklist", "none"];
+
+/**
+ * The values of each setting. All are `all` until somebody changes them. Source: `PrivacySettingType` and `PrivacySetting`
+ * in whatsmeow's types/user.go.
+ */
+const VALUES: Record<string, readonly string[]> = {
+  readreceipts: ["all", "none"],
+  profile: AUDIENCES,
+  status: AUDIENCES,
+  online: ["all", "match_last_seen"],
+  last: AUDIENCES,
+  groupadd: AUDIENCES,
+  calladd: ["all", "known"],
+  messages: ["all", "contacts"],
 };
 
 /**
@@ -30,9 +36,12 @@ export const privacy: IqHandler = (iq, { world, device }) => {
   }
   if (!child(iq, "privacy")) throw new Unsupported("privacy");
   for (const { attrs } of children(child(iq, "privacy"), "category")) {
-    if (attrs.name && attrs.value) account.privacy.set(attrs.name, attrs.value);
+    const { name = "", value = "" } = attrs;
+    if (!VALUES[name]?.includes(value)) throw new Refusal(400, "bad-request");
+    account.privacy.set(name, value);
   }
-  const settings = { ...PRIVACY_DEFAULTS, ...Object.fromEntries(account.privacy) };
-  const categories = Object.entries(settings).map(([name, value]) => node("category", { name, value }));
+  const categories = Object.keys(VALUES).map((name) =>
+    node("category", { name, value: account.privacy.get(name) ?? "all" }),
+  );
   return result(iq, [node("privacy", {}, categories)]);
 };

@@ -273,6 +273,84 @@ describe("a chat", () => {
   });
 });
 
+describe("a business account", () => {
+  const business = (method: string, rest: string, body?: unknown, instance = id) =>
+    gate.api(method, `/api/business/${instance}${rest}`, body === undefined ? {} : { body });
+  const hours = {
+    timezone: "Europe/Berlin",
+    days: [
+      { day: "mon", mode: "specific_hours", open: 540, close: 1080 },
+      { day: "sun", mode: "open_24h" },
+    ],
+  };
+
+  test("the profile of a business is read and changed, and a field that is absent stays", async () => {
+    const first = { description: "Flowers", email: "a@example.com", websites: ["https://a.example/"], hours };
+    expect(await business("PUT", "/profile", first)).toMatchObject(ok({ instanceId: id }));
+    expect(await business("PUT", "/profile", { address: "Main Street 1", email: "" })).toMatchObject({ status: 200 });
+    expect(owner.account.business?.profile).toEqual({ ...first, address: "Main Street 1", email: "" });
+    const profile = {
+      ...{ description: "Flowers", category: null, address: "Main Street 1", email: null, websites: first.websites },
+      hours: {
+        timezone: "Europe/Berlin",
+        days: [
+          { day: "mon", mode: "specific_hours", open: 540, close: 1080 },
+          { day: "sun", mode: "open_24h", open: null, close: null },
+        ],
+      },
+    };
+    expect((await business("GET", "/profile")).body.data).toMatchObject({ chatId: owner.jid, profile });
+    const seen = await business("GET", `/profile?phoneNumber=${owner.number}`, undefined, personal);
+    expect(seen.body.data).toMatchObject({ chatId: owner.jid, profile });
+    expect(await business("GET", `/profile?phoneNumber=${bob.number}`)).toMatchObject(
+      ok({ chatId: bob.jid, profile: null }),
+    );
+    expect(await business("PUT", "/profile", { description: "x" }, personal)).toMatchObject(
+      refused(409, "not_a_business"),
+    );
+    expect(await business("PUT", "/profile", { description: "x".repeat(513) })).toMatchObject(invalid);
+    const half = { hours: { ...hours, days: [{ day: "mon", mode: "specific_hours", open: 540 }] } };
+    expect(await business("PUT", "/profile", half)).toMatchObject(invalid);
+  });
+
+  test("the catalog of a business is read page by page, and its hidden products only by itself", async () => {
+    const shop = owner.account.business ?? { name: "Shop" };
+    const roses = { id: "1", name: "Roses", description: "Red", price: 12_500, currency: "EUR", retailerId: "R-1" };
+    shop.products = [roses, { id: "2", name: "Tulips" }, { id: "3", name: "Secret", hidden: true }];
+    shop.collections = [{ id: "9", name: "Spring", productIds: ["2", "3"] }];
+    const page = await business("GET", "/catalog?limit=1");
+    expect(page.body.data).toMatchObject({
+      products: [{ ...roses, url: null, imageUrl: null, hidden: false }],
+      nextCursor: "1",
+    });
+    const idsOf = async (rest: string, instance = id): Promise<string[]> =>
+      (await business("GET", rest, undefined, instance)).body.data.products.map((one: { id: string }) => one.id);
+    expect(await idsOf("/catalog?cursor=1")).toEqual(["2", "3"]);
+    expect(await idsOf(`/catalog?phoneNumber=${owner.number}`, personal)).toEqual(["1", "2"]);
+    const tulips = { id: "2", name: "Tulips", description: null, price: null, currency: null };
+    const { collections } = (await business("GET", `/collections?phoneNumber=${owner.number}`, undefined, personal))
+      .body.data;
+    expect(collections).toMatchObject([{ id: "9", name: "Spring", products: [tulips] }]);
+    expect(collections[0].products).toHaveLength(1);
+    expect(await business("GET", `/catalog?phoneNumber=${bob.number}`)).toMatchObject(refused(409, "not_a_business"));
+    expect(await business("GET", `/catalog?phoneNumber=${nobody}`)).toMatchObject(
+      refused(400, "recipient_not_on_whatsapp"),
+    );
+    expect(await business("GET", "/catalog?limit=101")).toMatchObject(invalid);
+  });
+
+  test("the order of a customer is read with the token in its message", async () => {
+    const shop = owner.account.business ?? { name: "Shop" };
+    shop.products = [{ id: "1", name: "Roses", price: 12_500, currency: "EUR" }];
+    shop.orders = [{ id: "77", token: "secret==", currency: "EUR", items: [{ productId: "1", quantity: 2 }] }];
+    const found = await business("GET", `/orders/77?token=${encodeURIComponent("secret==")}`);
+    const product = { id: "1", name: "Roses", price: 12_500, currency: "EUR", quantity: 2, imageUrl: null };
+    expect(found.body.data).toMatchObject({ total: 25_000, currency: "EUR", products: [product] });
+    expect(await business("GET", "/orders/77?token=wrong")).toMatchObject(refused(404, "order_not_found"));
+    expect(await business("GET", "/orders/77")).toMatchObject(invalid);
+  });
+});
+
 describe("labels of an account", () => {
   const requests: [string, string, unknown?][] = [
     ["POST", "", { name: "Important", color: 1 }],

@@ -103,6 +103,23 @@ describe("contacts", () => {
     expect(await about("12")).toMatchObject(invalid);
   });
 
+  test("the picture of a person or a group is returned in both sizes, unless it is hidden", async () => {
+    const picture = (query: string) => get("contacts", `/picture?phoneNumber=${query}`);
+    const directPath = gate.wa.world.media.put("pps", jpeg);
+    bob.account.picture = { id: "2", directPath };
+    for (const query of [bob.number, bob.lidJid, `${bob.jid}&size=preview`]) {
+      const { status, body } = await picture(query);
+      expect({ status, chatId: body.data.chatId }).toMatchObject({ status: 200 });
+      expect(body.data.pictureUrl).toContain(directPath);
+    }
+    bob.account.privacy.set("profile", "none");
+    expect((await picture(bob.number)).body.data).toMatchObject({ chatId: bob.jid, pictureUrl: null });
+    bob.account.privacy.clear();
+    bob.account.picture = undefined;
+    expect(await picture(nobody)).toMatchObject(refused(400, "recipient_not_on_whatsapp"));
+    expect(await picture(`${bob.number}&size=huge`)).toMatchObject(invalid);
+  });
+
   test("messages of a blocked contact reach neither the phone nor the webhook until the contact is unblocked", async () => {
     const body = { phoneNumber: bob.number };
     for (const _again of [1, 2]) {
@@ -110,9 +127,12 @@ describe("contacts", () => {
       expect(blocked).toMatchObject(ok({ ...body, chatId: bob.jid, blocked: true }));
     }
     expect([...owner.account.blocked]).toEqual([bob.account.lid]);
+    const entry = { phoneNumber: bob.number, jid: bob.jid, lid: bob.lidJid };
+    expect((await get("contacts", "/blocked")).body.data).toEqual([entry]);
     const lost = await bob.sendText(owner.number, "do you hear me?");
     expect(await send("POST", "contacts", "/unblock", body)).toMatchObject(ok({ ...body, blocked: false }));
     expect(owner.account.blocked.size).toBe(0);
+    expect((await get("contacts", "/blocked")).body.data).toEqual([]);
     const heard = await bob.sendText(owner.number, "and now?");
     await gate.receiver.waitFor(({ body }) => body.data.messageId === heard.id);
     await owner.waitFor((message) => message.id === heard.id);
@@ -233,6 +253,36 @@ describe("the profile", () => {
       expect(await send("PUT", "profile", "/picture", wrong)).toMatchObject(invalid);
     }
   });
+});
+
+test("privacy settings are read and changed, and apply to the account's receipts at once", async () => {
+  const everyone = { lastSeen: "everyone", online: "everyone", picture: "everyone", about: "everyone" };
+  const first = { ...everyone, readReceipts: true, groupAdd: "everyone", calls: "everyone", messages: "everyone" };
+  expect((await get("profile", "/privacy")).body.data).toMatchObject(first);
+  const change = { picture: "nobody", online: "same_as_last_seen", calls: "contacts" };
+  const changed = await send("PUT", "profile", "/privacy", { ...change, readReceipts: false });
+  expect(changed).toMatchObject(ok({ ...first, ...change, readReceipts: false }));
+  expect(Object.fromEntries(owner.account.privacy)).toEqual({
+    ...{ profile: "none", online: "match_last_seen", calladd: "known", readreceipts: "none" },
+  });
+  const read = async (text: string) => {
+    const sent = await bob.sendText(owner.lidJid, text);
+    await gate.receiver.waitFor(({ body }) => body.data.messageId === sent.id);
+    const body = { instanceId: id, chatId: bob.number, messageId: sent.id };
+    expect((await gate.api("POST", "/api/message/seen", { body })).status).toBe(200);
+    return sent;
+  };
+  const unseen = await read("Do you read this?");
+  expect((await send("PUT", "profile", "/privacy", { readReceipts: true, picture: "everyone" })).status).toBe(200);
+  const seen = await read("And this?");
+  await until(async () => seen.status === "read" || undefined);
+  expect(unseen.status).toBe("delivered");
+  owner.account.privacy.set("last", "contact_blacklist").set("messages", "unheard-of");
+  expect((await get("profile", "/privacy")).body.data).toMatchObject({ lastSeen: "contacts_except", messages: null });
+  owner.account.privacy.clear();
+  expect(await send("PUT", "profile", "/privacy", { lastSeen: "contacts_except" })).toMatchObject(invalid);
+  expect(await send("PUT", "profile", "/privacy", {})).toMatchObject(invalid);
+  expect(await get("profile", "/privacy", unlinked)).toMatchObject(refused(409, "instance_not_connected"));
 });
 
 describe("presence", () => {

@@ -207,12 +207,18 @@ describe("a member", () => {
     const set = await ask("PUT", `/${id}/picture`, { image: files.url("/group.jpg") });
     expect([set.status, set.body.data]).toEqual([200, { groupId: id }]);
     expect(await notificationAt(bob, id, "set")).toBeDefined();
-    expect(groupOf(bob, id).picture?.directPath).toMatch(/^\//);
+    const path = groupOf(bob, id).picture?.directPath ?? "none";
+    expect(path).toMatch(/^\//);
+    for (const size of ["", "?size=preview"]) {
+      const shown = await ask("GET", `/${id}/picture${size}`);
+      expect(shown.body.data).toEqual({ groupId: id, pictureUrl: expect.stringContaining(path) });
+    }
     const text = await ask("PUT", `/${id}/picture`, { image: files.url("/text.jpg") });
     expect(refused(text)).toEqual([501, "not_supported"]);
     expect((await ask("DELETE", `/${id}/picture`)).status).toBe(200);
     expect(await notificationAt(bob, id, "delete")).toBeDefined();
     expect(groupOf(bob, id).picture).toBeUndefined();
+    expect((await ask("GET", `/${id}/picture`)).body.data).toEqual({ groupId: id, pictureUrl: null });
   });
 
   test("members get a message to the group, whose webhook has the returned id", async () => {

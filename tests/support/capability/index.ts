@@ -2,6 +2,7 @@ import { answers } from "./answers.ts";
 import type { Capability } from "./define.ts";
 import { history } from "./history.ts";
 import { linking } from "./linking.ts";
+import { profile } from "./profile.ts";
 import { settings } from "./settings.ts";
 
 /** All capabilities by subject, in the order of the page. */
@@ -10,4 +11,5 @@ export const capabilities: Record<string, readonly Capability[]> = {
   Settings: settings,
   "History and search": history,
   "Answers, mentions and typing": answers,
+  Profiles: profile,
 };

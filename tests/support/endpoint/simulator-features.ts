@@ -34,6 +34,10 @@ export const features = {
     what: "names, about texts and pictures of accounts",
     files: ["stanza/account/profile.ts", "stanza/account/picture.ts"],
   },
+  business: {
+    what: "profiles, catalogs and orders of business accounts",
+    files: ["stanza/account/business.ts"],
+  },
   statuses: { what: "status posts reach their audience and nobody else", files: ["stanza/message/status-post.ts"] },
   groups: {
     what: "groups with members, admins, settings, pictures and invite links",

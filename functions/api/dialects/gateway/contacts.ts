@@ -19,6 +19,8 @@ import { envelope, enveloped } from "./envelope.ts";
 const whoQuery = z.object({ phoneNumber: person });
 const { name } = commandCatalog["contact.setName"].input.shape;
 const { about, pictureUrl } = commandCatalog["contact.about"].output.shape;
+const { size } = commandCatalog["contact.picture"].input.shape;
+const { people } = commandCatalog["contact.blocked"].output.shape;
 const digitsOf = (jid: string) => (jid.endsWith("@s.whatsapp.net") ? (jid.split("@")[0] ?? "") : "");
 
 const blockResponse = envelope(
@@ -98,6 +100,26 @@ export const contactEndpoints = [
     toInput: ({ query }) => ({ who: query.phoneNumber }),
     toResponse: ({ jid, ...person }) =>
       enveloped({ phoneNumber: digitsOf(jid), chatId: jid, about: person.about, pictureUrl: person.pictureUrl }),
+  }),
+  commandEndpoint({
+    method: "get",
+    path: "/api/contacts/{instanceId}/picture",
+    access: "read",
+    command: "contact.picture",
+    query: whoQuery.extend({ size }),
+    response: envelope(z.object({ phoneNumber: z.string(), chatId: z.string(), pictureUrl })),
+    toInput: ({ query }) => ({ who: query.phoneNumber, size: query.size }),
+    toResponse: (shown) =>
+      enveloped({ phoneNumber: digitsOf(shown.jid), chatId: shown.jid, pictureUrl: shown.pictureUrl }),
+  }),
+  commandEndpoint({
+    method: "get",
+    path: "/api/contacts/{instanceId}/blocked",
+    access: "read",
+    command: "contact.blocked",
+    response: envelope(people),
+    toInput: () => ({}),
+    toResponse: (list) => enveloped(list.people),
   }),
   commandEndpoint({
     method: "post",

@@ -23,6 +23,7 @@ import {
 
 const { text, quoted, mentions, mentionAll } = commandCatalog["message.sendText"].input.shape;
 const { url } = commandCatalog["group.setPicture"].input.shape;
+const picture = commandCatalog["contact.picture"];
 const { subject, description, participants, withServer } = group;
 
 type ParticipantsCommand = Extract<
@@ -211,6 +212,17 @@ export const groupEndpoints = [
     toInput: ({ params, body }) => ({ group: params.groupId, ...body }),
     toResponse: (result, { params }) =>
       enveloped({ groupId: withServer(params.groupId), results: result.participants }),
+  }),
+  commandEndpoint({
+    method: "get",
+    path: "/api/groups/{instanceId}/{groupId}/picture",
+    summary: "Get the URL of a group's picture",
+    access: "read",
+    command: "contact.picture",
+    query: z.object({ size: picture.input.shape.size }),
+    response: envelope(z.object({ groupId: z.string(), pictureUrl: picture.output.shape.pictureUrl })),
+    toInput: ({ params, query }) => ({ who: withServer(params.groupId), size: query.size }),
+    toResponse: ({ jid, pictureUrl }) => enveloped({ groupId: jid, pictureUrl }),
   }),
   commandEndpoint({
     method: "put",

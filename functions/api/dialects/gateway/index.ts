@@ -21,6 +21,7 @@ const families: Dialect["families"] = {
   media: async () => (await import("./media.ts")).mediaEndpoints,
   channels: async () => (await import("./channels.ts")).channelEndpoints,
   profile: async () => (await import("./profile.ts")).profileEndpoints,
+  business: async () => (await import("./business.ts")).businessEndpoints,
   presence: async () => (await import("./presence.ts")).presenceEndpoints,
   calls: async () => (await import("./calls.ts")).callEndpoints,
   status: async () => (await import("./status.ts")).statusEndpoints,

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { commandCatalog } from "../../../../core/command/catalog/index.ts";
+import { type CommandOutput, commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { commandEndpoint } from "../../engine/endpoint.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
@@ -7,6 +7,13 @@ const { name } = commandCatalog["profile.setName"].input.shape;
 const { about } = commandCatalog["profile.setAbout"].input.shape;
 const { url, upload } = commandCatalog["profile.setPicture"].input.shape;
 const { phoneNumber, lid, name: ownName, about: ownAbout, pictureUrl } = commandCatalog["profile.get"].output.shape;
+
+const privacy = commandCatalog["profile.getPrivacy"];
+
+function toPrivacy(settings: CommandOutput<"profile.getPrivacy">): CommandOutput<"profile.getPrivacy"> {
+  const { lastSeen, online, picture, about: text, readReceipts, groupAdd, calls, messages } = settings;
+  return { lastSeen, online, picture, about: text, readReceipts, groupAdd, calls, messages };
+}
 
 const done = envelope(z.object({ instanceId: z.string() }));
 
@@ -85,5 +92,24 @@ export const profileEndpoints = [
     response: done,
     toInput: () => ({}),
     toResponse: (_result, { params }) => enveloped({ instanceId: params.instanceId }, "Profile picture removed"),
+  }),
+  commandEndpoint({
+    method: "get",
+    path: "/api/profile/{instanceId}/privacy",
+    access: "read",
+    command: "profile.getPrivacy",
+    response: envelope(privacy.output),
+    toInput: () => ({}),
+    toResponse: (settings) => enveloped(toPrivacy(settings)),
+  }),
+  commandEndpoint({
+    method: "put",
+    path: "/api/profile/{instanceId}/privacy",
+    access: "write",
+    command: "profile.setPrivacy",
+    body: commandCatalog["profile.setPrivacy"].input,
+    response: envelope(privacy.output),
+    toInput: ({ body }) => body,
+    toResponse: (settings) => enveloped(toPrivacy(settings), "Privacy settings updated"),
   }),
 ];

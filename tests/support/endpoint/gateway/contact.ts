@@ -13,6 +13,7 @@ const lids = effectTest(
 );
 const others = effectTest("the presence of a subscribed contact is returned with its age, by number and by LID");
 const picture = effectTest("the profile picture is set and removed");
+const privacy = effectTest("privacy settings are read and changed, and apply to the account's receipts at once");
 const nobody = [{ body: {} }, { body: { phoneNumber: "12" } }];
 const asked = [{}, { query: "phoneNumber=12" }];
 
@@ -35,6 +36,14 @@ export const contactCases: GatewayCases = {
     testedBy: effectTest("a contact's about text and picture are returned as far as its privacy settings allow"),
     invalid: asked,
   },
+  "GET /api/contacts/{instanceId}/picture": {
+    with: ({ bob }) => ({ query: `phoneNumber=${bob.number}` }),
+    answers: { data: { pictureUrl: null } },
+    simulator: "profile",
+    testedBy: effectTest("the picture of a person or a group is returned in both sizes, unless it is hidden"),
+    invalid: [...asked, { query: "phoneNumber=6281234567890&size=huge" }],
+  },
+  "GET /api/contacts/{instanceId}/blocked": { simulator: "blocklist", testedBy: blocked },
   "POST /api/contacts/{instanceId}/block": {
     effect: async ({ owner, bob }) => holds(() => owner.account.blocked.has(bob.account.lid)),
     simulator: "blocklist",
@@ -98,6 +107,15 @@ export const contactCases: GatewayCases = {
     effect: async ({ owner }) => holds(() => !owner.account.picture),
     simulator: "profile",
     testedBy: picture,
+  },
+  "GET /api/profile/{instanceId}/privacy": { simulator: "profile", testedBy: privacy },
+  "PUT /api/profile/{instanceId}/privacy": {
+    with: () => ({ body: { picture: "contacts" } }),
+    answers: { data: { picture: "contacts" } },
+    effect: async ({ owner }) => holds(() => owner.account.privacy.get("profile") === "contacts"),
+    simulator: "profile",
+    testedBy: privacy,
+    invalid: [{ body: {} }, { body: { picture: "friends" } }, { body: { readReceipts: "none" } }],
   },
   "POST /api/presence/{instanceId}": {
     effect: async ({ owner }) => holds(() => owner.account.available),

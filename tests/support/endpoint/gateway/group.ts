@@ -86,6 +86,11 @@ export const groupCases: GatewayCases = {
     testedBy: asking,
     invalid: [{ body: {} }, { body: { participants: ["6281234567890"], action: "ignore" } }],
   }),
+  "GET /api/groups/{instanceId}/{groupId}/picture": {
+    simulator: "groups",
+    testedBy: effectTest("members see the group's picture set and removed"),
+    invalid: [{ query: "size=huge" }],
+  },
   "PUT /api/groups/{instanceId}/{groupId}/picture": group({
     with: ({ files }) => ({ body: { image: files.url("/profile.jpg") } }),
     testedBy: picture,

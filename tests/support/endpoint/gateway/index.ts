@@ -1,4 +1,5 @@
 import type { Case } from "../case.ts";
+import { businessCases } from "./business.ts";
 import { type GatewayCases, type GatewayFixture, withExample } from "./case.ts";
 import { channelCases } from "./channel.ts";
 import { communityCases } from "./community.ts";
@@ -15,6 +16,7 @@ const all: GatewayCases = {
   ...messageCases,
   ...groupCases,
   ...contactCases,
+  ...businessCases,
   ...statusPostCases,
   ...channelCases,
   ...communityCases,
