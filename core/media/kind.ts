@@ -24,6 +24,8 @@ export interface Recognized {
   height?: number;
   /** Whether the picture is an animated WebP. */
   animated?: boolean;
+  /** Of a WebP picture: why WhatsApp's apps would not accept it as a sticker, or null. Ends a sentence about the file. */
+  notSticker?: string | null;
 }
 
 /** How a caller wants a file to be sent. */
@@ -32,6 +34,8 @@ export interface Wanted {
   voice?: boolean | undefined;
   gif?: boolean | undefined;
   round?: boolean | undefined;
+  /** Whether WhatsApp has delivered the file before in a message of this kind, so that the file is sent unchanged. */
+  forwarded?: boolean | undefined;
 }
 
 /** What a file is converted to: Ogg/Opus, MP4, a square MP4 of at most `maxRoundSeconds`, or a WebP sticker. */
@@ -63,7 +67,7 @@ export function planFor(file: Recognized, requested: Wanted): Plan {
     throw new AppError("media_not_usable", `the file is ${file.mimetype}, which cannot be a voice note`);
   }
   const kind = requested.kind ?? (requested.gif || requested.round ? "video" : undefined);
-  if (kind === "sticker") return { ...asIs, kind, ...stickerPlan(file), gif: false };
+  if (kind === "sticker") return { ...asIs, kind, ...stickerPlan(file, requested), gif: false };
   if (requested.round && file.convertible === "video")
     return { ...asIs, kind: "video", ...roundPlan(file), gif: false };
   if (kind === "document" || kind === file.kind) return { ...asIs, kind, gif: asIs.gif && kind === "video" };
@@ -79,9 +83,16 @@ export function planFor(file: Recognized, requested: Wanted): Plan {
   throw new AppError("media_not_usable", `the file is ${file.mimetype}, which WhatsApp does not show as ${kind}`);
 }
 
-/** WhatsApp shows a WebP file of any size as a sticker. Other pictures, GIFs and videos are converted. */
-function stickerPlan(file: Recognized): Pick<Plan, "convert" | "required"> {
-  if (file.mimetype === webpType) return { convert: null, required: false };
+/** A WebP file within the limits of stickers is sent unchanged. Other pictures, GIFs and videos are converted. */
+function stickerPlan(file: Recognized, { forwarded }: Wanted): Pick<Plan, "convert" | "required"> {
+  if (file.mimetype === webpType && (forwarded || file.notSticker === null)) return { convert: null, required: false };
+  // ffmpeg doesn't read animated WebP files.
+  if (file.animated) {
+    throw new AppError(
+      "media_not_usable",
+      `the animated WebP file cannot be a sticker: it ${file.notSticker ?? "is damaged"}. Send a GIF or a video, which is converted`,
+    );
+  }
   if (file.kind === "image" || file.convertible === "video") return { convert: "webp", required: true };
   throw new AppError("media_not_usable", `the file is ${file.mimetype}, which cannot be a sticker`);
 }

@@ -2,6 +2,7 @@ import { fileTypeFromFile } from "file-type";
 import { gifType, opusType, type Recognized, webpType } from "./kind.ts";
 import { readMp4 } from "./mp4.ts";
 import { readOggOpus } from "./ogg.ts";
+import { readPictureSize } from "./picture.ts";
 import { readWebP } from "./webp.ts";
 
 const images: Record<string, string> = {
@@ -42,8 +43,8 @@ export async function recognize(path: string, claimed: string): Promise<Recogniz
   const mimetype = found ?? textual;
   const plain: Recognized = { mimetype, kind: "document", convertible: null, demuxer: null, h264: false };
   if (images[mimetype]) {
-    const webp = mimetype === webpType ? await readWebP(path) : undefined;
-    return { ...plain, kind: "image", demuxer: images[mimetype], ...webp };
+    const shape = mimetype === webpType ? await readWebP(path) : await readPictureSize(path);
+    return { ...plain, kind: "image", demuxer: images[mimetype], ...shape };
   }
   if (mimetype === gifType) return { ...plain, convertible: "video", demuxer: "gif" };
   if (boxed.includes(mimetype)) return await recognizeBoxed(path, plain);

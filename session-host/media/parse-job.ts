@@ -1,6 +1,7 @@
 import type { Recognized } from "../../core/media/kind.ts";
 import type { Mp4 } from "../../core/media/mp4.ts";
 import type { OggOpus } from "../../core/media/ogg.ts";
+import type { StickerMetadata } from "../../core/media/sticker.ts";
 import type { WebP } from "../../core/media/webp.ts";
 import type { PageInfo } from "../../core/message/link-page.ts";
 
@@ -10,6 +11,7 @@ export type ParseJob =
   | { name: "mp4"; path: string }
   | { name: "opus"; path: string }
   | { name: "webp"; path: string }
+  | { name: "stickerWithMetadata"; path: string; metadata: StickerMetadata }
   | { name: "duration"; path: string }
   | { name: "page"; path: string; url: string };
 
@@ -18,6 +20,8 @@ export interface ParseResults {
   mp4: Mp4 | undefined;
   opus: OggOpus | undefined;
   webp: WebP | undefined;
+  /** The file in base64. */
+  stickerWithMetadata: string;
   /** Seconds of audio. */
   duration: number | undefined;
   page: PageInfo;

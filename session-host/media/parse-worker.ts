@@ -3,7 +3,7 @@ import { parseFile } from "music-metadata";
 import { readMp4 } from "../../core/media/mp4.ts";
 import { readOggOpus } from "../../core/media/ogg.ts";
 import { recognize } from "../../core/media/recognize.ts";
-import { readWebP } from "../../core/media/webp.ts";
+import { readWebP, withStickerMetadata } from "../../core/media/webp.ts";
 import { maxHead, readPage } from "../../core/message/link-page.ts";
 import { serveJobs } from "../concurrency/serve-jobs.ts";
 import type { ParseJob, ParseResults } from "./parse-job.ts";
@@ -19,6 +19,8 @@ async function parse(job: ParseJob): Promise<ParseResults[ParseJob["name"]]> {
       return await readOggOpus(job.path);
     case "webp":
       return await readWebP(job.path);
+    case "stickerWithMetadata":
+      return (await withStickerMetadata(job.path, job.metadata)).toString("base64");
     case "duration":
       return (await parseFile(job.path, { duration: true, skipCovers: true })).format.duration;
     case "page":

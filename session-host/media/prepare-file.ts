@@ -1,3 +1,4 @@
+import { writeFile } from "node:fs/promises";
 import { AppError } from "../../core/error.ts";
 import type { MediaKind } from "../../core/media/index.ts";
 import {
@@ -10,6 +11,7 @@ import {
   webpType,
 } from "../../core/media/kind.ts";
 import { type Digest, digestOf } from "../../core/media/spool.ts";
+import type { StickerMetadata } from "../../core/media/sticker.ts";
 import type { Owner } from "../concurrency/fair-turns.ts";
 import { ffmpegMissing, NoFfmpeg } from "./ffmpeg.ts";
 import { parse } from "./parser.ts";
@@ -37,7 +39,7 @@ export interface PreparedFile extends Digest {
   animated?: boolean | undefined;
   /** Duration of audio and video. */
   seconds?: number | undefined;
-  /** Size of a video or sticker in pixels. */
+  /** Size of a picture, video or sticker in pixels. */
   width?: number | undefined;
   height?: number | undefined;
   /** JPEG. */
@@ -50,7 +52,21 @@ export interface PreparedFile extends Digest {
  * Detects the type of a file. If WhatsApp's apps can't show the file as it is, converts it to a new file in the same
  * folder. Throws `AppError`: `media_not_usable`, `not_supported`.
  */
-export async function prepareFile(owner: Owner, file: FetchedFile, wanted: Wanted): Promise<PreparedFile> {
+export async function prepareFile(
+  owner: Owner,
+  file: FetchedFile,
+  wanted: Wanted & { sticker?: StickerMetadata | undefined },
+): Promise<PreparedFile> {
+  const prepared = await prepareContent(owner, file, wanted);
+  if (prepared.kind !== "sticker" || wanted.sticker === undefined) return prepared;
+  const path = `${prepared.path}.named`;
+  const { path: from } = prepared;
+  const named = await parse(owner, { name: "stickerWithMetadata", path: from, metadata: wanted.sticker });
+  await writeFile(path, Buffer.from(named, "base64"));
+  return { ...prepared, path, ...(await digestOf(path)) };
+}
+
+async function prepareContent(owner: Owner, file: FetchedFile, wanted: Wanted): Promise<PreparedFile> {
   const recognized = await parse(owner, { name: "recognize", path: file.path, claimed: file.claimed });
   const plan = planFor(recognized, wanted);
   const { voice, gif, round } = plan;
@@ -62,8 +78,9 @@ export async function prepareFile(owner: Owner, file: FetchedFile, wanted: Wante
   } catch (error) {
     if (!plan.required && (error instanceof NoFfmpeg || error instanceof AppError))
       return { ...asIs, gif: false, kind: "document" };
-    if (error instanceof NoFfmpeg) throw ffmpegMissing(`the file of type ${recognized.mimetype}`);
-    throw error;
+    if (!(error instanceof NoFfmpeg)) throw error;
+    const reason = recognized.notSticker ? `, which ${recognized.notSticker},` : "";
+    throw ffmpegMissing(`the file of type ${recognized.mimetype}${reason}`);
   }
 }
 

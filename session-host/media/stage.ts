@@ -23,7 +23,7 @@ export interface StagedFile extends PreparedFile {
 /** The location of a caller's file, and the kind of message in which to send it. */
 export type MediaSource = Pick<
   CommandInput<"message.sendMedia">,
-  "url" | "upload" | "kind" | "voice" | "gif" | "round"
+  "url" | "upload" | "kind" | "voice" | "gif" | "round" | "sticker"
 > & {
   /** Instead of `url` and `upload`: the key of a file in the bucket. */
   storageKey?: string | undefined;
@@ -62,7 +62,7 @@ export class MediaStage {
       const path = join(folder, "file");
       const fetched = await this.#fetch(owner.instanceId, source, path);
       if (fetched.size === 0) throw new AppError("media_not_usable", "the file is empty");
-      const prepared = await prepareFile(owner, fetched, source);
+      const prepared = await prepareFile(owner, fetched, { ...source, forwarded: source.storageKey !== undefined });
       const storageKey = mediaKey(owner.instanceId, waId);
       const { mimetype: contentType, size } = prepared;
       await this.#deps.storage.put(storageKey, createReadStream(prepared.path), { contentType, size });

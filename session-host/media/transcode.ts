@@ -2,6 +2,7 @@ import { stat } from "node:fs/promises";
 import { AppError } from "../../core/error.ts";
 import { maxMediaBytes } from "../../core/media/index.ts";
 import { maxRoundSeconds, type Recognized } from "../../core/media/kind.ts";
+import { stickerLimits } from "../../core/media/sticker.ts";
 import { FairTurns, type Owner } from "../concurrency/fair-turns.ts";
 import { ffmpeg } from "./ffmpeg.ts";
 
@@ -73,12 +74,17 @@ export async function toMp4(owner: Owner, input: string, file: Recognized, outpu
   await convert(owner, input, file, output, [...maps, ...picture, ...sound, "-movflags", "+faststart", "-f", "mp4"]);
 }
 
-/** Length of the sides of a round video, and of a sticker. Pixels. */
+/** Length of the sides of a round video. Pixels. */
 const roundSide = 640;
-const stickerSide = 512;
-/** The longest animated sticker in seconds, and its frames per second. */
-const maxStickerSeconds = 10;
-const stickerRate = 15;
+/** How stickers are encoded, best first: the quality of WebP, and frames per second of an animation. */
+const stillQualities = [80, 60, 40, 20, 5];
+const animatedQualities = [
+  [50, 15],
+  [35, 12],
+  [20, 10],
+  [10, 8],
+  [1, 5],
+] as const;
 
 /** Makes a square MP4 file for a round video message: the middle of the picture. Throws like `toOpus`. */
 export async function toSquareMp4(owner: Owner, input: string, file: Recognized, output: string): Promise<void> {
@@ -92,16 +98,32 @@ export async function toSquareMp4(owner: Owner, input: string, file: Recognized,
   ]);
 }
 
-/** Makes a WebP sticker with a transparent margin, animated if the file is a GIF or a video. Throws like `toOpus`. */
+/**
+ * Makes a WebP sticker with a transparent margin, animated if the file is a GIF or a video. Lowers the quality until the
+ * sticker is small enough. Throws like `toOpus`.
+ */
 export async function toSticker(owner: Owner, input: string, file: Recognized, output: string): Promise<void> {
+  const { side, seconds, stillBytes, animatedBytes } = stickerLimits;
+  const fit = `scale=w=${side}:h=${side}:force_original_aspect_ratio=decrease,setsar=1`;
+  const margin = `format=rgba,pad=${side}:${side}:(ow-iw)/2:(oh-ih)/2:color=0x00000000`;
+  const still = stillQualities.map((quality) => ({
+    filter: `${fit},${margin}`,
+    encoder: ["-frames:v", "1", "-c:v", "libwebp", "-quality", String(quality)],
+  }));
+  const animated = animatedQualities.map(([quality, rate]) => ({
+    filter: `fps=${rate},${fit},${margin}`,
+    encoder: ["-t", String(seconds), "-c:v", "libwebp_anim", "-loop", "0", "-quality", String(quality)],
+  }));
   const moves = file.convertible === "video";
-  const fit = `scale=w=${stickerSide}:h=${stickerSide}:force_original_aspect_ratio=decrease,setsar=1`;
-  const margin = `format=rgba,pad=${stickerSide}:${stickerSide}:(ow-iw)/2:(oh-ih)/2:color=0x00000000`;
-  const encoder = moves
-    ? ["-t", String(maxStickerSeconds), "-c:v", "libwebp_anim", "-loop", "0", "-quality", "50"]
-    : ["-frames:v", "1", "-c:v", "libwebp", "-quality", "80"];
-  const filter = [...(moves ? [`fps=${stickerRate}`] : []), fit, margin].join(",");
-  await convert(owner, input, file, output, ["-map", "0:v:0", "-an", "-vf", filter, ...encoder, "-f", "webp"]);
+  const limit = moves ? animatedBytes : stillBytes;
+  const deadline = Date.now() + convertMs;
+  for (const { filter, encoder } of moves ? animated : still) {
+    const options = ["-map", "0:v:0", "-an", "-vf", filter, ...encoder, "-f", "webp"];
+    await convert(owner, input, file, output, options, deadline - Date.now());
+    if ((await stat(output)).size <= limit) return;
+    if (Date.now() >= deadline) break;
+  }
+  throw new AppError("media_not_usable", `the file does not fit into a sticker of ${limit} bytes: send a simpler one`);
 }
 
 async function convert(
@@ -110,11 +132,12 @@ async function convert(
   file: Recognized,
   output: string,
   options: string[],
+  timeoutMs: number = convertMs,
 ): Promise<void> {
   const limits = ["-map_metadata", "-1", "-threads", "2", "-fs", String(maxMediaBytes)];
   const leave = await conversionTurns.enter(owner);
   try {
-    await run(input, file, [...options, ...limits, `file:${output}`], convertMs, () => true);
+    await run(input, file, [...options, ...limits, `file:${output}`], timeoutMs, () => true);
   } finally {
     leave();
   }
@@ -194,6 +217,14 @@ async function run(
 ): Promise<void> {
   if (!demuxer) throw new AppError("media_not_usable", "the file can't be converted");
   const reading = ["-protocol_whitelist", "file", "-max_pixels", String(maxPixels), "-threads", "2", "-f", demuxer];
-  const limits = ["-nostdin", "-hide_banner", "-loglevel", "error", "-y", "-timelimit", String((2 * timeoutMs) / 1000)];
+  const limits = [
+    "-nostdin",
+    "-hide_banner",
+    "-loglevel",
+    "error",
+    "-y",
+    "-timelimit",
+    String(Math.ceil((2 * timeoutMs) / 1000)),
+  ];
   await ffmpeg([...limits, ...reading, "-i", `file:${input}`, ...options], timeoutMs, onOutput);
 }

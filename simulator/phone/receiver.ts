@@ -19,6 +19,7 @@ import { answerMediaRetry } from "./media-retry.ts";
 import type { Placeholders } from "./placeholders.ts";
 import { retryNodes } from "./receipts.ts";
 import type { Sender } from "./sender.ts";
+import { showFile } from "./shown-file.ts";
 import { signalAddress } from "./signal/address.ts";
 import { RepeatedMessage, type SenderKeyRing } from "./signal/sender-key.ts";
 import type { Sync } from "./sync.ts";
@@ -136,10 +137,21 @@ export class Receiver {
       replyTo: { to: from, participant },
       ...untouched(),
     };
+    if (!known && sender.id !== 0) this.#showFile(received);
     if (!this.#phone.inbox.add(received)) return;
     this.#phone.files.keep(world.media, id, message);
     applyToTarget(this.#phone, received);
     if (!received.fromMe) this.#onMessage(received);
+  }
+
+  /** Shows the file of a message from a linked device. A phone that was set up by a test may send any file. */
+  #showFile(received: InboxMessage): void {
+    try {
+      const sticker = showFile(this.#phone.world.media, received.message);
+      if (sticker) received.sticker = sticker;
+    } catch (error) {
+      this.#phone.errors.push(error instanceof Error ? error : new Error(String(error)));
+    }
   }
 
   /** Returns the chat of a message that is not from a group. */

@@ -50,6 +50,17 @@ export const whatsmeow = (file: string, text: string): Source => ({
   text,
 });
 
+/** A file of another project on GitHub at a commit, and what to look for in it. */
+export const file = (repository: `${string}/${string}`, commit: string, path: string, text: string): Source => ({
+  name: `${repository}, ${path.split("/").at(-1)}`,
+  url: `https://github.com/${repository}/blob/${commit}/${path}`,
+  text,
+});
+
+/** A file of mautrix-whatsapp (main in November 2026), and what to look for in it. */
+export const mautrix = (path: string, text: string): Source =>
+  file("mautrix/whatsapp", "d70eb6b135a53a6843f17f42b1d909dc061ff6e3", path, text);
+
 /** An issue or a pull request on GitHub. */
 export const issue = (repository: `${string}/${string}`, number: number): Source => ({
   name: `${repository.split("/")[1]}#${number}`,

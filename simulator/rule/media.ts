@@ -1,4 +1,7 @@
-import { baileys, defineRule, issue, whatsmeow } from "./define.ts";
+import { baileys, defineRule, file, issue, mautrix, whatsmeow } from "./define.ts";
+
+/** Commit of WhatsApp's own sample of a sticker app. */
+const STICKERS = "5cd78a3e45406eed64a03ff0f47224ed2ebc7ee3";
 
 /** Files on the media hosts. */
 export const mediaRules = [
@@ -89,6 +92,34 @@ export const mediaRules = [
     ],
     enforced: true,
     relaxable: true,
+    witness: false,
+  }),
+  defineRule({
+    name: "sticker_limits",
+    claim:
+      "A sticker is a WebP file of 512 by 512 pixels and at most 100 KiB, or 500 KiB and 10 s if it is animated. The message says whether it is animated.",
+    sources: [
+      file("WhatsApp/stickers", STICKERS, "iOS/WAStickersThirdParty/Limits.swift", "MaxAnimatedStickerFileSize"),
+      issue("WhatsApp/stickers", 742),
+      issue("adiwajshing/Baileys", 1194),
+    ],
+    checked: "2026-11",
+    tests: [
+      "tests/simulator/message/media.test.ts > both phones of a chat report a sticker that an app would not show",
+    ],
+    enforced: true,
+    witness: false,
+  }),
+  defineRule({
+    name: "sticker_metadata",
+    claim: "A sticker names its pack, the author of the pack and emojis in the EXIF tag 0x5741, as a JSON text.",
+    sources: [
+      mautrix("pkg/msgconv/wa-sticker.go", "stickerMetadataEXIFTag"),
+      file("WhatsApp/stickers", STICKERS, "iOS/WAStickersThirdParty/Limits.swift", "MaxEmojisCount"),
+    ],
+    checked: "2026-11",
+    tests: ["tests/integration/media/conversion.test.ts > a sticker with metadata has the same picture: %s"],
+    enforced: true,
     witness: false,
   }),
 ];

@@ -20,6 +20,8 @@ export type MediaInfo = MediaReference & {
   height: number | undefined;
   /** A JPEG image. */
   thumbnail: Uint8Array | undefined;
+  /** Whether the sticker moves. Absent in old state files. */
+  animated?: boolean;
 };
 
 /** The parts of a message that a phone shows. */
@@ -92,7 +94,7 @@ function mediaInfo(message: proto.IMessage): MediaInfo | undefined {
   for (const [field, kind] of MEDIA) {
     const part = message[field] as proto.Message.IDocumentMessage | null | undefined;
     if (!part?.directPath) continue;
-    const picture = message.imageMessage ?? message.videoMessage;
+    const picture = message.imageMessage ?? message.videoMessage ?? message.ptvMessage;
     return {
       kind,
       // Media in a channel is not encrypted and has no key.
@@ -110,6 +112,7 @@ function mediaInfo(message: proto.IMessage): MediaInfo | undefined {
       width: picture?.width ?? undefined,
       height: picture?.height ?? undefined,
       thumbnail: filled(picture?.jpegThumbnail),
+      animated: message.stickerMessage?.isAnimated ?? false,
     };
   }
   return undefined;

@@ -32,8 +32,12 @@ beforeAll(async () => {
   await create("wide.mp4", ...film("320x240", 3), ...h264);
   await create("square.mp4", ...film("240x240", 3), ...h264);
   await create("long.webm", ...film("64x48", 64), "-c:v", "libvpx", "-deadline", "realtime");
+  await create("large.webp", ...film("700x300", 1), "-frames:v", "1", "-c:v", "libwebp", "-lossless", "1");
+  const detailed = ["-f", "lavfi", "-i", "mandelbrot=size=320x240:rate=10"];
+  await create("detailed.mp4", ...detailed, "-t", "12", ...h264);
   await create("a.webp", ...film("512x512", 1), "-frames:v", "1", "-c:v", "libwebp");
   files["a.png"] = png(64);
+  files["noise.png"] = png(900);
   gate = await startTestGateway();
   bob = await gate.wa.addPhone({ number: "4915550000002", pushName: "Bob" });
   sides = await linkBothDialects(gate);
@@ -53,7 +57,7 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
   /** Sends the file, and returns the message as the recipient's phone has it. `how` is an option of both dialects. */
   async function send(name: string, how: "image" | "video" | "asGif" | "asRound" | "asSticker"): Promise<InboxMessage> {
     const { client } = sides[dialect];
-    const isImage = how === "image" || (how === "asSticker" && /png|webp|gif$/.test(name));
+    const isImage = how === "image" || (how === "asSticker" && /\.(png|webp|gif)$/.test(name));
     const body = (files[name] ?? Buffer.alloc(0)).toString("base64");
     if (dialect === "multi-instance") {
       const ticket = await gate.api("POST", `/api/whatsapp/${client.instance}/uploads`, {
@@ -142,7 +146,25 @@ describe.each(dialects)("in the %s dialect", (dialect) => {
     const message = await send(file, "asSticker");
     const expected = { mimetype: "image/webp", width: 512, height: 512, isAnimated: animated };
     expect(message.message.stickerMessage).toMatchObject(expected);
-    expect(await readWebP(await downloaded(message))).toEqual({ width: 512, height: 512, animated });
+    expect(await readWebP(await downloaded(message))).toEqual({
+      width: 512,
+      height: 512,
+      animated,
+      notSticker: null,
+    });
+  });
+
+  test.each([
+    ["a noisy picture", "noise.png", false, 100_000],
+    ["a large WebP picture", "large.webp", false, 100_000],
+    ["a detailed video of more than 10 s", "detailed.mp4", true, 500_000],
+  ])("%s becomes a sticker within the limits of WhatsApp's apps", async (_name, file, animated, limit) => {
+    const message = await send(file, "asSticker");
+    expect(message.sticker).toMatchObject({ width: 512, height: 512, animated });
+    expect(message.sticker?.seconds).toBeLessThanOrEqual(10);
+    const size = bob.download(message).length;
+    expect(size).toBeGreaterThan(4000);
+    expect(size).toBeLessThanOrEqual(limit);
   });
 });
 

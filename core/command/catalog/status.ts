@@ -83,10 +83,13 @@ export const sendMedia = defineCommand({
       upload: uploadId.optional(),
       /** Audio is posted as a voice note. Audio other than Ogg/Opus is converted. */
       kind: z.enum(statusKinds),
+      /** Whether a video plays like a GIF: silently, and again and again. GIF files always do. */
+      gif: z.boolean().optional(),
       caption: z.string().max(maxStatusText).optional(),
       ...postFields,
     })
     .refine((input) => (input.url === undefined) !== (input.upload === undefined), "give either a URL or an upload")
+    .refine((input) => !input.gif || input.kind === "video", { path: ["gif"], message: "only for the kind video" })
     .refine((input) => input.kind !== "audio" || input.caption === undefined, "a voice note cannot have a caption"),
   output: posted,
   errors: [...errors, "url_not_allowed", "media_not_usable", "not_supported"],

@@ -1,5 +1,6 @@
 import type { proto } from "../../wire/baileys.ts";
 import type { Content } from "../../wire/content.ts";
+import type { WebPFile } from "../../wire/webp.ts";
 import { type Fate, untouched } from "./fate.ts";
 import { Waiters } from "./waiters.ts";
 
@@ -21,6 +22,8 @@ export type InboxMessage = Content &
     /** How the envelope names accounts. */
     addressing: "pn" | "lid";
     message: proto.IMessage;
+    /** The sticker of a message from a linked device. */
+    sticker?: WebPFile;
     /** Number of times that the message arrived. */
     copies: number;
     /** When the phone decrypted the message, in milliseconds since the epoch. */

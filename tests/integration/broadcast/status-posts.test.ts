@@ -119,7 +119,10 @@ describe("a status post", () => {
       statusJidList,
     });
     expect(video).toMatchObject({ kind: "video", text: "My video status", media: { seconds: 7 } });
+    expect(video.message.videoMessage).toMatchObject({ gifPlayback: false });
     expect(statusAt(carol, video.id)).toBeUndefined();
+    const gif = await postedAt("video", { video: files.url("/video.mp4"), asGif: true, statusJidList });
+    expect(gif.message.videoMessage).toMatchObject({ gifPlayback: true });
   });
 
   test("a status post reaches people whom the caller names by number, and names those who have no LID", async () => {

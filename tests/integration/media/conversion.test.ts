@@ -260,6 +260,85 @@ describe("without ffmpeg, a GIF or sticker", () => {
     }
   });
 
+  test.each([
+    ["still", false],
+    ["animated", true],
+  ])("a sticker with metadata has the same picture: %s", async (_name, animated) => {
+    const bytes = webp(512, { animated });
+    const pack = { pack: "Cats", author: "Ann", emojis: ["😀"] };
+    const uploadId = await upload(bytes);
+    const media = { phone: bob.number, uploadId, type: "sticker", sticker: pack };
+    const ids = [
+      await sent(`/api/whatsapp/${instance}/send-media`, media),
+      await sent("/api/message/send/sticker", { instanceId: instance, to: bob.number, sticker: uploadId, ...pack }),
+    ];
+    for (const id of ids) {
+      const arrived = await bob.waitFor((one) => one.id === id);
+      const metadata = { "sticker-pack-name": "Cats", "sticker-pack-publisher": "Ann", emojis: ["😀"] };
+      expect(arrived.sticker).toMatchObject({ width: 512, height: 512, animated, metadata });
+      expect(bob.download(arrived).includes(bytes.subarray(bytes.indexOf("VP8L")))).toBe(true);
+    }
+  });
+
+  test("in WebP is sent unchanged without metadata by /send/sticker, in a bulk and to a broadcast list", async () => {
+    const bytes = webp(512, { animated: true });
+    const uploadId = await upload(bytes);
+    const asFile = async (body: object) => {
+      const form = new FormData();
+      for (const [name, value] of Object.entries({ phone: bob.number, type: "sticker", ...body }))
+        form.set(name, value);
+      form.set("file", new File([new Uint8Array(bytes)], "a.webp"));
+      return await gate.api("POST", `/api/whatsapp/${instance}/send-file`, { body: form });
+    };
+    const list = await gate.api("POST", `/api/broadcasts/${instance}`, {
+      body: { name: "All", recipients: [bob.number] },
+    });
+    const { broadcastId } = list.body.data;
+    const answers = [
+      await gate.api("POST", "/api/message/send/sticker", {
+        body: { instanceId: instance, to: bob.number, sticker: uploadId },
+      }),
+      await gate.api("POST", `/api/whatsapp/${instance}/bulk`, {
+        body: { recipients: [{ phone: bob.number }], media: { uploadId, type: "sticker" } },
+      }),
+      await gate.api("POST", `/api/broadcasts/${instance}/${broadcastId}/send`, { body: { sticker: uploadId } }),
+      await asFile({}),
+    ];
+    expect(answers.map(({ status }) => status)).toEqual([200, 201, 201, 200]);
+    const same = await until(async () => {
+      const stickers = bob.inbox.messages.filter(
+        ({ sticker, media }) => sticker?.animated && media?.fileLength === bytes.length,
+      );
+      return stickers.length >= answers.length ? stickers : undefined;
+    });
+    for (const message of same) expect(bob.download(message).equals(bytes)).toBe(true);
+    const named = (await asFile({ stickerPack: "Cats", stickerEmojis: "😀,🐈" })).body.id;
+    expect((await bob.waitFor(({ id }) => id === named)).sticker?.metadata).toMatchObject({
+      "sticker-pack-name": "Cats",
+      emojis: ["😀", "🐈"],
+    });
+  });
+
+  test.each([
+    ["a WebP picture of another size", webp(300), "not_supported", "which has 300 by 300 pixels instead of 512 by 512"],
+    ["a large WebP picture", webp(512, { filler: 100_000 }), "not_supported", "a sticker has at most 100000"],
+    ["a large animation", webp(512, { animated: true, filler: 500_000 }), "media_not_usable", "Send a GIF or a video"],
+    [
+      "a WebP picture that is also a ZIP file",
+      Buffer.concat([webp(512), Buffer.from("PK")]),
+      "not_supported",
+      "other data",
+    ],
+    ["a document", Buffer.from("%PDF-1.7 not a picture"), "media_not_usable", "cannot be a sticker"],
+  ])("of %s is refused with the reason", async (_name, bytes, code, details) => {
+    const body = { instanceId: instance, to: bob.number, sticker: await upload(bytes, instance, "a.webp") };
+    const id = await sent("/api/message/send/sticker", body);
+    const failed = await gate.receiver.waitFor(
+      ({ body: { event, data } }) => event === "message.failed" && data.messageId === id,
+    );
+    expect(failed.body.data.error).toEqual({ code, details: expect.stringContaining(details) });
+  });
+
   test("is refused with options that exclude each other", async () => {
     const media = { phone: bob.number, url: "https://example.com/a.mp4" };
     const file = { instanceId: instance, to: bob.number, image: "https://example.com/a.png" };
@@ -270,6 +349,12 @@ describe("without ffmpeg, a GIF or sticker", () => {
       [`/api/whatsapp/${instance}/send-media`, { ...media, caption: "x", type: "sticker" }],
       ["/api/message/send/image", { ...file, caption: "x", asSticker: true }],
       ["/api/message/send/video", { ...film, asSticker: true, asGif: true }],
+      [`/api/whatsapp/${instance}/send-media`, { ...media, sticker: { pack: "x" } }],
+      [
+        `/api/whatsapp/${instance}/bulk`,
+        { recipients: [{ phone: bob.number }], media: { url: media.url, asVoice: true, asGif: true } },
+      ],
+      [`/api/status/${instance}/video`, { video: "https://example.com/a.mp4", asGif: "yes" }],
     ] as const) {
       const { status, body: answer } = await gate.api("POST", path, { body });
       expect({ body, status, code: answer.code }).toMatchObject({ status: 400, code: "invalid_request" });

@@ -2,8 +2,11 @@ import { randomBytes } from "node:crypto";
 import { downloadMediaMessage, type WAMessage } from "@whiskeysockets/baileys";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Phone, WhatsApp } from "../../../simulator/index.ts";
+import { png } from "../../support/media/png.ts";
+import { webp } from "../../support/media/webp.ts";
 import { type Client, mediaDispatcher, silenceLibsignal, strictVerification } from "../../support/simulator/client.ts";
 import { endScene, startScene } from "../../support/simulator/scene.ts";
+import { until } from "../../support/until.ts";
 
 silenceLibsignal();
 strictVerification();
@@ -51,6 +54,28 @@ test("the simulator marks a client's voice note as a voice note on the phone", a
   const received = await bob.waitFor((message) => message.kind === "audio");
   expect(received.media?.ptt).toBe(true);
   expect(bob.download(received)).toEqual(voice);
+});
+
+test("both phones of a chat report a sticker that an app would not show", async () => {
+  const refused: [Buffer, boolean, string][] = [
+    [png(8), false, "the file is not WebP"],
+    [webp(300), false, "the sticker has 300 by 300 pixels"],
+    [webp(512, { filler: 102_400 }), false, "the sticker is too large"],
+    [webp(512, { animated: true, frameMs: 6000 }), true, "the sticker is too large"],
+    [webp(512, { animated: true }), false, "disagree about animation"],
+    [Buffer.concat([webp(512), Buffer.from("PK")]), false, "the RIFF size"],
+  ];
+  for (const [sticker, isAnimated, problem] of refused) {
+    await client.sock.sendMessage(bob.lidJid, { sticker, isAnimated });
+    for (const phone of [alice, bob]) {
+      const { message } = await until(async () => phone.errors.shift());
+      expect(message).toContain(problem);
+    }
+  }
+  expect(bob.inbox.messages.filter((message) => message.sticker)).toEqual([]);
+  await client.sock.sendMessage(bob.lidJid, { sticker: webp(512, { animated: true }), isAnimated: true });
+  const shown = await bob.waitFor((message) => message.sticker !== undefined);
+  expect(shown.sticker).toEqual({ width: 512, height: 512, animated: true, seconds: 0.2, metadata: undefined });
 });
 
 test("the simulator lets a client download and decrypt a phone's media", async () => {

@@ -108,6 +108,7 @@ export const bodies: Record<string, object> = {
   "/api/message/send/image": { to: "79001234567", image: "https://example.com/a.jpg" },
   "/api/message/send/file": { to: "79001234567", file: "https://example.com/a.pdf" },
   "/api/message/send/voice": { to: "79001234567", audio: "https://example.com/a.ogg" },
+  "/api/message/send/sticker": { to: "79001234567", sticker: "https://example.com/a.webp" },
   "/api/message/send/video": { to: "79001234567", video: "https://example.com/a.mp4" },
   "/api/message/send/location": { to: "79001234567", latitude: 1, longitude: 1 },
   "/api/message/send/contact": {

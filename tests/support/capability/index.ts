@@ -1,5 +1,6 @@
 import { answers } from "./answers.ts";
 import type { Capability } from "./define.ts";
+import { files } from "./file.ts";
 import { history } from "./history.ts";
 import { linking } from "./linking.ts";
 import { profile } from "./profile.ts";
@@ -12,4 +13,5 @@ export const capabilities: Record<string, readonly Capability[]> = {
   "History and search": history,
   "Answers, mentions and typing": answers,
   Profiles: profile,
+  Files: files,
 };

@@ -136,10 +136,10 @@ test("the size of a WebP picture is read from each kind of header, and a damaged
   const lossy = Buffer.concat([Buffer.from("RIFF\0\0\0\0WEBPVP8 "), Buffer.alloc(14)]);
   lossy.writeUInt16LE(300, 26);
   lossy.writeUInt16LE(200, 28);
-  expect(await readWebP(await save(lossy))).toEqual(size);
+  expect(await readWebP(await save(lossy))).toMatchObject(size);
   const lossless = Buffer.concat([Buffer.from("RIFF\0\0\0\0WEBPVP8L\0\0\0\0\x2f"), Buffer.alloc(9)]);
   lossless.writeUInt32LE(299 | (199 << 14), 21);
-  expect(await readWebP(await save(lossless))).toEqual(size);
+  expect(await readWebP(await save(lossless))).toMatchObject(size);
   for (const bytes of [webp(8).subarray(0, 20), Buffer.alloc(40), Buffer.from("RIFF\0\0\0\0WEBPxxxx".padEnd(40, " "))])
     expect(await readWebP(await save(bytes))).toBeUndefined();
 });

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { fileName } from "../../../media/filename.ts";
 import { mediaKinds, uploadId } from "../../../media/index.ts";
+import { stickerMetadata } from "../../../media/sticker.ts";
 import { destination } from "../../../message/recipient.ts";
 import { defineCommand } from "../define.ts";
 import { checkContext, contextFields, sent, text } from "./fields.ts";
@@ -37,6 +38,8 @@ export const sendMedia = defineCommand({
       gif: z.boolean().optional(),
       /** Whether to send a round video message. The video becomes square and has at most 60 seconds. */
       round: z.boolean().optional(),
+      /** The pack to which a sticker belongs, as apps show it. A sticker without these fields is sent as it is. */
+      sticker: stickerMetadata.optional(),
       caption: z.string().max(4096).optional(),
       filename: fileName.optional(),
       ...contextFields,
@@ -51,7 +54,11 @@ export const sendMedia = defineCommand({
       (input) => [input.voice, input.gif, input.round].filter(Boolean).length < 2,
       "a file can be a voice note, a GIF or round, not several of these",
     )
-    .refine((input) => input.kind !== "sticker" || input.caption === undefined, "a sticker cannot have a caption"),
+    .refine((input) => input.kind !== "sticker" || input.caption === undefined, "a sticker cannot have a caption")
+    .refine((input) => input.sticker === undefined || input.kind === "sticker", {
+      path: ["sticker"],
+      message: "only for the kind sticker",
+    }),
   output: sent,
   errors: ["recipient_not_on_whatsapp", "whatsapp_error", "url_not_allowed", "media_not_usable", "not_supported"],
   precheck: checkContext,

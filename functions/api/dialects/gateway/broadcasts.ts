@@ -8,6 +8,7 @@ import { optionsOf, sendOptions } from "../../../../core/restriction/index.ts";
 import { instanceEndpoint } from "../../engine/endpoint.ts";
 import { sendBroadcast } from "../../operations/broadcast.ts";
 import { isoDate, pageRequest, paginationShape, sendAt, undatedPageQuery } from "../../shape/common.ts";
+import { mediaOptions } from "../../shape/media-options.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 const { text } = commandCatalog["message.sendText"].input.shape;
@@ -48,7 +49,7 @@ const toDetails = (list: broadcast.WholeBroadcast, message?: string) =>
   enveloped({ ...toList(list), recipients: list.recipients }, message);
 
 /** The kinds of content, of which a request has exactly one. */
-const contentKinds = ["message", "image", "video", "audio", "file"] as const;
+const contentKinds = ["message", "image", "video", "audio", "file", "sticker"] as const;
 
 const sendBody = z
   .object({
@@ -59,6 +60,9 @@ const sendBody = z
     audio: mediaPlace.optional(),
     /** Sent as a document. */
     file: mediaPlace.optional(),
+    sticker: mediaPlace.optional(),
+    asGif: mediaOptions.asGif,
+    asRound: mediaOptions.asRound,
     /** The caption of an image, video or file. */
     caption,
     /** The name of a file. */
@@ -69,17 +73,24 @@ const sendBody = z
   })
   .refine(
     (body) => contentKinds.filter((content) => body[content] !== undefined).length === 1,
-    "give exactly one of message, image, video, audio and file",
+    "give exactly one of message, image, video, audio, file and sticker",
   )
   .refine(
-    (body) => body.caption === undefined || (body.message === undefined && body.audio === undefined),
+    (body) => !(body.asGif || body.asRound) || (body.video !== undefined && !(body.asGif && body.asRound)),
+    "asGif, asRound: give at most one, and only with video",
+  )
+  .refine(
+    (body) =>
+      body.caption === undefined || [body.message, body.audio, body.sticker].every((content) => content === undefined),
     "only an image, video or file can have a caption",
   );
 
-function fileOf({ image, video, audio, file, filename: documentName }: z.output<typeof sendBody>) {
+function fileOf(body: z.output<typeof sendBody>) {
+  const { image, video, audio, file, sticker, filename: documentName } = body;
   if (image) return { place: image, kind: "image" as const };
-  if (video) return { place: video, kind: "video" as const };
+  if (video) return { place: video, kind: "video" as const, gif: body.asGif, round: body.asRound };
   if (audio) return { place: audio, kind: "audio" as const, voice: true };
+  if (sticker) return { place: sticker, kind: "sticker" as const };
   return file && { place: file, kind: "document" as const, filename: documentName };
 }
 

@@ -1,10 +1,12 @@
 import * as z from "zod";
 import { type CommandName, commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { type MediaPlace, mediaPlace } from "../../../../core/media/inline.ts";
+import { type StickerMetadata, stickerMetadata } from "../../../../core/media/sticker.ts";
 import { singleSendOptions } from "../../../../core/restriction/index.ts";
 import { commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
 import { storeOrCheckFile } from "../../operations/media.ts";
 import { refuseButtons, refuseList } from "../../operations/message.ts";
+import { mediaOptions } from "../../shape/media-options.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 export const instanceId = z.string().min(1).max(128);
@@ -17,12 +19,11 @@ const { question, options, selectableCount } = commandCatalog["message.sendPoll"
 const link = commandCatalog["message.sendLink"].input.shape;
 const { messageId, chat } = commandCatalog["message.forward"].input.shape;
 
-const asSticker = z.boolean().optional().meta({ description: "Send as a sticker. GIFs and videos become animated" });
-const asGif = z
+const { asGif, asRound } = mediaOptions;
+const asSticker = z
   .boolean()
   .optional()
-  .meta({ description: "Let the video play like a GIF: silently, and again and again" });
-const asRound = z.boolean().optional().meta({ description: "Send a round video message: square, at most 60 seconds" });
+  .meta({ description: "Send as a sticker, without the fields of /send/sticker. GIFs and videos become animated" });
 
 /** Body fields of every send. */
 const common = { instanceId, to, quotedMessageId: quoted, mentions, mentionAll, ...singleSendOptions };
@@ -52,6 +53,9 @@ const commonInput = (body: CommonBody) => ({
 });
 
 const mediaSource = ({ url, upload }: MediaPlace) => ({ url, upload });
+
+const stickerOf = ({ pack, author, emojis }: StickerMetadata): StickerMetadata | undefined =>
+  [pack, author, emojis].some((value) => value !== undefined) ? { pack, author, emojis } : undefined;
 
 const toSentResponse = ({ messageId }: { messageId: string }, { body }: { body: { instanceId: string; to: string } }) =>
   enveloped({ messageId, instanceId: body.instanceId, to: body.to }, "Message accepted");
@@ -135,6 +139,22 @@ export const messageEndpoints = [
       caption: body.caption,
       gif: body.asGif,
       round: body.asRound,
+    }),
+    toResponse: toSentResponse,
+  }),
+  commandEndpoint({
+    ...sendDeclaration("message.sendMedia"),
+    path: "/api/message/send/sticker",
+    summary: "Send a sticker",
+    description: `A WebP file that is a sticker (512 by 512 pixels, at most 100,000 bytes, or 500,000 bytes and 10 seconds if it is
+animated) is sent unchanged. Pictures, GIFs and videos are converted.`,
+    body: z.object({ ...common, sticker: mediaPlace, ...stickerMetadata.shape }),
+    check: (context, _input, { body }) => storeOrCheckFile(context, body.sticker),
+    toInput: ({ body }) => ({
+      ...commonInput(body),
+      ...mediaSource(body.sticker),
+      kind: "sticker" as const,
+      sticker: stickerOf(body),
     }),
     toResponse: toSentResponse,
   }),

@@ -7,7 +7,7 @@ import { storeOrCheckFile } from "../../operations/media.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 const { text, backgroundColor, font, statusJidList, id } = commandCatalog["status.sendText"].input.shape;
-const { caption } = commandCatalog["status.sendMedia"].input.shape;
+const { caption, gif } = commandCatalog["status.sendMedia"].input.shape;
 const { messageId } = commandCatalog["status.delete"].input.shape;
 
 /** Fields of every status post. */
@@ -93,12 +93,13 @@ export const statusEndpoints = [
     path: "/api/status/{instanceId}/video",
     summary: "Post a video as a status",
     description: `${audience} Formats that WhatsApp can't play are converted.`,
-    body: z.object({ video: mediaPlace, caption, ...common }),
+    body: z.object({ video: mediaPlace, caption, asGif: gif, ...common }),
     check: (context, _input, { body }) => storeOrCheckFile(context, body.video),
     toInput: ({ body }) => ({
       url: body.video.url,
       upload: body.video.upload,
       kind: "video" as const,
+      gif: body.asGif,
       caption: body.caption,
       ...postOptions(body),
     }),

@@ -6,6 +6,7 @@ import { optionsOf, sendOptions, toWaitingFor, waitingFor } from "../../../../co
 import { instanceEndpoint } from "../../engine/endpoint.ts";
 import * as bulk from "../../operations/bulk.ts";
 import { isoDate, pageRequest, paginationShape, sendAt, undatedPageQuery } from "../../shape/common.ts";
+import { checkMediaOptions, mediaOptions, mediaOptionsInput } from "../../shape/media-options.ts";
 import { success, successShape } from "./success.ts";
 
 const { url, upload, caption, filename } = commandCatalog["message.sendMedia"].input.shape;
@@ -29,8 +30,7 @@ const body = z.object({
     .string()
     .optional()
     .meta({ description: "The common message. The recipient's variable `name` replaces {{name}}" }),
-  media: z
-    .object({ url, uploadId: upload, caption, filename })
+  media: checkMediaOptions(z.object({ url, uploadId: upload, caption, filename, ...mediaOptions }))
     .refine((media) => (media.url === undefined) !== (media.uploadId === undefined), "give either url or uploadId")
     .optional(),
   perMinute: z.int().min(1).max(60_000).default(60).meta({ description: "Maximum number of messages per minute" }),
@@ -82,7 +82,13 @@ export const bulkEndpoints = [
     toInput: ({ body: { recipients, message, media, perMinute, sendAt: at, onRestriction, typing } }) => ({
       recipients,
       message,
-      media: media && { url: media.url, upload: media.uploadId, caption: media.caption, filename: media.filename },
+      media: media && {
+        url: media.url,
+        upload: media.uploadId,
+        caption: media.caption,
+        filename: media.filename,
+        ...mediaOptionsInput(media),
+      },
       perMinute,
       startAt: at === undefined ? undefined : new Date(at),
       options: optionsOf({ onRestriction, typing }),

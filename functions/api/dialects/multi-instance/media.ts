@@ -1,38 +1,41 @@
 import * as z from "zod";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { fileName } from "../../../../core/media/filename.ts";
-import { maxMediaBytes, mediaKinds, uploadId } from "../../../../core/media/index.ts";
+import { maxMediaBytes, uploadId } from "../../../../core/media/index.ts";
+import { type StickerMetadata, stickerMetadata } from "../../../../core/media/sticker.ts";
 import { optionsOf, singleSendOptions } from "../../../../core/restriction/index.ts";
 import { commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
 import * as media from "../../operations/media.ts";
 import { isoDate, sendAt } from "../../shape/common.ts";
+import { checkMediaOptions, mediaOptions, mediaOptionsInput } from "../../shape/media-options.ts";
 import { schedulable } from "./scheduled.ts";
 
 const { to, url, caption, filename, quoted, mentions, mentionAll } = commandCatalog["message.sendMedia"].input.shape;
-
-const asVoice = z
-  .boolean()
-  .optional()
-  .meta({ description: "Send as a voice note; audio other than Ogg/Opus is converted" });
-const asGif = z
-  .boolean()
-  .optional()
-  .meta({ description: "Let a video play like a GIF: silently, and again and again; GIF files always do" });
-const asRound = z
-  .boolean()
-  .optional()
-  .meta({ description: "Send a round video message; the video becomes square and has at most 60 seconds" });
-const type = z
-  .enum(mediaKinds)
-  .optional()
-  .meta({ description: "How the recipient sees the file; default: detected from its content" });
 
 /** Treats an empty string as absent, because forms send empty strings for fields that are not filled in. */
 const orEmpty = <Field extends z.ZodType>(field: Field) =>
   z.preprocess((value) => (value === "" ? undefined : value), field);
 
 /** A boolean in a form. */
-const flag = orEmpty(z.enum(["true", "false"]).optional());
+const flag = orEmpty(
+  z
+    .enum(["true", "false"])
+    .transform((text) => text === "true")
+    .optional(),
+);
+
+/** Splits a comma-separated list of a form. */
+const listOf = (value: unknown) =>
+  typeof value === "string" ? value.split(",").filter((item) => item.trim() !== "") : value;
+
+const sticker = stickerMetadata.shape;
+
+/** Returns the metadata of a sticker in a form, if the form has any. */
+function stickerOf(body: z.output<typeof formBody>): StickerMetadata | undefined {
+  const { stickerPack: pack, stickerAuthor: author, stickerEmojis: emojis } = body;
+  const given = pack !== undefined || author !== undefined || emojis !== undefined;
+  return given ? { pack, author, emojis } : undefined;
+}
 
 /** Reads a boolean or a number in a form. */
 const fromForm = (value: unknown) =>
@@ -46,15 +49,16 @@ const formBody = z
     filename: orEmpty(filename),
     quotedMessageId: orEmpty(quoted),
     /** Comma-separated, or one field each. */
-    mentions: z.preprocess(
-      (value) => (typeof value === "string" ? value.split(",").filter((jid) => jid.trim() !== "") : value),
-      mentions,
-    ),
+    mentions: z.preprocess(listOf, mentions),
     mentionAll: flag,
     asVoice: flag,
     asGif: flag,
     asRound: flag,
-    type: orEmpty(type),
+    type: orEmpty(mediaOptions.type),
+    stickerPack: orEmpty(sticker.pack),
+    stickerAuthor: orEmpty(sticker.author),
+    /** Comma-separated, or one field each. */
+    stickerEmojis: z.preprocess(listOf, sticker.emojis),
     sendAt: orEmpty(sendAt),
     onRestriction: orEmpty(singleSendOptions.onRestriction),
     typing: orEmpty(z.preprocess(fromForm, singleSendOptions.typing)),
@@ -74,8 +78,8 @@ export const mediaEndpoints = [
     path: "/api/whatsapp/{instanceId}/send-media",
     access: "write",
     command: "message.sendMedia",
-    body: z
-      .object({
+    body: checkMediaOptions(
+      z.object({
         phone: to,
         url,
         uploadId: uploadId.optional(),
@@ -84,30 +88,14 @@ export const mediaEndpoints = [
         quotedMessageId: quoted,
         mentions,
         mentionAll,
-        asVoice,
-        asGif,
-        asRound,
-        type,
+        ...mediaOptions,
         sendAt,
         ...singleSendOptions,
-      })
-      .refine(
-        (body) => (body.url === undefined) !== (body.uploadId === undefined),
-        "give either url or uploadId, not both",
-      )
-      .refine((body) => !body.asVoice || (body.type ?? "audio") === "audio", "asVoice: only audio can be a voice note")
-      .refine(
-        (body) => !(body.asGif || body.asRound) || (body.type ?? "video") === "video",
-        "asGif, asRound: only a video can be a GIF or round",
-      )
-      .refine(
-        (body) => [body.asVoice, body.asGif, body.asRound].filter(Boolean).length < 2,
-        "asVoice, asGif, asRound: give at most one",
-      )
-      .refine(
-        (body) => body.type !== "sticker" || body.caption === undefined,
-        "caption: a sticker cannot have a caption",
-      ),
+      }),
+    ).refine(
+      (body) => (body.url === undefined) !== (body.uploadId === undefined),
+      "give either url or uploadId, not both",
+    ),
     ...schedulable,
     check: media.checkUpload,
     toInput: ({ body }) => ({
@@ -119,10 +107,7 @@ export const mediaEndpoints = [
       quoted: body.quotedMessageId,
       mentions: body.mentions,
       mentionAll: body.mentionAll,
-      voice: body.asVoice,
-      gif: body.asGif,
-      round: body.asRound,
-      kind: body.type,
+      ...mediaOptionsInput(body),
     }),
   }),
   instanceEndpoint({
@@ -150,11 +135,8 @@ export const mediaEndpoints = [
       filename: body.filename,
       quoted: body.quotedMessageId,
       mentions: body.mentions,
-      mentionAll: body.mentionAll === "true" ? true : undefined,
-      voice: body.asVoice === "true" ? true : undefined,
-      gif: body.asGif === "true" ? true : undefined,
-      round: body.asRound === "true" ? true : undefined,
-      kind: body.type,
+      mentionAll: body.mentionAll,
+      ...mediaOptionsInput({ ...body, sticker: stickerOf(body) }),
       sendAt: body.sendAt,
       options: optionsOf(body),
     }),

@@ -1,4 +1,5 @@
 import type { Phone } from "../../../../simulator/index.ts";
+import { webp } from "../../media/webp.ts";
 import { testIn } from "../case.ts";
 import { arrives, bodiesOf, type GatewayCases, type GatewayFixture, holds } from "./case.ts";
 
@@ -28,6 +29,15 @@ export const messageCases: GatewayCases = {
     simulator: "media",
     testedBy: media("%s arrives at the phone and in storage with the same bytes"),
     invalid: bodiesOf({ to }, { to, image: "image.jpg" }, { to, image: "data:image/png;base64," }),
+  },
+  "POST /api/message/send/sticker": {
+    with: ({ bob }) => ({
+      body: { to: bob.number, sticker: `data:image/webp;base64,${webp(512).toString("base64")}` },
+    }),
+    effect: arrives,
+    simulator: "media",
+    testedBy: testIn("integration/media/conversion.test.ts")("a sticker with metadata has the same picture: %s"),
+    invalid: bodiesOf({ to }, { to, sticker: "sticker.webp" }, { to, sticker: "0".repeat(64), emojis: ["x"] }),
   },
   "POST /api/message/send/file": {
     effect: arrives,

@@ -1,0 +1,29 @@
+import type { MediaStore } from "../model/media-store.ts";
+import type { proto } from "../wire/baileys.ts";
+import { readContent } from "../wire/content.ts";
+import { openMedia } from "../wire/media.ts";
+import { readWebP, type WebPFile } from "../wire/webp.ts";
+
+/** Limits of stickers. Source: iOS/WAStickersThirdParty/Limits.swift in github.com/WhatsApp/stickers. */
+const STICKER = { side: 512, stillBytes: 100 * 1024, animatedBytes: 500 * 1024, seconds: 10 };
+
+/**
+ * Downloads the file of a message from a linked device and checks it as an app does that shows it. Returns the sticker, if the
+ * message is one. Throws if an app would not show the file as the message describes it.
+ */
+export function showFile(media: MediaStore, message: proto.IMessage): WebPFile | undefined {
+  const info = readContent(message).media;
+  if (info?.kind !== "sticker") return undefined;
+  const ciphertext = media.get(info.directPath);
+  if (!ciphertext) throw new Error(`${info.directPath} is not on the media host`);
+  const file = openMedia(ciphertext, info, info.kind);
+  const sticker = readWebP(file);
+  const { width, height, animated, seconds } = sticker;
+  if (info.mimetype !== "image/webp") throw new Error(`the sticker has the type ${info.mimetype}`);
+  if (width !== STICKER.side || height !== STICKER.side)
+    throw new Error(`the sticker has ${width} by ${height} pixels`);
+  if (file.length > (animated ? STICKER.animatedBytes : STICKER.stillBytes) || seconds > STICKER.seconds)
+    throw new Error(`the sticker is too large: ${file.length} bytes, ${seconds} s`);
+  if ((info.animated ?? false) !== animated) throw new Error("the message and its sticker disagree about animation");
+  return sticker;
+}

@@ -1,0 +1,45 @@
+import { defineCapability } from "./define.ts";
+
+const conversion = "tests/integration/media/conversion.test.ts";
+const withFfmpeg = "tests/debian/gif-and-sticker.test.ts";
+const sends = ["POST /api/whatsapp/{instanceId}/send-media", "POST /api/whatsapp/{instanceId}/send-file"];
+
+export const files = [
+  defineCapability({
+    name: "Send a sticker: WebP, or a picture, GIF or video that is converted",
+    commands: ["message.sendMedia"],
+    gateway: ["POST /api/message/send/sticker", "POST /api/broadcasts/{instanceId}/{broadcastId}/send"],
+    multiInstance: [...sends, "POST /api/whatsapp/{instanceId}/bulk"],
+    simulator: "media",
+    tests: [
+      `${conversion} > a sticker with metadata has the same picture: %s`,
+      `${withFfmpeg} > %s becomes a sticker within the limits of WhatsApp's apps`,
+    ],
+  }),
+  defineCapability({
+    name: "Send a GIF",
+    commands: ["message.sendMedia"],
+    gateway: ["POST /api/message/send/image", "POST /api/message/send/video"],
+    multiInstance: sends,
+    simulator: "media",
+    tests: [`${withFfmpeg} > a GIF that is sent as %s plays like a GIF`],
+  }),
+  defineCapability({
+    name: "Post a GIF as a status",
+    commands: ["status.sendMedia"],
+    gateway: ["POST /api/status/{instanceId}/video", "POST /api/status/{instanceId}/image"],
+    multiInstance: [],
+    simulator: "statuses",
+    tests: [
+      "tests/integration/broadcast/status-posts.test.ts > a status post can be an image, a video or a voice note, and reaches only the recipients that the caller names",
+    ],
+  }),
+  defineCapability({
+    name: "Send a round video message",
+    commands: ["message.sendMedia"],
+    gateway: ["POST /api/message/send/video"],
+    multiInstance: sends,
+    simulator: "media",
+    tests: [`${withFfmpeg} > a round video is square, and a square video is not converted`],
+  }),
+];
