@@ -11,6 +11,8 @@ export interface Caller {
   permissions: ReadonlySet<Permission>;
   /** The key in use; absent for a token. */
   key?: { id: string; ipRanges: string[] | null; expiresAt: Date | null };
+  /** The token in use; absent for a key. */
+  token?: { tokensFrom: Date | null; expiresAt: Date };
 }
 
 /** Returns the effective permissions of a key or a token. `admin` counts only while its user is an admin. */

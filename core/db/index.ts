@@ -9,6 +9,13 @@ export { storableText } from "../text.ts";
 export interface Database {
   sql: postgres.Sql;
   orm: PostgresJsDatabase;
+  /** Listens for notifications on a connection of its own, which `close` ends. `ready` rejects if it can't be opened. */
+  listen(channel: string, onNotification: (payload: string) => void): Listening;
+  close(): Promise<void>;
+}
+
+export interface Listening {
+  ready: Promise<unknown>;
   close(): Promise<void>;
 }
 
@@ -32,7 +39,7 @@ export interface DatabaseOptions {
 }
 
 export function openDatabase(url: string, options: DatabaseOptions = {}): Database {
-  const sql = postgres(url, {
+  const settings = {
     max: options.max ?? 10,
     prepare: options.prepare ?? true,
     connect_timeout: 10,
@@ -42,8 +49,20 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
       idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs ?? 10_000,
       ...defined({ statement_timeout: options.statementTimeoutMs }),
     },
-  });
-  return { sql, orm: createOrm(sql), close: () => sql.end({ timeout: 5 }) };
+  };
+  const sql = postgres(url, settings);
+  return {
+    sql,
+    orm: createOrm(sql),
+    listen: (channel, onNotification) => {
+      const own = postgres(url, settings);
+      const ready = own.listen(channel, onNotification);
+      // Whoever waits for `ready` gets the error.
+      ready.catch(() => undefined);
+      return { ready, close: () => own.end({ timeout: 1 }) };
+    },
+    close: () => sql.end({ timeout: 5 }),
+  };
 }
 
 /**

@@ -9,6 +9,8 @@ export interface LogRequest {
   since: number;
   limit: number;
   types?: readonly EventType[] | undefined;
+  /** Selects events about these chats (`chatsOf`). */
+  chats?: readonly string[] | undefined;
   /** Selects events that were created at this time or later. */
   from?: Date | undefined;
 }
@@ -37,6 +39,13 @@ export interface LogPage {
  * events match, the request still returns the page, with `hasMore`.
  */
 const maxSearched = 20_000;
+/** The fields of events that name a chat: by its JID, or the JID of a group or caller. */
+const chatFields = ["chatId", "groupId", "from"] as const;
+
+/** Returns the JIDs of the chats that an event is about. */
+export const chatsOf = (data: Record<string, unknown>): string[] =>
+  chatFields.flatMap((field) => (typeof data[field] === "string" ? [data[field]] : []));
+
 /** The clocks of hosts differ, so events that are this close in time may be out of order. */
 const clockSkew = "10 minutes";
 
@@ -48,11 +57,13 @@ const clockSkew = "10 minutes";
 export async function readLog(db: Database, instanceId: string, request: LogRequest): Promise<LogPage> {
   const { since, limit, types = Object.keys(eventCatalog) } = request;
   const from = request.from?.toISOString() ?? null;
+  const chats = request.chats ? [...request.chats] : null;
   type Row = { head: string; oldest: string; after: string; id: string | null; seq: string; type: EventType };
   const page = db.sql`
     select id, seq, type, data, created_at from events
     where instance_id = ${instanceId} and seq > begun.after and seq <= begun.after + ${maxSearched}
-      and type = any(${types}::text[]) and (${from}::timestamptz is null or created_at >= ${from}::timestamptz)
+      and type = any(${types}::text[]) and (${chats}::text[] is null
+        or data->>'chatId' = any(${chats}) or data->>'groupId' = any(${chats}) or data->>'from' = any(${chats})) and (${from}::timestamptz is null or created_at >= ${from}::timestamptz)
     order by seq limit ${limit + 1}`;
   const rows = await db.sql<(Row & PageColumns & { data: unknown; created_at: Date })[]>`
     with recursive log as (

@@ -4,7 +4,7 @@ import { sha256 } from "../crypto/index.ts";
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
 import { findUser } from "./find.ts";
-import type { Tokens } from "./token.ts";
+import type { TokenClaims, Tokens } from "./token.ts";
 
 /** `last_used_at` is updated at most this often, so that a busy key causes few writes. */
 const lastUseIntervalMs = 60_000;
@@ -18,15 +18,26 @@ export async function callerOfToken(
   token: string,
   ip: string | undefined,
 ): Promise<Caller> {
-  const { userId, tokensFrom } = await deps.tokens.verify(token);
-  const user = await findUser(deps.db, userId);
+  return await callerOfClaims(deps, await deps.tokens.verify(token), ip);
+}
+
+async function callerOfClaims(
+  { db }: { db: Database },
+  { userId, tokensFrom, expiresAt }: TokenClaims,
+  ip: string | undefined,
+): Promise<Caller> {
+  const user = await findUser(db, userId);
   if (!user || user.disabledAt)
     throw new AppError("invalid_credentials", "the user of this token was deleted or disabled");
   if (user.tokensFrom?.getTime() !== tokensFrom?.getTime()) {
     throw new AppError("invalid_credentials", "the password was changed after this token was issued");
   }
   await assertIp(ip, user.ipRanges);
-  return { userId: user.id, permissions: effectivePermissions(user.role, permissions) };
+  return {
+    userId: user.id,
+    permissions: effectivePermissions(user.role, permissions),
+    token: { tokensFrom, expiresAt },
+  };
 }
 
 /**
@@ -38,19 +49,60 @@ export async function callerOfKey(
   key: string,
   ip: string | undefined,
 ): Promise<Caller> {
+  const { sql } = deps.db;
   // Every request with a key runs this statement, and Postgres prepares a tagged template only once.
-  const [row] = await deps.db.sql<KeyRow[]>`
-    select k.id, k.user_id, k.permissions, k.ip_ranges, k.expires_at, k.revoked_at, k.last_used_at, u.role, u.disabled_at,
-      u.ip_ranges as user_ip_ranges
-    from api_keys k join users u on u.id = k.user_id where k.hash = ${sha256(key)}`;
+  const [row] = await sql<KeyRow[]>`${keyRows(sql)} where k.hash = ${sha256(key)}`;
   const now = deps.clock.now();
+  const caller = await callerOfRow(row, now, ip);
+  if (row) await recordUse(deps.db, row.id, row.last_used_at, now);
+  return caller;
+}
+
+/** Callers of requests that last, with the address of each connection. */
+export type LastingCaller = { caller: Caller; ip: string | undefined };
+
+/**
+ * Checks the credentials of callers again. Returns for each the caller with its present permissions, or why the
+ * credentials are no longer valid. Reads all keys in one statement.
+ */
+export async function recheckCallers(
+  deps: { db: Database; clock: Clock },
+  callers: readonly LastingCaller[],
+): Promise<(Caller | AppError)[]> {
+  const { sql } = deps.db;
+  const now = deps.clock.now();
+  const ids = [...new Set(callers.flatMap(({ caller }) => caller.key?.id ?? []))];
+  const rows = ids.length > 0 ? await sql<KeyRow[]>`${keyRows(sql)} where k.id = any(${ids}::uuid[])` : [];
+  return await Promise.all(
+    callers.map(async ({ caller, ip }) => {
+      const { key, token, userId } = caller;
+      try {
+        if (key) {
+          const row = rows.find(({ id }) => id === key.id);
+          return await callerOfRow(row, now, ip);
+        }
+        if (token && token.expiresAt > now) return await callerOfClaims(deps, { userId, ...token }, ip);
+        return new AppError("expired_token");
+      } catch (error) {
+        if (error instanceof AppError) return error;
+        throw error;
+      }
+    }),
+  );
+}
+
+const keyRows = (sql: Database["sql"]) => sql`
+  select k.id, k.user_id, k.permissions, k.ip_ranges, k.expires_at, k.revoked_at, k.last_used_at, u.role, u.disabled_at,
+    u.ip_ranges as user_ip_ranges
+  from api_keys k join users u on u.id = k.user_id`;
+
+async function callerOfRow(row: KeyRow | undefined, now: Date, ip: string | undefined): Promise<Caller> {
   const expired = row?.expires_at && row.expires_at <= now;
   if (!row || row.revoked_at || row.disabled_at || expired) {
     throw new AppError("invalid_credentials", "the API key is not valid");
   }
   await assertIp(ip, row.ip_ranges, "this API key does not allow your IP address");
   await assertIp(ip, row.user_ip_ranges);
-  await recordUse(deps.db, row.id, row.last_used_at, now);
   return {
     userId: row.user_id,
     permissions: effectivePermissions(row.role, row.permissions),

@@ -30,6 +30,7 @@ export interface TokenClaims {
   userId: string;
   /** The user's `tokensFrom` when the token was issued. If the user's value has changed, the token is invalid. */
   tokensFrom: Date | null;
+  expiresAt: Date;
 }
 
 const algorithm = "EdDSA";
@@ -98,7 +99,11 @@ export function createTokens(deps: TokenDeps): Tokens {
           { algorithms: [algorithm], issuer, audience, requiredClaims: ["sub", "exp"], currentDate: deps.clock.now() },
         );
         const from = payload[fromClaim];
-        return { userId: String(payload.sub), tokensFrom: typeof from === "number" ? new Date(from) : null };
+        return {
+          userId: String(payload.sub),
+          tokensFrom: typeof from === "number" ? new Date(from) : null,
+          expiresAt: new Date(Number(payload.exp) * 1000),
+        };
       } catch (error) {
         if (error instanceof jose.errors.JWTExpired) throw new AppError("expired_token");
         if (error instanceof jose.errors.JOSEError) {

@@ -16,7 +16,7 @@ const forbiddenMethod = /^(?:CONNECT|TRACE|TRACK)$/i;
  * the query. The `Host` header could otherwise end the host and begin the path, and the URL parser would drop dot
  * segments and a fragment. Hono also can't create a `Request` with a forbidden method, or a GET request with a body.
  */
-function plainEvent<Event extends LambdaEvent>(event: Event): Event {
+export function plainEvent<Event extends LambdaEvent>(event: Event): Event {
   if (!("rawPath" in event) || !("http" in event.requestContext)) return event;
   const { http } = event.requestContext;
   const method = forbiddenMethod.test(http.method) ? "FORBIDDEN" : http.method;

@@ -4,6 +4,7 @@ import { type Config, parseEnv, poolSchema, readConfig, required } from "../../c
 import { openVault } from "../../core/crypto/index.ts";
 import { createKeyWrapper } from "../../core/crypto/wrapper.ts";
 import { openDatabase } from "../../core/db/index.ts";
+import type { LiveEvents } from "../../core/event-stream/live.ts";
 import { systemIds } from "../../core/id.ts";
 import { createLogger } from "../../core/log.ts";
 import { once } from "../../core/once.ts";
@@ -11,8 +12,14 @@ import { createApp } from "./app.ts";
 import type { ApiDeps } from "./engine/dependencies.ts";
 import type { ApiEnv } from "./engine/env.ts";
 
-/** Creates the app with its real dependencies, which open on first use. Throws `ConfigError`. */
-export async function openApp(env: Record<string, string | undefined> = process.env): Promise<Hono<ApiEnv>> {
+/**
+ * Creates the app with its real dependencies, which open on first use. Calls `onLive` when a request first waits for
+ * events. Throws `ConfigError`.
+ */
+export async function openApp(
+  env: Record<string, string | undefined> = process.env,
+  onLive: (live: LiveEvents) => void = () => undefined,
+): Promise<Hono<ApiEnv>> {
   const config = readConfig(env);
   const { DATABASE_POOL: pool } = parseEnv(poolSchema, env);
   const wrapper = await createKeyWrapper(config);
@@ -25,6 +32,13 @@ export async function openApp(env: Record<string, string | undefined> = process.
     // clients.
     prepare: pool !== undefined,
   });
+  const log = createLogger("api", config.LOG_LEVEL);
+  const live = once(async () => {
+    const { LiveEvents, Listener } = await import("../../core/event-stream/index.ts");
+    const opened = new LiveEvents({ db, clock: systemClock, log, wakeups: new Listener({ db, log }) });
+    onLive(opened);
+    return opened;
+  });
   return createApp({
     config,
     db,
@@ -32,7 +46,8 @@ export async function openApp(env: Record<string, string | undefined> = process.
     ...lazyDependencies(config),
     clock: systemClock,
     ids: systemIds,
-    log: createLogger("api", config.LOG_LEVEL),
+    log,
+    live,
   });
 }
 

@@ -5,12 +5,15 @@ import { createQueues, eventQueue, ingressQueue, openQueues } from "../../core/q
 import { ingressTimeoutSeconds, retrySeconds, webhookTimeoutSeconds } from "../../core/queue/name.ts";
 import { openStorage } from "../../core/storage/index.ts";
 import * as api from "../../functions/api/index.ts";
+import { endStreams, runningApp } from "../../functions/api/running.ts";
+import { isStreamPath, type StreamHandler, streamResponse } from "../../functions/api/streaming.ts";
 import * as cron from "../../functions/cron/index.ts";
 import * as ingress from "../../functions/ingress/index.ts";
 import { type Prepared, prepareDatabase } from "../../functions/migrate/prepare.ts";
 import * as webhook from "../../functions/webhook/index.ts";
 import { type ApiGateway, startApiGateway } from "../lambda/api-gateway.ts";
 import { startEventSource } from "../lambda/event-source.ts";
+import { functionUrl } from "../lambda/function-url.ts";
 import { startSchedule } from "../lambda/schedule.ts";
 import { bucketProxy } from "./bucket-proxy.ts";
 
@@ -94,18 +97,25 @@ export async function startFunctions(config: Config, log: Logger, undo: (() => u
 
 /** Serves the API function over HTTP, and the files of the bucket with `FILES_THROUGH_API`. */
 export async function serveApi(config: Config, log: Logger): Promise<ApiGateway> {
+  // With X-Forwarded-* headers, the API would refuse to create keys without credentials.
+  const addForwarded = !config.OPEN_KEY_GENERATION;
+  const onError = (error: unknown) => log.error({ err: error }, "the api function failed");
+  const handler: StreamHandler = async (...call) => streamResponse(await runningApp(), ...call);
+  const streams = functionUrl({
+    ...{ handler, serves: isStreamPath, functionName: "stream", addForwarded, onError },
+  });
   const files = config.FILES_THROUGH_API ? bucketProxy(config, log) : undefined;
   const server = await startApiGateway({
     handler: api.handler,
     port: config.PORT,
     host: config.HOST,
-    // With X-Forwarded-* headers, the API would refuse to create keys without credentials.
-    addForwarded: !config.OPEN_KEY_GENERATION,
+    addForwarded,
     functionName: "api",
-    onError: (error) => log.error({ err: error }, "the api function failed"),
-    ...(files && { direct: files.serve }),
+    onError,
+    direct: (request, response) => files?.serve(request, response) || streams(request, response),
   });
   const stop = async () => {
+    endStreams();
     await server.stop();
     files?.stop();
   };

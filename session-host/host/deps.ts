@@ -3,6 +3,7 @@ import type { Vault } from "../../core/crypto/index.ts";
 import type { Database } from "../../core/db/index.ts";
 import type { ProxyDialer } from "../../core/egress/dial.ts";
 import type { Egress } from "../../core/egress/index.ts";
+import type { Announcer } from "../../core/event-stream/announce.ts";
 import type { Ids } from "../../core/id.ts";
 import type { Logger } from "../../core/log.ts";
 import type { Queues } from "../../core/queue/index.ts";
@@ -44,4 +45,5 @@ export interface HostDeps extends HostOptions {
   conversions: Conversions;
   media: MediaStage;
   historyDecoder: HistoryDecoder;
+  announcer: Announcer;
 }

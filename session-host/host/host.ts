@@ -1,3 +1,4 @@
+import { Announcer } from "../../core/event-stream/announce.ts";
 import { count } from "../../core/metric/index.ts";
 import type { HostGauge } from "../../core/metric/name.ts";
 import { startDraining } from "../../core/shard/fleet.ts";
@@ -69,6 +70,7 @@ export class Host {
       logins: new LoginPlaces(),
       conversions: new Conversions({ storage }),
       historyDecoder: new HistoryDecoder(),
+      announcer: new Announcer(options),
       media: new MediaStage({ storage, egress }),
     };
   }

@@ -62,8 +62,8 @@ export class Shard {
   constructor(deps: HostDeps, lease: Lease) {
     this.#deps = deps;
     this.lease = lease;
-    const { db, queues, vault, ids, log, host } = deps;
-    this.#relay = new EventRelay({ db, queues, log, host, lease });
+    const { db, queues, vault, ids, log, host, announcer } = deps;
+    this.#relay = new EventRelay({ db, queues, log, host, lease, announcer });
     this.#replier = replier({ db, vault, log, lease, foreignQueues: openForeignQueues(queues.client) });
     this.#ledger = new Ledger({
       db,

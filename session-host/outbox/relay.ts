@@ -2,6 +2,7 @@ import type { Database } from "../../core/db/index.ts";
 import type { EventEnvelope, EventType } from "../../core/event/catalog/index.ts";
 import { outboxLane, outboxLanes } from "../../core/event/event.sql.ts";
 import { type ParkedEvent, reportParked } from "../../core/event/park.ts";
+import type { Announcer } from "../../core/event-stream/announce.ts";
 import type { Logger } from "../../core/log.ts";
 import { count } from "../../core/metric/index.ts";
 import { batches } from "../../core/queue/batches.ts";
@@ -15,6 +16,8 @@ export interface RelayDeps {
   log: Logger;
   host: string;
   lease: Lease;
+  /** Tells event streams of other processes about new events. */
+  announcer: Announcer;
 }
 
 interface OutboxRow {
@@ -77,6 +80,7 @@ async function sendPage(deps: RelayDeps, lane: number): Promise<number> {
     where shard = ${lease.grant.shard} and emitted_at is null and ${db.sql.unsafe(outboxLane)} = ${lane}
     order by position limit ${pageSize}`;
   if (rows.length === 0) return 0;
+  deps.announcer.note(rows.map((row) => row.instance_id));
   const result = await sendRows(deps, rows);
   await record(deps, result);
   if (result.error) throw result.error;

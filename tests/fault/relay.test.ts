@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { readConfig } from "../../core/config.ts";
 import { appendEvents } from "../../core/event/append.ts";
 import type { EventEnvelope } from "../../core/event/catalog/index.ts";
+import { Announcer } from "../../core/event-stream/announce.ts";
 import { systemIds } from "../../core/id.ts";
 import { createLogger } from "../../core/log.ts";
 import { createQueues, eventQueue, openQueues, type Queues } from "../../core/queue/index.ts";
@@ -52,6 +53,7 @@ async function startRelay(sendBatch: Queues["sendBatch"] = queues.sendBatch): Pr
     log: createLogger("test", "silent"),
     host,
     lease,
+    announcer: new Announcer({ db: database.db, log: createLogger("test", "silent") }),
   });
   relay.start();
   onTestFinished(() => relay.stop());

@@ -76,16 +76,24 @@ function operation(dialect: LoadedDialect, endpoint: Endpoint): Json {
     responses: {
       [endpoint.status]: {
         description: "Success",
-        content: {
-          "application/json": { schema: schema(endpoint.response, "output") },
-          ...Object.fromEntries(endpoint.rawTypes.map((type) => [type, {}])),
-        },
+        content: responseContent(endpoint),
       },
       ...defined({ 202: endpoint.mayPend ? pendingResponse(dialect) : undefined }),
       ...errorResponses(dialect, endpoint),
     },
   };
 }
+
+function responseContent({ response, rawTypes }: Endpoint): Json {
+  if (rawTypes.includes(eventStream)) return { [eventStream]: { schema: { type: "string", description: streamed } } };
+  return {
+    "application/json": { schema: schema(response, "output") },
+    ...Object.fromEntries(rawTypes.map((type) => [type, {}])),
+  };
+}
+
+const eventStream = "text/event-stream";
+const streamed = "Server-Sent Events. The `data` of each is an event in the shape that `GET /api/events` lists.";
 
 const parameters = (endpoint: Endpoint): Json[] => [
   ...[...endpoint.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({

@@ -26,9 +26,20 @@ export interface Context {
   /** The client's IP address (`identifyClient`); undefined if it is not known. */
   ip: string | undefined;
   idempotencyKey: string | undefined;
+  /** Set if this request came over a connection on which the response can be streamed. */
+  streaming: Streaming | undefined;
+  /** The `Last-Event-ID` header, with which a client continues a stream. */
+  lastEventId: string | undefined;
   /** The `Accept` header, for endpoints with several content types. */
   accept: string | undefined;
 }
+
+/** How responses can be streamed. */
+export interface Streaming {
+  /** How long the response may take, in milliseconds. Infinite without a limit. */
+  remainingMs: number;
+}
+
 export interface CallerContext extends Context {
   caller: Caller;
 }
@@ -36,9 +47,9 @@ export interface InstanceContext extends CallerContext {
   instance: Instance;
 }
 
-/** A response other than JSON: an image, or a redirect to a file. */
+/** A response other than JSON: an image, a stream of events, or a redirect to a file. */
 export class RawResponse {
-  readonly body: Uint8Array<ArrayBuffer> | string | null;
+  readonly body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | string | null;
   readonly headers: Record<string, string>;
   readonly status: 200 | 302;
   constructor(body: RawResponse["body"], headers: Record<string, string>, status: RawResponse["status"] = 200) {

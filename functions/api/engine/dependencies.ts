@@ -3,6 +3,7 @@ import type { Config } from "../../../core/config.ts";
 import type { Vault } from "../../../core/crypto/index.ts";
 import type { Database } from "../../../core/db/index.ts";
 import type { Egress } from "../../../core/egress/index.ts";
+import type { LiveEvents } from "../../../core/event-stream/live.ts";
 import type { Ids } from "../../../core/id.ts";
 import type { Logger } from "../../../core/log.ts";
 import type { Queues } from "../../../core/queue/index.ts";
@@ -21,6 +22,8 @@ export interface ApiDeps {
   clock: Clock;
   ids: Ids;
   log: Logger;
+  /** Live events, for streams and for requests that wait for events. */
+  live: () => Promise<LiveEvents>;
   /** How long a request waits for its command, in milliseconds. API Gateway gives up after 30 s. */
   waitMs?: number;
 }

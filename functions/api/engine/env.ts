@@ -3,10 +3,11 @@ import type { Context } from "hono";
 import type { LambdaEvent } from "hono/aws-lambda";
 import type { Logger } from "../../../core/log.ts";
 import type { RateCount } from "../../../core/rate-limit/index.ts";
+import type { Streaming } from "./context.ts";
 
 /** The bindings and variables of a request in Hono. */
 export interface ApiEnv {
-  Bindings: { requestContext?: LambdaEvent["requestContext"] };
+  Bindings: { requestContext?: LambdaEvent["requestContext"]; streaming?: Streaming };
   Variables: {
     requestId: string;
     log: Logger;

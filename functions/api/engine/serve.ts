@@ -89,6 +89,8 @@ async function respond(
     ip: c.var.ip,
     idempotencyKey: endpoint.idempotent ? idempotencyKey(c.req.header("idempotency-key")) : undefined,
     accept: c.req.header("accept"),
+    streaming: c.env?.streaming,
+    lastEventId: c.req.header("last-event-id"),
     ...defined({ caller, instance }),
   };
   const result = await endpoint.run(context, { params, query, body }).catch((error: unknown) => {

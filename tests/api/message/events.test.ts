@@ -1,8 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { appendEvents, type EventRow } from "../../../core/event/append.ts";
 import { readLog } from "../../../core/event/log.ts";
 import { systemIds } from "../../../core/id.ts";
 import { startApi, type TestApi } from "../../support/api/api.ts";
+import { type EventStream, openStream, type StreamMessage } from "../../support/network/event-stream.ts";
+import { until } from "../../support/until.ts";
 
 let api: TestApi;
 let key: string;
@@ -176,5 +178,286 @@ describe("the event log of an instance", () => {
     expect(await api.request("GET", path, { key: other.key })).toMatchObject({ status: 403 });
     const missing = await api.request("GET", `/api/instances/${systemIds.uuid()}/events`, { key });
     expect(missing).toMatchObject({ status: 404, body: { code: "instance_not_found" } });
+  });
+});
+
+describe("a stream", () => {
+  const opened: EventStream[] = [];
+  afterEach(() => {
+    for (const stream of opened.splice(0)) stream.close();
+  });
+  const open = async (path: string, options: Parameters<typeof openStream>[1] = {}) => {
+    const stream = await openStream(api.url + path, { key, ...options });
+    opened.push(stream);
+    return stream;
+  };
+  const ofInstance = (id: string, query = "", headers = {}) =>
+    open(`/api/instances/${id}/events/stream?${query}`, { headers });
+  const seqs = (messages: readonly StreamMessage[]) => messages.map(({ data }) => data.seq);
+
+  test("of an instance sends new events with their sequence numbers as ids, and continues after any of them", async () => {
+    const id = await api.instance(key);
+    await append(closed(id), failed(id));
+    const stream = await ofInstance(id);
+    expect(stream.headers.get("content-type")).toBe("text/event-stream; charset=utf-8");
+    const third = failed(id);
+    await append(third);
+    const [message] = await stream.wait(1);
+    expect(message).toEqual({
+      event: "message",
+      id: "3",
+      data: {
+        ...{ v: 1, id: third.id, instanceId: id, seq: 3, type: "message.failed", data: third.data },
+        ...{ correlationId: third.id, at: third.at.toISOString() },
+      },
+    });
+    await append(closed(id));
+    expect((await stream.wait(2)).map((one) => one.id)).toEqual(["3", "4"]);
+    for (const after of [0, 1, 3]) {
+      const expected = [1, 2, 3, 4].slice(after);
+      expect(seqs(await (await ofInstance(id, "", { "last-event-id": String(after) })).wait(4 - after))).toEqual(
+        expected,
+      );
+      expect(seqs(await (await ofInstance(id, `lastEventId=${after}`)).wait(4 - after))).toEqual(expected);
+      expect(seqs(await (await ofInstance(id, `since=${after}`)).wait(4 - after))).toEqual(expected);
+    }
+  });
+
+  test("of all instances continues after any of its ids without loss or double", async () => {
+    const { key: own } = await api.user();
+    const ids = [await api.instance(own), await api.instance(own), await api.instance(own)];
+    const stream = await open("/api/events/stream", { key: own });
+    const total = 60;
+    for (let index = 0; index < total; index++) await append(closed(ids[index % 3] ?? ""));
+    const all = await stream.wait(total);
+    const names = (messages: readonly StreamMessage[]) => messages.map(({ data }) => `${data.instanceId} ${data.seq}`);
+    expect(new Set(names(all)).size).toBe(total);
+    for (const index of [0, 7, 31, 58]) {
+      const rest = await open("/api/events/stream", { key: own, headers: { "last-event-id": all[index]?.id ?? "" } });
+      expect(names(await rest.wait(total - index - 1))).toEqual(names(all.slice(index + 1)));
+    }
+  });
+
+  test("neither skips nor repeats an event that is committed after an event with a greater position", async () => {
+    const { key: own } = await api.user();
+    const [late, early] = [await api.instance(own), await api.instance(own)];
+    const stream = await open("/api/events/stream", { key: own });
+    await until(async () => stream.lastId || undefined);
+    const committed = Promise.withResolvers<void>();
+    const appended = Promise.withResolvers<void>();
+    const transaction = api.db.sql.begin(async (sql) => {
+      await appendEvents(sql, [closed(late)]);
+      appended.resolve();
+      await committed.promise;
+    });
+    await appended.promise;
+    await append(closed(early));
+    const [first] = await stream.wait(1);
+    expect(first?.data.instanceId).toBe(early);
+    // The id that the stream tells later, while the transaction is still open, is also before the late event.
+    await append(failed(early));
+    const [, second] = await stream.wait(2);
+    committed.resolve();
+    await transaction;
+    const instancesOf = (messages: readonly StreamMessage[]) => messages.map(({ data }) => data.instanceId);
+    expect(instancesOf(await stream.wait(3))).toEqual([early, early, late]);
+    for (const [message, expected] of [
+      [first, [early, late]],
+      [second, [late]],
+    ] as const) {
+      const rest = await open("/api/events/stream", { key: own, headers: { "last-event-id": message?.id ?? "" } });
+      expect(instancesOf(await rest.wait(expected.length)).sort()).toEqual([...expected].sort());
+    }
+  });
+
+  test("continues while another transaction stays open, also with more instances than an id can name", async () => {
+    const { key: own, id: userId } = await api.user();
+    await api.db.sql`
+      insert into instances (id, user_id, name, dialect, shard)
+      select gen_random_uuid(), ${userId}, 'n', 'gateway', 0 from generate_series(1, 70)`;
+    const ids = (await api.db.sql<{ id: string }[]>`select id from instances where user_id = ${userId}`).map(
+      (row) => row.id,
+    );
+    const end = Promise.withResolvers<void>();
+    const begun = Promise.withResolvers<void>();
+    const other = api.db.sql.begin(async (sql) => {
+      await sql`select pg_current_xact_id()`;
+      begun.resolve();
+      await end.promise;
+    });
+    await begun.promise;
+    const stream = await open("/api/events/stream", { key: own });
+    await append(...ids.slice(0, 30).map((id) => closed(id)));
+    const before = await stream.wait(30);
+    expect(before.at(-1)?.id.length).toBeLessThan(1000);
+    await append(...ids.map((id) => closed(id)));
+    await stream.wait(50);
+    end.resolve();
+    await other;
+    const all = await stream.wait(100);
+    expect(new Set(all.map(({ data }) => data.id)).size).toBe(100);
+    for (const index of [10, 29, 40, 49, 60]) {
+      const rest = await open("/api/events/stream", { key: own, headers: { "last-event-id": all[index]?.id ?? "" } });
+      const found = await rest.wait(99 - index);
+      expect(new Set(found.map(({ data }) => data.id))).toEqual(
+        new Set(all.slice(index + 1).map(({ data }) => data.id)),
+      );
+    }
+  });
+
+  test("shows instances that are created later, and starts at a time", async () => {
+    const { key: own } = await api.user();
+    const id = await api.instance(own);
+    await append(
+      closed(id, new Date("2026-01-01")),
+      failed(id, new Date("2026-02-01")),
+      closed(id, new Date("2026-03-01")),
+    );
+    const stream = await open("/api/events/stream?startDate=2026-01-15", { key: own });
+    expect(seqs(await stream.wait(2))).toEqual([2, 3]);
+    const single = await open(`/api/instances/${id}/events/stream?startDate=2026-02-15`, { key: own });
+    expect(seqs(await single.wait(1))).toEqual([3]);
+    const created = await api.instance(own);
+    await append(closed(created));
+    expect((await stream.wait(3)).at(-1)?.data).toMatchObject({ instanceId: created, seq: 1 });
+  });
+
+  test("sends only events of the chosen types, chats and instances, and its ids pass the others", async () => {
+    const { key: own } = await api.user();
+    const [id, other] = [await api.instance(own), await api.instance(own)];
+    const ofChat = (chatId: string): EventRow => ({
+      ...failed(id),
+      ...({ data: { ...failed(id).data, chatId } } as object),
+    });
+    const streams = {
+      types: await open("/api/events/stream?types=message.failed", { key: own }),
+      chats: await open("/api/events/stream?chats=a@lid,b@lid", { key: own }),
+      instances: await open(`/api/events/stream?instances=${other}`, { key: own }),
+    };
+    await append(closed(id), ofChat("a@lid"), ofChat("b@lid"), ofChat("c@lid"), closed(other), closed(id));
+    expect(seqs(await streams.types.wait(3))).toEqual([2, 3, 4]);
+    expect(seqs(await streams.chats.wait(2))).toEqual([2, 3]);
+    expect((await streams.instances.wait(1))[0]?.data).toMatchObject({ instanceId: other, seq: 1 });
+    const page = await api.request("GET", `/api/instances/${id}/events?chats=c@lid`, { key: own });
+    expect(page.body).toMatchObject({ events: [{ sequence: 4 }], nextSince: 5, hasMore: false });
+  });
+
+  test("tells which events are no longer stored", async () => {
+    const id = await api.instance(key);
+    await append(closed(id), closed(id), closed(id));
+    await api.db.sql`delete from events where instance_id = ${id} and seq < 3`;
+    const stream = await ofInstance(id, "since=0");
+    expect((await stream.wait(1, "missing"))[0]?.data).toEqual({ from: 1, to: 2 });
+    expect(seqs(await stream.wait(1))).toEqual([3]);
+    const ahead = await ofInstance(id, "since=99");
+    expect((await ahead.wait(1, "missing"))[0]?.data).toEqual({ from: 4, to: 99 });
+    await append(closed(id));
+    expect(seqs(await ahead.wait(1))).toEqual([4]);
+  });
+
+  test.each([
+    [
+      "the key is revoked",
+      "invalid_credentials",
+      (id: string) => api.db.sql`update api_keys set revoked_at = now() where user_id = ${id}`,
+    ],
+    [
+      "the key expires",
+      "invalid_credentials",
+      (id: string) => api.db.sql`update api_keys set expires_at = now() where user_id = ${id}`,
+    ],
+    [
+      "the user is disabled",
+      "invalid_credentials",
+      (id: string) => api.db.sql`update users set disabled_at = now() where id = ${id}`,
+    ],
+    [
+      "the key may no longer read",
+      "forbidden",
+      (id: string) => api.db.sql`update api_keys set permissions = '["write"]'::jsonb where user_id = ${id}`,
+    ],
+    [
+      "the address is no longer allowed",
+      "ip_not_allowed",
+      (id: string) => api.db.sql`update users set ip_ranges = '["10.0.0.0/8"]'::jsonb where id = ${id}`,
+    ],
+  ])("ends within seconds when %s", async (_when, code, change) => {
+    const user = await api.user();
+    const id = await api.instance(user.key);
+    const streams = [
+      await open("/api/events/stream", { key: user.key }),
+      await open(`/api/instances/${id}/events/stream`, { key: user.key }),
+    ];
+    await change(user.id);
+    for (const stream of streams) {
+      expect((await stream.wait(1, "closing"))[0]?.data).toEqual({ reason: "credentials", code });
+      await until(async () => stream.ended || undefined);
+    }
+    await append(closed(id));
+    expect(streams.flatMap((stream) => stream.messages.filter(({ event }) => event === "message"))).toEqual([]);
+  });
+
+  test("ends when its instance is deleted", async () => {
+    const id = await api.instance(key);
+    const stream = await ofInstance(id);
+    await api.db.sql`update instances set deleted_at = now() where id = ${id}`;
+    expect((await stream.wait(1, "closing"))[0]?.data).toEqual({ reason: "instance_gone", code: "instance_not_found" });
+  });
+
+  test.each([
+    ["/api/events/stream", "-1"],
+    ["/api/events/stream", "1.2.3"],
+    ["/api/events/stream", "9".repeat(16)],
+    ["/api/events/stream", `1.zzz${"~AAAAAAAAAAAAAAAAAAAAAA.1".repeat(51)}`],
+    ["/api/events/stream", "1.zzzzzzzzz"],
+    ["/api/events/stream", "'; select 1"],
+    ["/api/instances/{id}/events/stream", "1.t3k9x1"],
+    ["/api/instances/{id}/events/stream", "x"],
+  ])("of %s rejects the last id %s", async (path, lastId) => {
+    const id = await api.instance(key);
+    const stream = await open(path.replace("{id}", id), { headers: { "last-event-id": lastId } });
+    expect({ status: stream.status, body: stream.error }).toMatchObject({
+      status: 400,
+      body: { code: "invalid_request" },
+    });
+  });
+
+  test("shows nothing of another user, whatever its id names", async () => {
+    const [mine, others] = [await api.instance(key), await api.instance((await api.user()).key)];
+    await append(closed(mine), closed(others));
+    const named = Buffer.from(others.replaceAll("-", ""), "hex").toString("base64url");
+    const stream = await open("/api/events/stream", { headers: { "last-event-id": `0~${named}.0` } });
+    const found = await stream.wait(1);
+    expect(found.map(({ data }) => data.instanceId)).not.toContain(others);
+    const refused = await open(`/api/events/stream?instances=${others}`);
+    expect({ status: refused.status, body: refused.error }).toMatchObject({ status: 403, body: { code: "forbidden" } });
+    expect((await ofInstance(others)).status).toBe(403);
+  });
+});
+
+describe("a request that waits for events", () => {
+  test("returns the first event as soon as there is one, or none at the end", async () => {
+    const { key: own } = await api.user();
+    const id = await api.instance(own);
+    await append(closed(id));
+    const get = async (path: string) => (await api.request("GET", path, { key: own })).body;
+    expect(await get(`/api/instances/${id}/events?since=1&wait=1`)).toMatchObject({ events: [], nextSince: 1 });
+    expect(await get(`/api/instances/${id}/events?since=0&wait=20`)).toMatchObject({ events: [{ sequence: 1 }] });
+    const { nextSince, events } = (await get("/api/events")).data;
+    expect(events).toEqual([]);
+    const waiting = [
+      get(`/api/instances/${id}/events?since=1&wait=20&types=message.failed`),
+      get(`/api/events?since=${nextSince}&wait=20`),
+    ];
+    await append(closed(id), failed(id));
+    expect(await waiting[0]).toMatchObject({ events: [{ sequence: 3 }], nextSince: 3, hasMore: false });
+    const first = await waiting[1];
+    const rest = await get(`/api/events?since=${first.data.nextSince}&wait=0`);
+    expect([...first.data.events, ...rest.data.events].map((event: { seq: number }) => event.seq)).toEqual([2, 3]);
+  });
+
+  test.each(["wait=26", "wait=x", "chats=", "lastEventId=1&wait=-1"])("rejects %s", async (query) => {
+    const answer = await api.request("GET", `/api/events?${query}`, { key });
+    expect(answer).toMatchObject({ status: 400, body: { code: "invalid_request" } });
   });
 });

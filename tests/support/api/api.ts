@@ -10,6 +10,7 @@ import { localWrapper } from "../../../core/crypto/wrapper.ts";
 import { type Database, openDatabase } from "../../../core/db/index.ts";
 import { migrate } from "../../../core/db/migrate.ts";
 import { createEgress } from "../../../core/egress/index.ts";
+import { LiveEvents, polling } from "../../../core/event-stream/index.ts";
 import { systemIds } from "../../../core/id.ts";
 import { commandQueue, createQueues, openQueues, type Queues } from "../../../core/queue/index.ts";
 import { openStorage, type Storage } from "../../../core/storage/index.ts";
@@ -17,7 +18,9 @@ import { createUser, type NewUser } from "../../../core/user/index.ts";
 import { createApp } from "../../../functions/api/app.ts";
 import type { ApiDeps } from "../../../functions/api/engine/dependencies.ts";
 import { lambdaHandler } from "../../../functions/api/lambda.ts";
+import { isStreamPath, streamResponse } from "../../../functions/api/streaming.ts";
 import { startApiGateway } from "../../../local/lambda/api-gateway.ts";
+import { functionUrl } from "../../../local/lambda/function-url.ts";
 import { startPostgres } from "../../../local/postgres/index.ts";
 import { dialects } from "../endpoint/dialect-tables.ts";
 import { recordedLogger } from "../log.ts";
@@ -52,7 +55,7 @@ export interface TestApi {
   databaseUrl: string;
   sqsEndpoint: string;
   /** The API's dependencies, which other parts of a test can share. */
-  deps: Omit<ApiDeps, "vault"> & { clock: TestClock; vault: Vault; queues: Queues; storage: Storage };
+  deps: Omit<ApiDeps, "vault" | "live"> & { clock: TestClock; vault: Vault; queues: Queues; storage: Storage };
   /** The dependencies that the API gets. */
   served: ApiDeps;
   db: Database;
@@ -119,9 +122,20 @@ export async function startApi(env: Record<string, string> = {}): Promise<TestAp
     log,
     waitMs: 15_000,
   };
-  const served = { ...deps, vault: async () => vault };
+  const live = new LiveEvents({ db, clock, log, wakeups: { ...polling, intervalMs: 200 }, checkMs: 200 });
+  const served = { ...deps, vault: async () => vault, live: async () => live };
   const addForwarded = !config.OPEN_KEY_GENERATION;
-  const gateway = await startApiGateway({ handler: lambdaHandler(createApp(served)), port: 0, addForwarded });
+  const app = createApp(served);
+  const direct = functionUrl({
+    ...{
+      handler: (...call) => streamResponse(app, ...call),
+      serves: isStreamPath,
+      functionName: "stream",
+      addForwarded,
+    },
+    onError: (error) => log.error({ err: error }, "a stream failed"),
+  });
+  const gateway = await startApiGateway({ handler: lambdaHandler(app), port: 0, addForwarded, direct });
   const impatient = await startApiGateway({ handler: lambdaHandler(createApp({ ...served, waitMs: 50 })), port: 0 });
 
   const request = async (method: string, path: string, ask: Ask = {}): Promise<Answer> => {
@@ -187,6 +201,7 @@ export async function startApi(env: Record<string, string> = {}): Promise<TestAp
       postgres = await openPostgres();
     },
     async stop() {
+      live.close();
       await Promise.all([gateway.stop(), impatient.stop()]);
       await egress.close();
       await db.close();

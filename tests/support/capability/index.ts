@@ -3,6 +3,7 @@ import type { Capability } from "./define.ts";
 import { files } from "./file.ts";
 import { history } from "./history.ts";
 import { linking } from "./linking.ts";
+import { liveEvents } from "./live-events.ts";
 import { profile } from "./profile.ts";
 import { settings } from "./settings.ts";
 
@@ -14,4 +15,5 @@ export const capabilities: Record<string, readonly Capability[]> = {
   "Answers, mentions and typing": answers,
   Profiles: profile,
   Files: files,
+  "Live events": liveEvents,
 };

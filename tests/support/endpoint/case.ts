@@ -75,12 +75,27 @@ export const unconnectedOf = (
 ): number | undefined =>
   one.unconnected ?? (endpoint.command && !commandCatalog[endpoint.command].offline && !one.on ? 409 : undefined);
 
+/** Opens a stream and reads its first part. The response to an error is JSON. */
+async function askForStream(gate: TestGateway, path: string, { headers, key }: Request): Promise<Answer> {
+  const credentials = key === null ? {} : { "x-api-key": key ?? gate.gateway.firstAdmin?.apiKey.key ?? "" };
+  const response = await fetch(new URL(path, gate.gateway.url), { headers: { ...credentials, ...headers } });
+  if (response.status !== 200)
+    return { status: response.status, headers: response.headers, body: await response.json() };
+  const reader = response.body?.getReader();
+  const first = new TextDecoder().decode((await reader?.read())?.value);
+  await reader?.cancel();
+  if (!first.startsWith("retry:")) throw new Error(`the stream begins with ${first}`);
+  return { status: 200, headers: response.headers, body: {} };
+}
+
 export function ask(gate: TestGateway, endpoint: Endpoint, instance: string, request: Request): Promise<Answer> {
   const params: Record<string, string> = { instanceId: instance, ...request.params };
   const path = endpoint.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params[name] ?? "x"));
   const { headers, key } = request;
   const inBody = endpoint.instance === "body" ? { instanceId: instance } : undefined;
   const body = inBody ? { ...(request.body as object), ...inBody } : request.body;
+  if (endpoint.rawTypes.includes("text/event-stream"))
+    return askForStream(gate, request.query ? `${path}?${request.query}` : path, request);
   return gate.api(endpoint.method.toUpperCase(), request.query ? `${path}?${request.query}` : path, {
     ...(body === undefined ? {} : { body }),
     ...(headers ? { headers } : {}),

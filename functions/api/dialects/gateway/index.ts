@@ -15,7 +15,10 @@ const families: Dialect["families"] = {
     ...(await import("./message-chat.ts")).messageChatEndpoints,
     ...(await import("./message-search.ts")).messageSearchEndpoints,
   ],
-  events: async () => (await import("./events.ts")).eventEndpoints,
+  events: async () => [
+    ...(await import("./events.ts")).eventEndpoints,
+    ...(await import("./live-events.ts")).liveEventEndpoints,
+  ],
   contacts: async () => (await import("./contacts.ts")).contactEndpoints,
   labels: async () => (await import("./labels.ts")).labelEndpoints,
   media: async () => (await import("./media.ts")).mediaEndpoints,

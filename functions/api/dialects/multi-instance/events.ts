@@ -1,23 +1,17 @@
 import * as z from "zod";
 import { type EventType, eventCatalog } from "../../../../core/event/catalog/index.ts";
-import { readLog } from "../../../../core/event/log.ts";
 import { instanceEndpoint } from "../../engine/endpoint.ts";
-import { isoDate, pageQuery, pageRequest } from "../../shape/common.ts";
+import { listEvents, streamEvents } from "../../operations/event-stream.ts";
+import { isoDate, pageQuery } from "../../shape/common.ts";
+import { eventFilterOf, eventFilterQuery, lastEventIdQuery, waitQuery } from "../../shape/live-event.ts";
 
-const { limit, skip, startDate } = pageQuery(100).shape;
-const eventTypes = z.array(z.enum(Object.keys(eventCatalog) as [EventType, ...EventType[]]));
+const { limit, skip } = pageQuery(100).shape;
+const sequence = skip.meta({ description: "Sequence number of the last event that you have" });
 
-const query = z.object({
-  since: skip.meta({ description: "Sequence number of the last event that you have; default 0" }),
+const query = eventFilterQuery.extend({
+  since: sequence.meta({ description: "Sequence number of the last event that you have; default 0" }),
   limit,
-  types: z
-    .string()
-    .max(1000)
-    .transform((text) => text.split(",").map((type) => type.trim()))
-    .pipe(eventTypes)
-    .optional()
-    .meta({ description: "Comma-separated event types" }),
-  startDate,
+  wait: waitQuery,
 });
 
 interface PublicEvent {
@@ -48,7 +42,8 @@ export const eventEndpoints = [
     method: "get",
     path: "/api/instances/{instanceId}/events",
     summary: "List the events of an instance, oldest first",
-    description: "Use this list to catch up after an outage. Events are kept for 30 days.",
+    description:
+      "Use this list to catch up after an outage. Events are kept for 30 days. With `wait`, a request without new events waits for the first one.",
     access: "read",
     query,
     response: z.object({
@@ -60,16 +55,33 @@ export const eventEndpoints = [
       /** The sequence number of the oldest event that is still kept. If your `since` is lower, you may have missed events. */
       oldestSequence: z.int(),
     }),
-    toInput: ({ query: { since = 0, types, ...page } }) => ({
-      since,
-      types,
-      limit: page.limit ?? 100,
-      from: pageRequest({ ...page, skip: undefined, endDate: undefined }, 100).from,
+    secrets: true,
+    toInput: ({ query: { since = 0, limit: most = 100, wait = 0, ...filter } }) => ({
+      ...{ since, limit: most, waitMs: wait * 1000, filter: eventFilterOf(filter) },
     }),
-    operation: ({ deps, instance }, input) => readLog(deps.db, instance.id, input),
+    operation: listEvents,
     toResponse: (page) => ({
       ...page,
       events: page.events.map((logged) => ({ ...logged, createdAt: logged.createdAt.toISOString() })),
     }),
+  }),
+  instanceEndpoint({
+    method: "get",
+    path: "/api/instances/{instanceId}/events/stream",
+    summary: "Stream the events of an instance",
+    description:
+      "Server-Sent Events. The `id` of an event is its sequence number. A client that connects again with `Last-Event-ID` gets each event exactly once. Without it, and without `since` and `startDate`, the stream begins now.",
+    access: "read",
+    query: eventFilterQuery.extend({ since: sequence, lastEventId: lastEventIdQuery }),
+    response: z.object({}),
+    rawTypes: ["text/event-stream"],
+    errors: ["not_supported"],
+    secrets: true,
+    toInput: ({ query: { since, lastEventId, ...filter } }) => ({
+      filter: eventFilterOf(filter),
+      since: lastEventId || (since === undefined ? undefined : String(since)),
+    }),
+    operation: streamEvents,
+    toResponse: (response: never) => response,
   }),
 ];

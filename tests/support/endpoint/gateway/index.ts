@@ -7,6 +7,7 @@ import { contactCases } from "./contact.ts";
 import { groupCases } from "./group.ts";
 import { instanceCases } from "./instance.ts";
 import { labelCases } from "./label.ts";
+import { liveEventCases } from "./live-events.ts";
 import { mediaAndCallCases } from "./media-and-calls.ts";
 import { messageCases } from "./message.ts";
 import { statusPostCases } from "./status-post.ts";
@@ -21,6 +22,7 @@ const all: GatewayCases = {
   ...channelCases,
   ...communityCases,
   ...labelCases,
+  ...liveEventCases,
   ...mediaAndCallCases,
 };
 

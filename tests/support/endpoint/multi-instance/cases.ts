@@ -356,7 +356,18 @@ export const cases: Record<string, Case<MultiInstanceFixture>> = {
   "GET /api/instances/{instanceId}/events": {
     happy: () => ({ query: "since=1&limit=2" }),
     answers: { events: [{ sequence: 2 }, { sequence: 3 }], hasMore: true },
-    invalid: [{ query: "since=-1" }, { query: "limit=0" }, { query: "types=message.teleported" }],
+    invalid: [
+      { query: "since=-1" },
+      { query: "limit=0" },
+      { query: "types=message.teleported" },
+      { query: "wait=26" },
+      { query: "chats=" },
+    ],
+    unconnected: 200,
+  },
+  "GET /api/instances/{instanceId}/events/stream": {
+    happy: () => ({ query: "since=1&types=connection.open" }),
+    invalid: [{ query: "since=-1" }, { query: "types=message.teleported" }, { headers: { "last-event-id": "x" } }],
     unconnected: 200,
   },
 };

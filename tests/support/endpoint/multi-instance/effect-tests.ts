@@ -237,5 +237,10 @@ export const multiInstanceEffectTests: Record<string, { simulator?: Feature; tes
       "lists each event once, from the oldest to the newest, in pages by sequence number",
     ),
   },
+  "GET /api/instances/{instanceId}/events/stream": {
+    testedBy: testIn("api/message/events.test.ts")(
+      "of an instance sends new events with their sequence numbers as ids, and continues after any of them",
+    ),
+  },
   "GET /api/commands/{commandId}": { testedBy: instances("%s %s returns 202 with a location while %s is open") },
 };

@@ -1,0 +1,2 @@
+export { LiveEvents } from "./live.ts";
+export { Listener, polling } from "./wakeups.ts";

@@ -1,0 +1,61 @@
+import * as z from "zod";
+import { callerEndpoint } from "../../engine/endpoint.ts";
+import { pollEvents, streamEvents } from "../../operations/event-stream.ts";
+import {
+  cursorText,
+  eventFilterOf,
+  eventFilterQuery,
+  instancesQuery,
+  lastEventIdQuery,
+  liveEvent,
+  waitQuery,
+} from "../../shape/live-event.ts";
+import { envelope, enveloped } from "./envelope.ts";
+
+const query = eventFilterQuery.extend({
+  instances: instancesQuery,
+  since: cursorText.optional().meta({ description: "The place after the last event that you have; default: now" }),
+});
+
+export const liveEventEndpoints = [
+  callerEndpoint({
+    method: "get",
+    path: "/api/events",
+    summary: "List the events of all instances from a place on, oldest first",
+    description:
+      "With `wait`, a request without new events waits for the first one (long polling). Without `since` and `startDate`, the list begins now, so that it is empty and tells the place to continue from.",
+    access: "read",
+    query: query.extend({ wait: waitQuery }),
+    response: envelope(
+      z.object({
+        events: z.array(liveEvent),
+        /** Send it as `since` in the next request to get each event exactly once. */
+        nextSince: z.string(),
+      }),
+    ),
+    secrets: true,
+    toInput: ({ query: { since, instances, wait = 0, ...filter } }) => ({
+      ...{ since, instances, waitMs: wait * 1000, filter: eventFilterOf(filter) },
+    }),
+    operation: pollEvents,
+    toResponse: (page) => enveloped(page),
+  }),
+  callerEndpoint({
+    method: "get",
+    path: "/api/events/stream",
+    summary: "Stream the events of all instances",
+    description:
+      "Server-Sent Events. The `id` of an event is a place in the events of all instances. A client that connects again with `Last-Event-ID` gets each event exactly once. Without it, and without `since` and `startDate`, the stream begins now.",
+    access: "read",
+    query: query.extend({ lastEventId: lastEventIdQuery }),
+    response: z.object({}),
+    rawTypes: ["text/event-stream"],
+    errors: ["not_supported", "instance_not_found"],
+    secrets: true,
+    toInput: ({ query: { since, lastEventId, instances, ...filter } }) => ({
+      ...{ since: lastEventId || since, instances, filter: eventFilterOf(filter) },
+    }),
+    operation: streamEvents,
+    toResponse: (response: never) => response,
+  }),
+];

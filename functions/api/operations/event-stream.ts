@@ -1,0 +1,174 @@
+import type * as z from "zod";
+import { AppError } from "../../../core/error.ts";
+import { type LogPage, readLog } from "../../../core/event/log.ts";
+import type { publicEvent } from "../../../core/event-sink/envelope.ts";
+import { parseCursor } from "../../../core/event-stream/cursor.ts";
+import type { EventFilter, StreamRequest } from "../../../core/event-stream/live.ts";
+import type { Start } from "../../../core/event-stream/read.ts";
+import type { Batch, EventSession } from "../../../core/event-stream/session.ts";
+import { loadInstance } from "../../../core/instance/store.ts";
+import { type CallerContext, type InstanceContext, RawResponse } from "../engine/context.ts";
+
+/** What a request for live events asks for. */
+export interface EventRequest {
+  filter: EventFilter;
+  /** Ids of instances; undefined means all instances of the caller. Ignored for the stream of one instance. */
+  instances?: readonly string[] | undefined;
+  /** The place to continue from: a sequence number for one instance, otherwise a cursor. */
+  since?: string | undefined;
+}
+
+/** Time between two signs of life without events, in milliseconds. Proxies close connections that are silent for longer. */
+const heartbeatMs = 15_000;
+/** How long a client may leave data unread, in milliseconds, and then how long it has to read why its stream ended. */
+const unreadMs = 30_000;
+const graceMs = 15_000;
+/** Clients reconnect after this time, in milliseconds. */
+const retryMs = 2_000;
+/** Lambda stops a function at its timeout, so a stream ends this much earlier. */
+const marginMs = 5_000;
+
+type StreamContext = CallerContext & Partial<InstanceContext>;
+
+/** Streams events as Server-Sent Events. */
+export async function streamEvents(context: StreamContext, request: EventRequest): Promise<RawResponse> {
+  const { streaming, lastEventId } = context;
+  if (!streaming) throw new AppError("not_supported", "this address can't stream: use the list of events with `wait`");
+  const since = lastEventId || request.since;
+  const opened = await (await context.deps.live()).open(await streamOf(context, { ...request, since }));
+  return new RawResponse(serverSentEvents(opened, streaming.remainingMs), {
+    "content-type": "text/event-stream; charset=utf-8",
+    // Without this header, nginx keeps events back to fill its buffers.
+    "x-accel-buffering": "no",
+  });
+}
+
+/** Returns a page of an instance's log. If it is empty, waits for the first event. */
+export async function listEvents(
+  context: InstanceContext,
+  { filter, since, limit, waitMs }: { filter: EventFilter; since: number; limit: number; waitMs: number },
+): Promise<LogPage> {
+  const { deps, instance } = context;
+  const { types, chats, from } = filter;
+  const read = (after: number) =>
+    readLog(deps.db, instance.id, {
+      since: after,
+      limit,
+      from,
+      types: types && [...types],
+      chats: chats && [...chats],
+    });
+  const page = await read(since);
+  if (page.events.length > 0 || page.hasMore || waitMs === 0) return page;
+  const { events } = await nextEvents(context, { filter, since: String(page.nextSince) }, waitMs);
+  return events.length > 0 ? await read(page.nextSince) : page;
+}
+
+/** Returns the events of several instances after a place, or none after `waitMs`. */
+export async function pollEvents(
+  context: CallerContext,
+  { waitMs, ...request }: EventRequest & { waitMs: number },
+): Promise<{ events: PublicEvent[]; nextSince: string }> {
+  const { events, id } = await nextEvents(context, request, waitMs);
+  // Only while a transaction of the database that began before the request is still open.
+  if (id === undefined) throw new AppError("unavailable", "the place in the events is not known yet; try again");
+  return { events: events.map(({ body }) => JSON.parse(body) as PublicEvent), nextSince: id };
+}
+
+type PublicEvent = z.output<ReturnType<typeof publicEvent>>;
+
+async function nextEvents(context: StreamContext, request: EventRequest, waitMs: number): Promise<Batch> {
+  const { session, close } = await (await context.deps.live()).open(await streamOf(context, request));
+  try {
+    const batch = await session.next(waitMs);
+    if (batch.ended?.error) throw batch.ended.error;
+    return batch;
+  } finally {
+    close();
+  }
+}
+
+async function streamOf(context: StreamContext, request: EventRequest): Promise<StreamRequest> {
+  const { caller, ip, instance, deps } = context;
+  const start = startOf(request, instance !== undefined);
+  const common = { caller, ip, vault: deps.vault, start, filter: request.filter };
+  if (instance) return { ...common, single: true, scope: { userIds: [], instanceIds: [instance.id] } };
+  // Throws for instances that the caller may not see.
+  for (const id of request.instances ?? []) await loadInstance(deps.db, caller, id);
+  const scope = request.instances
+    ? { userIds: [], instanceIds: request.instances }
+    : { userIds: [caller.userId], instanceIds: [] };
+  return { ...common, single: false, scope };
+}
+
+function startOf({ since, filter }: EventRequest, single: boolean): Start {
+  if (since === undefined) return filter.from ? { kind: "time", from: filter.from } : { kind: "now" };
+  if (!single) return { kind: "position", ...parseCursor(since) };
+  if (!/^\d{1,15}$/.test(since)) {
+    throw new AppError("invalid_request", "the id of the last event must be a sequence number");
+  }
+  return { kind: "sequence", since: Number(since) };
+}
+
+function serverSentEvents(
+  { session, close }: { session: EventSession; close(): void },
+  remainingMs: number,
+): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  let stalled: NodeJS.Timeout | undefined;
+  const timeLimit = Number.isFinite(remainingMs)
+    ? setTimeout(() => session.end({ reason: "time_limit" }), Math.max(0, remainingMs - marginMs))
+    : undefined;
+  let finished = false;
+  // The first batch tells the place where the stream begins.
+  let waitMs = 0;
+  const finish = () => {
+    finished = true;
+    clearTimeout(stalled);
+    clearTimeout(timeLimit);
+    close();
+  };
+  return new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        const missing = session.missing ? message("missing", session.missing) : "";
+        controller.enqueue(encoder.encode(`retry: ${retryMs}\n\n${missing}`));
+      },
+      // Called only when the client has read what was sent before.
+      async pull(controller) {
+        clearTimeout(stalled);
+        const batch = await session.next(waitMs).catch((error: unknown) => {
+          // The client continues where it was when it connects again.
+          finish();
+          throw error;
+        });
+        if (finished) return;
+        waitMs = heartbeatMs;
+        controller.enqueue(encoder.encode(textOf(batch)));
+        if (batch.ended) {
+          finish();
+          controller.close();
+          return;
+        }
+        stalled = setTimeout(() => {
+          finish();
+          controller.enqueue(encoder.encode(message("closing", { reason: "slow_reader" })));
+          controller.close();
+          setTimeout(() => controller.error(new Error("the client did not read its events")), graceMs).unref();
+        }, unreadMs);
+      },
+      cancel: finish,
+    },
+    { highWaterMark: 1 },
+  );
+}
+
+function textOf({ events, id, ended }: Batch): string {
+  const place = id === undefined ? "" : `id: ${id}\n`;
+  const messages = events.map(({ id: after, body }) => `id: ${after}\ndata: ${body}\n\n`).join("");
+  if (!ended) return messages || `${place}: still here\n\n`;
+  const { reason, error } = ended;
+  return `${messages}${place}${message("closing", { reason, ...(error && { code: error.code }) })}`;
+}
+
+const message = (type: string, data: object) => `event: ${type}\ndata: ${JSON.stringify(data)}\n\n`;

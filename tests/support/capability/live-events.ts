@@ -1,0 +1,25 @@
+import { defineCapability } from "./define.ts";
+
+const tests = "tests/api/message/events.test.ts";
+
+export const liveEvents = [
+  defineCapability({
+    name: "Stream events (Server-Sent Events)",
+    commands: [],
+    gateway: ["GET /api/events/stream"],
+    multiInstance: ["GET /api/instances/{instanceId}/events/stream"],
+    simulator: null,
+    tests: [
+      `${tests} > of an instance sends new events with their sequence numbers as ids, and continues after any of them`,
+      `${tests} > neither skips nor repeats an event that is committed after an event with a greater position`,
+    ],
+  }),
+  defineCapability({
+    name: "Wait for events (long polling)",
+    commands: [],
+    gateway: ["GET /api/events"],
+    multiInstance: ["GET /api/instances/{instanceId}/events"],
+    simulator: null,
+    tests: [`${tests} > returns the first event as soon as there is one, or none at the end`],
+  }),
+];
