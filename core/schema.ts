@@ -19,6 +19,7 @@ export * from "./instance/instance.sql.ts";
 export * from "./label/label.sql.ts";
 export * from "./message/about.sql.ts";
 export * from "./message/auto-read.sql.ts";
+export * from "./message/export/export.sql.ts";
 export * from "./message/message.sql.ts";
 export * from "./message/receipt.sql.ts";
 export * from "./message/response.sql.ts";

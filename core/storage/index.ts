@@ -1,6 +1,9 @@
 import type { Readable } from "node:stream";
 import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
   CreateBucketCommand,
+  CreateMultipartUploadCommand,
   DeleteObjectCommand,
   DeleteObjectsCommand,
   GetObjectCommand,
@@ -9,9 +12,11 @@ import {
   ListObjectsV2Command,
   type ListObjectsV2CommandOutput,
   NoSuchKey,
+  NoSuchUpload,
   NotFound,
   PutObjectCommand,
   S3Client,
+  UploadPartCommand,
 } from "@aws-sdk/client-s3";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import { type Config, endpointCredentials } from "../config.ts";
@@ -71,6 +76,17 @@ export interface Storage {
     seconds: number,
     object: PutOptions & { size: number },
   ): Promise<{ url: string; headers: Record<string, string> }>;
+  /** Begins an object that is stored in parts, and returns the id of its upload. */
+  openParts(key: string, headers: ServedHeaders): Promise<string>;
+  /**
+   * Stores a part, from 1 on, of at least 5 MiB except for the last one. Returns its ETag. A part that is stored again
+   * replaces the earlier one.
+   */
+  putPart(key: string, uploadId: string, number: number, body: Buffer): Promise<string>;
+  /** Makes one object of the parts. */
+  completeParts(key: string, uploadId: string, parts: readonly { number: number; etag: string }[]): Promise<void>;
+  /** Removes the parts. An unknown upload is ignored. */
+  abortParts(key: string, uploadId: string): Promise<void>;
   createBucket(): Promise<void>;
 }
 
@@ -151,6 +167,45 @@ class S3Storage implements Storage {
       const Objects = (page.Contents ?? []).flatMap(({ Key }) => (Key ? [{ Key }] : []));
       if (Objects.length === 0) return;
       await this.client.send(new DeleteObjectsCommand({ Bucket: this.#bucket, Delete: { Objects, Quiet: true } }));
+    }
+  }
+
+  async openParts(key: string, { contentType, contentDisposition }: ServedHeaders): Promise<string> {
+    const { UploadId } = await this.client.send(
+      new CreateMultipartUploadCommand({
+        ...this.#at(key),
+        ContentType: contentType,
+        ContentDisposition: contentDisposition,
+      }),
+    );
+    if (!UploadId) throw new Error("the bucket returned no upload id");
+    return UploadId;
+  }
+
+  async putPart(key: string, uploadId: string, number: number, body: Buffer): Promise<string> {
+    const { ETag } = await this.client.send(
+      new UploadPartCommand({ ...this.#at(key), UploadId: uploadId, PartNumber: number, Body: body }),
+    );
+    if (!ETag) throw new Error("the bucket returned no ETag");
+    return ETag;
+  }
+
+  async completeParts(
+    key: string,
+    uploadId: string,
+    parts: readonly { number: number; etag: string }[],
+  ): Promise<void> {
+    const Parts = parts.map(({ number: PartNumber, etag: ETag }) => ({ PartNumber, ETag }));
+    await this.client.send(
+      new CompleteMultipartUploadCommand({ ...this.#at(key), UploadId: uploadId, MultipartUpload: { Parts } }),
+    );
+  }
+
+  async abortParts(key: string, uploadId: string): Promise<void> {
+    try {
+      await this.client.send(new AbortMultipartUploadCommand({ ...this.#at(key), UploadId: uploadId }));
+    } catch (error) {
+      if (!(error instanceof NoSuchUpload)) throw error;
     }
   }
 

@@ -4,6 +4,7 @@ import { prune } from "../../core/db/prune.ts";
 import { feedDueSinks, type SinkDeps } from "../../core/event-sink/feed.ts";
 import { sendStrayReplies } from "../../core/ingress/outbox.ts";
 import { pruneUploads } from "../../core/media/prune.ts";
+import { runExports } from "../../core/message/export/run.ts";
 import { indexOldMessages } from "../../core/message/search/backfill.ts";
 import { readFleetGauges } from "../../core/metric/fleet.ts";
 import { measure } from "../../core/metric/index.ts";
@@ -11,11 +12,14 @@ import type { Queues } from "../../core/queue/index.ts";
 import { deleteExpired, type RetentionDeps } from "../../core/retention/index.ts";
 import type { Storage } from "../../core/storage/index.ts";
 import type { WebhookDeps } from "../../core/webhook/delivery/batch.ts";
+import { fileLinks } from "../../core/webhook/delivery/file-link.ts";
 import { retryDeliveries } from "../../core/webhook/delivery/retry-worker.ts";
 
 /** Time reserved for recording results and returning. */
 const marginMs = 3_000;
 const pruneMs = 10_000;
+/** An export also needs the time of a part after this time, about a second. */
+const exportMs = 20_000;
 /** Limit of events per instance, so that other instances are served too. */
 const maxSinkEvents = 2_000;
 
@@ -38,6 +42,7 @@ export function createCronHandler(open: () => Promise<CronDeps>) {
       deleteExpired(deps, Math.min(pruneMs, budgetMs)),
       pruneUploads(deps),
       indexOldMessages(deps, Math.min(pruneMs, budgetMs)),
+      runExports({ ...deps, linkToFile: fileLinks(deps) }, Math.min(exportMs, budgetMs)),
       sendStrayReplies(deps, budgetMs),
       readFleetGauges(deps.db).then(measure),
     ]);

@@ -54,7 +54,7 @@ export const useKey: Statement = {
 
 /** Access to the objects under some prefixes. Presigned URLs of this role also need this access. */
 export const objects = (
-  actions: ("s3:GetObject" | "s3:PutObject" | "s3:DeleteObject")[],
+  actions: ("s3:GetObject" | "s3:PutObject" | "s3:DeleteObject" | "s3:AbortMultipartUpload")[],
   prefixes: string[],
 ): Statement => ({
   actions,
@@ -66,3 +66,4 @@ export const listObjects: Statement = { actions: ["s3:ListBucket"], resources: [
 
 export const media = "media";
 export const upload = "upload";
+export const exported = "export";

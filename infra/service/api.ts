@@ -1,4 +1,4 @@
-import { listObjects, measure, media, objects, send, upload, useKey } from "../base/permission.ts";
+import { exported, listObjects, measure, media, objects, send, upload, useKey } from "../base/permission.ts";
 import { commands, events } from "../base/queues.ts";
 import { sizes } from "../base/stage.ts";
 import { functionArgs } from "./function.ts";
@@ -15,7 +15,7 @@ export const apiFunction = new sst.aws.Function(
     permissions: [
       send(commands),
       measure([...commands, events]),
-      objects(["s3:GetObject"], [media, upload]),
+      objects(["s3:GetObject"], [media, upload, exported]),
       objects(["s3:PutObject"], [upload]),
       listObjects,
       useKey,

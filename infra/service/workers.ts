@@ -1,6 +1,17 @@
 import { ingressTimeoutSeconds, webhookTimeoutSeconds } from "../../core/queue/name.ts";
 import { functionEnvironment } from "../base/environment.ts";
-import { consume, findQueue, listObjects, media, objects, send, sendOut, upload, useKey } from "../base/permission.ts";
+import {
+  consume,
+  exported,
+  findQueue,
+  listObjects,
+  media,
+  objects,
+  send,
+  sendOut,
+  upload,
+  useKey,
+} from "../base/permission.ts";
 import { commands, events, ingress } from "../base/queues.ts";
 import { api } from "./api.ts";
 import { functionArgs } from "./function.ts";
@@ -58,11 +69,13 @@ export const cronFunction = new sst.aws.Function(
     memory: "512 MB",
     // Longer than the longest time limit of an attempt, 60 seconds. Overlapping runs share the work.
     timeout: "90 seconds",
+    environment: { PUBLIC_URL: api.url, ...functionEnvironment },
     permissions: [
       send(commands),
       sendOut("reply", "events"),
       objects(["s3:GetObject"], [media]),
-      objects(["s3:DeleteObject"], [upload]),
+      objects(["s3:DeleteObject"], [media, upload]),
+      objects(["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"], [exported]),
       listObjects,
       useKey,
     ],

@@ -101,6 +101,18 @@ const rules: Rule[] = [
     ];
   },
 
+  function cronDeletesWhatExpires(of) {
+    const role = of("aws:iam/role:Role").find(({ name }) => name.startsWith("CronFunction"));
+    const statements: Statement[] = (role?.inputs.inlinePolicies ?? []).flatMap(
+      (one: { policy: string }) => JSON.parse(one.policy).Statement,
+    );
+    const allowed = statements.filter(({ Action }) => [Action].flat().includes("s3:DeleteObject"));
+    const resources = allowed.flatMap(({ Resource }) => [Resource].flat());
+    return ["media", "upload", "export"].flatMap((prefix) =>
+      resources.some((one) => one.endsWith(`/${prefix}/*`)) ? [] : [`the cron function can't delete ${prefix}/`],
+    );
+  },
+
   function bucketIsPrivateAndEncrypted(of) {
     const [block] = of("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock");
     const [encryption] = of("aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration");

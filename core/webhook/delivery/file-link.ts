@@ -1,6 +1,8 @@
+import type { Clock } from "../../clock.ts";
 import type { Vault } from "../../crypto/index.ts";
 import { sealedPlace } from "../../crypto/sealed-place.ts";
 import { mediaPrefix } from "../../media/index.ts";
+import type { MessageMedia } from "../../message/message.sql.ts";
 
 /** How long a link to a file works, in seconds. Longer than a delivery is retried (five days). */
 export const fileLinkSeconds = 7 * 24 * 60 * 60;
@@ -27,6 +29,15 @@ export function signFileLink(
   const base = publicUrl.endsWith("/") ? publicUrl.slice(0, -1) : publicUrl;
   return `${base}/api/files/${encodeURIComponent(fileId)}?token=${token.toString("base64url")}`;
 }
+
+/** Returns a function that returns a link to the stored file of a message, or null without a file or a public URL. */
+export const fileLinks =
+  ({ publicUrl, vault, clock }: { publicUrl?: string | undefined; vault: Vault; clock: Clock }) =>
+  ({ instanceId, media }: { instanceId: string; media: MessageMedia | null }): string | null => {
+    if (!publicUrl || media?.state !== "stored") return null;
+    const expires = new Date(clock.now().getTime() + fileLinkSeconds * 1000);
+    return signFileLink({ publicUrl, vault }, { instanceId, storageKey: media.storageKey }, expires);
+  };
 
 /** Returns the file of a link, or undefined if the link is not valid or has expired. */
 export function openFileLink(vault: Vault, link: { fileId: string; token: string }, now: Date): LinkedFile | undefined {

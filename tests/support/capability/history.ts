@@ -23,4 +23,20 @@ export const history = [
       `${searchTests} > finds the messages of all instances of the user, and of no other user`,
     ],
   }),
+  defineCapability({
+    name: "Export a chat",
+    commands: [],
+    gateway: [
+      "POST /api/message/exports/{instanceId}",
+      "GET /api/message/exports/{instanceId}",
+      "GET /api/message/exports/{instanceId}/{exportId}",
+      "DELETE /api/message/exports/{instanceId}/{exportId}",
+    ],
+    multiInstance: [],
+    simulator: null,
+    tests: [
+      "tests/api/message/export.test.ts > writes JSON lines, oldest first, and has a link to the file",
+      "tests/api/message/export.test.ts > continues after its process was killed, without loss or repetition",
+    ],
+  }),
 ];

@@ -14,6 +14,7 @@ const families: Dialect["families"] = {
     ...(await import("./message-action.ts")).messageActionEndpoints,
     ...(await import("./message-chat.ts")).messageChatEndpoints,
     ...(await import("./message-search.ts")).messageSearchEndpoints,
+    ...(await import("./message-export.ts")).messageExportEndpoints,
   ],
   events: async () => [
     ...(await import("./events.ts")).eventEndpoints,

@@ -7,6 +7,7 @@ const effectTest = testIn("integration/message/gateway-send.test.ts");
 const chat = testIn("integration/message/gateway-chat.test.ts");
 const text = testIn("integration/message/text.test.ts");
 const events = testIn("integration/message/polls-and-calendar-events.test.ts");
+const exported = testIn("api/message/export.test.ts");
 const search = testIn("api/message/search.test.ts");
 const media = testIn("integration/media/transfer.test.ts");
 const to = "6281234567890@s.whatsapp.net";
@@ -167,6 +168,31 @@ export const messageCases: GatewayCases = {
     testedBy: search("finds the messages with %s (%s)"),
     invalid: [{ query: "q=" }, { query: "q=x&cursor=x" }],
     unconnected: 200,
+  },
+  "POST /api/message/exports/{instanceId}": {
+    with: () => ({ body: { chatId: to } }),
+    answers: { data: { status: "queued" } },
+    keep: ["data.id", "export"],
+    testedBy: exported("writes JSON lines, oldest first, and has a link to the file"),
+    invalid: bodiesOf({}, { chatId: "nobody" }),
+    unconnected: 201,
+  },
+  "GET /api/message/exports/{instanceId}": {
+    testedBy: exported("is listed, and is invisible to others and under another instance"),
+    invalid: [{ query: "limit=0" }],
+    unconnected: 200,
+  },
+  "GET /api/message/exports/{instanceId}/{exportId}": {
+    with: ({ made }) => ({ params: { exportId: made.get("export") ?? "" } }),
+    testedBy: exported("writes JSON lines, oldest first, and has a link to the file"),
+    absent: { params: { exportId: "x" } },
+    unconnected: 404,
+  },
+  "DELETE /api/message/exports/{instanceId}/{exportId}": {
+    with: ({ made }) => ({ params: { exportId: made.get("export") ?? "" } }),
+    testedBy: exported("can be canceled while it runs, and leaves no parts"),
+    absent: { params: { exportId: "x" } },
+    unconnected: 404,
   },
   "DELETE /api/message/{instanceId}/{messageId}": {
     with: ({ sent }) => ({ params: { messageId: sent } }),
