@@ -161,6 +161,12 @@ const data = {
         "URL of the same database for the role that owns the tables and may create roles. Only the migration at the start uses it. The role in `DATABASE_URL` is then created if necessary, and can only read and write tables.",
       unset: "`DATABASE_URL`, whose role then owns the tables",
     }),
+  DATABASE_POOLER: z.enum(["none", "session", "transaction"]).optional().meta({
+    description:
+      "Pool mode of the connection pooler (such as pgbouncer or Neon's `-pooler` host) that `DATABASE_URL` leads to: `session`, `transaction`, or `none` without a pooler. With a pooler, limit the time of statements in its own settings.",
+    unset:
+      "`npm start` and session hosts detect a pooler, and treat it as `transaction`; functions on AWS assume `none`",
+  }),
   MASTER_KEY_FILE: z.string().optional().meta({
     description: "File with the key that wraps the data keys: 32 bytes, mode 0600.",
     unset: "`master.key` in `DATA_DIR`",
@@ -338,6 +344,11 @@ const operation = {
     .string()
     .default("127.0.0.1")
     .meta({ description: "Address that the server on `METRICS_PORT` listens on." }),
+  METRICS_INSTANCES: z.coerce.number().int().min(0).max(10_000).default(0).meta({
+    description:
+      "Number of instances of a host for which `/metrics` has values of their own, with the label `instance`: those with the most messages within the last hour. Each instance adds four series.",
+    unset: "`0`: only totals",
+  }),
   METRICS: z.enum(["none", "emf"]).default("none").meta({
     description: "With `emf`, processes write metrics to standard output in CloudWatch's Embedded Metric Format.",
   }),

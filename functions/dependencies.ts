@@ -38,6 +38,7 @@ export async function openDependencies(name: string, env = process.env): Promise
     // Without a pool size, this process is a Lambda function. It may use RDS Proxy, which shares sessions between
     // clients.
     prepare: pool !== undefined,
+    pooler: config.DATABASE_POOLER,
     name: `switchboard-${name}`,
     statementTimeoutMs,
   });

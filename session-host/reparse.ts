@@ -6,7 +6,7 @@ import { reparseSlice } from "./inbound/content/reparse.ts";
 /** `npm run reparse -- <id>` continues after a message. Each line of progress has the id of its last message. */
 const config = readConfig();
 const log = createLogger("reparse", config.LOG_LEVEL);
-const db = openDatabase(required(config, "DATABASE_URL"), { max: 1, name: "reparse" });
+const db = openDatabase(required(config, "DATABASE_URL"), { max: 1, name: "reparse", pooler: config.DATABASE_POOLER });
 try {
   let total = 0;
   for (let after = process.argv[2]; ; ) {

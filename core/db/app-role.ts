@@ -1,10 +1,16 @@
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import postgres from "postgres";
 import { ConfigError } from "../config.ts";
-import { advisoryLock } from "./advisory-lock.ts";
+import { holdingMigrationLock } from "./migration-lock.ts";
+import { plainConnection } from "./pooler.ts";
 
 /** Postgres refused the login: a wrong password, or a role that does not exist or may not log in. */
 const loginErrors = ["28P01", "28000"];
+/** The code of pgbouncer for all its errors. Its texts about logins are "… authentication failed …" and "no such user". */
+const poolerError = "08P01";
+/** pgbouncer repeats the error of a failed login for 15 s (`server_login_retry`). Attempts, one per second. */
+const poolerAttempts = 20;
 
 /** Returns the role that a URL logs in as. */
 export const roleOf = (url: string): string => decodeURIComponent(new URL(url).username);
@@ -15,14 +21,17 @@ export const roleOf = (url: string): string => decodeURIComponent(new URL(url).u
  */
 export async function ensureAppRole(ownerUrl: string, appUrl: string): Promise<void> {
   if (await canLogIn(appUrl)) return;
-  await asOwner(ownerUrl, async (owner) => {
+  await holdingMigrationLock(ownerUrl, async (owner) => {
     const role = roleOf(appUrl);
     const password = verifierOf(decodeURIComponent(new URL(appUrl).password));
     const [existing] = await owner`select 1 from pg_roles where rolname = ${role}`;
     // Not `nosuperuser` and the like: these are the defaults, and only a superuser may name them for an existing role.
     await owner.unsafe(`${existing ? "alter" : "create"} role ${quoted(role)} login password '${password}'`);
   });
-  if (!(await canLogIn(appUrl))) throw new ConfigError("DATABASE_URL: Postgres refuses the login");
+  for (let attempt = 1; !(await canLogIn(appUrl)); attempt++) {
+    if (attempt === poolerAttempts) throw new ConfigError("DATABASE_URL: Postgres refuses the login");
+    await sleep(1_000);
+  }
 }
 
 /**
@@ -46,18 +55,8 @@ export async function grantTables(owner: postgres.Sql, role: string): Promise<vo
   });
 }
 
-async function asOwner(url: string, work: (owner: postgres.Sql) => Promise<void>): Promise<void> {
-  const owner = postgres(url, { max: 1, onnotice: () => undefined });
-  try {
-    await owner`select pg_advisory_lock(${advisoryLock.migration})`;
-    await work(owner);
-  } finally {
-    await owner.end({ timeout: 5 });
-  }
-}
-
 async function canLogIn(url: string): Promise<boolean> {
-  const app = postgres(url, { max: 1, onnotice: () => undefined });
+  const app = postgres(url, plainConnection);
   try {
     const [role] = await app<{ tooStrong: boolean }[]>`
       select rolsuper or rolcreatedb or rolcreaterole or rolreplication or rolbypassrls as "tooStrong"
@@ -67,12 +66,16 @@ async function canLogIn(url: string): Promise<boolean> {
       `DATABASE_URL: the role ${roleOf(url)} must not be a superuser or create roles or databases, because DATABASE_OWNER_URL is set`,
     );
   } catch (error) {
-    if (error instanceof postgres.PostgresError && loginErrors.includes(error.code)) return false;
+    if (error instanceof postgres.PostgresError && isRefusedLogin(error)) return false;
     throw error;
   } finally {
     await app.end({ timeout: 5 });
   }
 }
+
+const isRefusedLogin = ({ code, message }: postgres.PostgresError) =>
+  loginErrors.includes(code) ||
+  (code === poolerError && /authentication failed|no such user|server login/i.test(message));
 
 const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 

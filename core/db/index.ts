@@ -2,6 +2,7 @@ import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import postgres from "postgres";
 import { defined } from "../object.ts";
 import { storableText } from "../text.ts";
+import type { Pooler } from "./pooler.ts";
 
 export { storableText } from "../text.ts";
 
@@ -24,6 +25,8 @@ export interface DatabaseOptions {
   max?: number;
   /** Whether to prepare statements. Turn it off behind a pooler that shares sessions, such as RDS Proxy. */
   prepare?: boolean;
+  /** The pooler that the URL leads to. Default `none`. */
+  pooler?: Pooler | undefined;
   /** The `application_name` in `pg_stat_activity`. */
   name?: string;
   /**
@@ -39,16 +42,18 @@ export interface DatabaseOptions {
 }
 
 export function openDatabase(url: string, options: DatabaseOptions = {}): Database {
+  const pooler = options.pooler ?? "none";
+  // A pooler refuses parameters of a session that it doesn't know. `setRoleTimeout` replaces one of them.
+  const timeouts = {
+    idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs ?? 10_000,
+    ...defined({ statement_timeout: options.statementTimeoutMs }),
+  };
   const settings = {
     max: options.max ?? 10,
-    prepare: options.prepare ?? true,
+    prepare: pooler === "transaction" ? false : (options.prepare ?? true),
     connect_timeout: 10,
     onnotice: () => undefined,
-    connection: {
-      application_name: options.name ?? "switchboard",
-      idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs ?? 10_000,
-      ...defined({ statement_timeout: options.statementTimeoutMs }),
-    },
+    connection: { application_name: options.name ?? "switchboard", ...(pooler === "none" ? timeouts : {}) },
   };
   const sql = postgres(url, settings);
   return {
@@ -56,7 +61,9 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
     orm: createOrm(sql),
     listen: (channel, onNotification) => {
       const own = postgres(url, settings);
-      const ready = own.listen(channel, onNotification);
+      // The connection would be given to another client, which then gets the notifications.
+      const isShared = pooler === "transaction";
+      const ready = isShared ? Promise.reject(new Error("a pooler shares it")) : own.listen(channel, onNotification);
       // Whoever waits for `ready` gets the error.
       ready.catch(() => undefined);
       return { ready, close: () => own.end({ timeout: 1 }) };

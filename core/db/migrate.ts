@@ -1,10 +1,9 @@
 import { fileURLToPath } from "node:url";
 import { drizzle } from "drizzle-orm/postgres-js";
 import { migrate as run } from "drizzle-orm/postgres-js/migrator";
-import postgres from "postgres";
 import { ConfigError } from "../config.ts";
-import { advisoryLock } from "./advisory-lock.ts";
 import { grantTables } from "./app-role.ts";
+import { holdingMigrationLock } from "./migration-lock.ts";
 
 const folder = fileURLToPath(new URL("./migrations", import.meta.url));
 
@@ -14,9 +13,7 @@ const folder = fileURLToPath(new URL("./migrations", import.meta.url));
  * tables.
  */
 export async function migrate(url: string, shardCount: number, appRole?: string): Promise<void> {
-  const sql = postgres(url, { max: 1, onnotice: () => undefined });
-  try {
-    await sql`select pg_advisory_lock(${advisoryLock.migration})`;
+  await holdingMigrationLock(url, async (sql) => {
     await run(drizzle(sql), { migrationsFolder: folder });
     if (appRole) await grantTables(sql, appRole);
     const [existing] = await sql<{ count: number }[]>`select count(*)::int as count from shards`;
@@ -25,7 +22,5 @@ export async function migrate(url: string, shardCount: number, appRole?: string)
       throw new ConfigError(`SHARDS: can't be less than the ${existing.count} shards that the database has`);
     }
     await sql`insert into shards (id) select generate_series(0, ${shardCount - 1}::int) on conflict do nothing`;
-  } finally {
-    await sql.end({ timeout: 5 });
-  }
+  });
 }

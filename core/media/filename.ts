@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { extensionOfType } from "./type-by-name.ts";
 
 const maxLength = 255;
 
@@ -75,12 +76,11 @@ const extensions: Record<string, string> = {
   "video/quicktime": "mov",
   "audio/mpeg": "mp3",
   "audio/mp4": "m4a",
-  "text/plain": "txt",
 };
 
 /** Returns a name for a file that has none. */
 export function inventedName(id: string, mimetype: string | null): string {
   const type = mimetype?.split(";")[0]?.trim().toLowerCase() ?? "";
-  const extension = extensions[type] ?? /^[a-z]+\/([a-z0-9]{2,5})$/.exec(type)?.[1] ?? "bin";
+  const extension = extensions[type] ?? extensionOfType(type) ?? /^[a-z]+\/([a-z0-9]{2,5})$/.exec(type)?.[1] ?? "bin";
   return `${id.replaceAll(/[^A-Za-z0-9-]/g, "_")}.${extension}`;
 }

@@ -1,8 +1,10 @@
+import { open } from "node:fs/promises";
 import { fileTypeFromFile } from "file-type";
 import { gifType, opusType, type Recognized, webpType } from "./kind.ts";
 import { readMp4 } from "./mp4.ts";
 import { readOggOpus } from "./ogg.ts";
 import { readPictureSize } from "./picture.ts";
+import { textTypeOf, typeInContainer } from "./type-by-name.ts";
 import { readWebP } from "./webp.ts";
 
 const images: Record<string, string> = {
@@ -34,13 +36,16 @@ const otherVideo: Record<string, string> = {
 };
 
 /**
- * Determines the type from the content. The claimed type counts only for types without a magic number, such as text.
+ * Determines the type from the content. The claimed type and the name count only where the content doesn't tell: for types
+ * without a magic number, such as text, and for documents that are ZIP files.
  */
-export async function recognize(path: string, claimed: string): Promise<Recognized> {
-  const found = await typeOf(path);
-  const claim = claimed.split(";")[0]?.trim().toLowerCase() ?? "";
-  const textual = /^(text\/|application\/(json|xml|rtf))/.test(claim) ? claim : "application/octet-stream";
-  const mimetype = found ?? textual;
+export async function recognize(path: string, claimed: string, filename = ""): Promise<Recognized> {
+  const named = textTypeOf(filename);
+  const beginning = named === undefined ? undefined : await firstBytes(path);
+  // The byte order mark of UTF-16 looks like MPEG audio.
+  const found = beginning && isUtf16(beginning) ? undefined : await typeOf(path);
+  const textual = beginning && isText(beginning) ? named : undefined;
+  const mimetype = found ? typeInContainer(found, filename) : textType(claimed, textual);
   const plain: Recognized = { mimetype, kind: "document", convertible: null, demuxer: null, h264: false };
   if (images[mimetype]) {
     const shape = mimetype === webpType ? await readWebP(path) : await readPictureSize(path);
@@ -65,6 +70,27 @@ async function typeOf(path: string): Promise<string | undefined> {
   const found = await fileTypeFromFile(path).catch(() => undefined);
   return found?.mime.split(";")[0];
 }
+
+/** Returns the claimed type of a text. `text/plain` says no more than that a file is text, so the name may say more. */
+function textType(claimed: string, named: string | undefined): string {
+  const claim = claimed.split(";")[0]?.trim().toLowerCase() ?? "";
+  const textual = /^(text\/|application\/(json|xml|rtf))/.test(claim) ? claim : undefined;
+  if (textual && textual !== "text/plain") return textual;
+  return named ?? textual ?? "application/octet-stream";
+}
+
+async function firstBytes(path: string): Promise<Buffer> {
+  const file = await open(path);
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(8192), 0, 8192, 0);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
+const isUtf16 = (bytes: Buffer) => /^(?:fffe|feff)/.test(bytes.subarray(0, 2).toString("hex"));
+const isText = (bytes: Buffer) => isUtf16(bytes) || !bytes.includes(0);
 
 /** WhatsApp plays MP4 and 3GP files with H.264 and AAC, or with AAC alone. */
 async function recognizeBoxed(path: string, plain: Recognized): Promise<Recognized> {

@@ -1,5 +1,6 @@
 import type { ServedHeaders } from "../storage/index.ts";
 import { disposition } from "./filename.ts";
+import { statedOrNamedType } from "./type-by-name.ts";
 
 /**
  * Maximum length of the name in a link, in characters. The name is encoded twice in the URL, and some proxies accept at
@@ -22,16 +23,16 @@ const saved = new Set([
   ...["wordprocessingml.document", "spreadsheetml.sheet", "presentationml.presentation"].map(
     (kind) => `application/vnd.openxmlformats-officedocument.${kind}`,
   ),
-  ...["text/plain", "text/csv", "text/vcard", "text/calendar"],
+  ...["text/plain", "text/csv", "text/markdown", "text/vcard", "text/calendar"],
 ]);
 
 /**
- * Returns the headers with which a file is served. Senders choose types and names, so the type is one of a closed list or
+ * Returns the headers with which a file is served. Senders choose types and names, so the type is one of a closed list, or
  * `application/octet-stream`, and only pictures, audio and video can be `inline`.
  */
 export function servedAs(kind: "attachment" | "inline", mimetype: string | null, filename: string): ServedHeaders {
   const [stated = "", parameter] = (mimetype ?? "").slice(0, 200).toLowerCase().split(";");
-  const type = stated.trim();
+  const type = statedOrNamedType(stated.trim(), filename);
   const isShown = shown.has(type);
   const codecs = isShown && parameter?.trim() === "codecs=opus" ? "; codecs=opus" : "";
   return {

@@ -24,6 +24,7 @@ export async function openApp(
   const { DATABASE_POOL: pool } = parseEnv(poolSchema, env);
   const wrapper = await createKeyWrapper(config);
   const db = openDatabase(required(config, "DATABASE_URL"), {
+    pooler: config.DATABASE_POOLER,
     name: "switchboard-api",
     // API Gateway waits at most this long for a response.
     statementTimeoutMs: 30_000,

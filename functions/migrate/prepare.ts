@@ -5,6 +5,7 @@ import { createKeyWrapper } from "../../core/crypto/wrapper.ts";
 import { ensureAppRole, roleOf } from "../../core/db/app-role.ts";
 import { openDatabase } from "../../core/db/index.ts";
 import { migrate } from "../../core/db/migrate.ts";
+import { detectPooler, type Pooler, setRoleTimeout } from "../../core/db/pooler.ts";
 import { systemIds } from "../../core/id.ts";
 import { readFleet } from "../../core/shard/fleet.ts";
 import { ensureFirstAdmin, type FirstAdmin, resetAdmin } from "../../core/user/index.ts";
@@ -15,6 +16,8 @@ export interface Prepared {
   firstAdmin: FirstAdmin | null;
   /** Whether an admin has stopped the session hosts. */
   stopped: boolean;
+  /** The kind of pooler that `DATABASE_URL` leads to, as set or detected. */
+  pooler: Pooler;
 }
 
 /**
@@ -27,14 +30,16 @@ export async function prepareDatabase(config: Config): Promise<Prepared> {
   const hasAppRole = roleOf(ownerUrl) !== roleOf(url);
   if (hasAppRole) await ensureAppRole(ownerUrl, url);
   await migrate(ownerUrl, config.SHARDS, hasAppRole ? roleOf(url) : undefined);
-  const db = openDatabase(url, { max: 1, name: "setup" });
+  const pooler = config.DATABASE_POOLER ?? (await detectPooler(url));
+  const db = openDatabase(url, { max: 1, name: "setup", pooler });
   try {
+    if (pooler !== "none") await setRoleTimeout(db.sql);
     const vault = await openVault(db, await createKeyWrapper(config));
     await sealAllHeaders(db, vault);
     const admin = { email: config.ADMIN_EMAIL, password: config.ADMIN_PASSWORD };
     const deps = { db, vault, clock: systemClock, ids: systemIds };
     const firstAdmin = await (config.ADMIN_RESET ? resetAdmin(deps, admin) : ensureFirstAdmin(deps, admin));
-    return { firstAdmin, stopped: (await readFleet(db)).stopped };
+    return { firstAdmin, stopped: (await readFleet(db)).stopped, pooler };
   } finally {
     await db.close();
   }

@@ -57,10 +57,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const place = requested.PROCESS_PLACE ?? dataDir.place;
     const settings: Record<string, string> = { ...strings(options.env), ...servers, PROCESS_PLACE: place };
     const { DATABASE_OWNER_URL, ...env } = settings;
-    const config = readConfig(env);
     // Only the migration connects as the owner of the tables. The functions and the host don't get this URL.
     delete process.env.DATABASE_OWNER_URL;
-    const { firstAdmin, stopped } = await prepare({ ...config, DATABASE_OWNER_URL });
+    const { firstAdmin, stopped, pooler } = await prepare({ ...readConfig(env), DATABASE_OWNER_URL });
+    if (pooler !== "none") log.info({ pooler }, "DATABASE_URL leads to a connection pooler");
+    env.DATABASE_POOLER ||= pooler;
+    const config = readConfig(env);
     // The folder is locked, so no earlier gateway of this place runs.
     await releasePredecessor(config, place);
     // As on AWS, the handlers read the environment of their process.

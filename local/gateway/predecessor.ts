@@ -12,7 +12,11 @@ import { freeBacklogs, freeDeliveries } from "../../core/webhook/delivery/backlo
  * process of the place can run.
  */
 export async function releasePredecessor(config: Config, place: string): Promise<void> {
-  const db = openDatabase(required(config, "DATABASE_URL"), { max: 1, name: "switchboard-start" });
+  const db = openDatabase(required(config, "DATABASE_URL"), {
+    max: 1,
+    name: "switchboard-start",
+    pooler: config.DATABASE_POOLER,
+  });
   try {
     await endLeasesOf(db, place);
     await releaseHostsOf(db, place);

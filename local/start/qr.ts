@@ -15,7 +15,11 @@ const pollMs = 1_000;
  * that must not be in logs.
  */
 export async function showQrCodes(config: Config, out: NodeJS.WriteStream): Promise<{ stop(): Promise<void> }> {
-  const db = openDatabase(required(config, "DATABASE_URL"), { max: 1, name: "terminal" });
+  const db = openDatabase(required(config, "DATABASE_URL"), {
+    max: 1,
+    name: "terminal",
+    pooler: config.DATABASE_POOLER,
+  });
   const vault = await openVault(db, await createKeyWrapper(config));
   const stopping = new AbortController();
   /** The ciphertext of the last printed code, by the id of an instance that is not connected yet. */

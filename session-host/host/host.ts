@@ -1,5 +1,6 @@
 import { Announcer } from "../../core/event-stream/announce.ts";
 import { count } from "../../core/metric/index.ts";
+import type { ServedInstance } from "../../core/metric/instances.ts";
 import type { HostGauge } from "../../core/metric/name.ts";
 import { startDraining } from "../../core/shard/fleet.ts";
 import {
@@ -93,6 +94,12 @@ export class Host {
       HostShards: shards.filter((shard) => shard.lease.held).length,
       HostCommands: sessions.reduce((sum, session) => sum + session.queue.size, 0),
     };
+  }
+
+  /** Returns the instances that this host serves. */
+  served(): ServedInstance[] {
+    const sessions = [...this.#shards.values()].flatMap((shard) => [...shard.sessions]);
+    return sessions.map(([id, { status, queue }]) => ({ id, connected: status === "connected", commands: queue.size }));
   }
 
   /** Closes the connection of an instance because of an error that nothing handled. The instance connects again. */

@@ -4,6 +4,7 @@ import { openVault } from "../../core/crypto/index.ts";
 import { createKeyWrapper } from "../../core/crypto/wrapper.ts";
 import { Claims } from "../../core/db/claim-lease.ts";
 import { openDatabase } from "../../core/db/index.ts";
+import { detectPooler } from "../../core/db/pooler.ts";
 import { createProxyDialer } from "../../core/egress/dial.ts";
 import { createEgress } from "../../core/egress/index.ts";
 import { systemIds } from "../../core/id.ts";
@@ -34,8 +35,10 @@ export async function startHost(config: Config, log: Logger): Promise<{ host: Ho
   let host: Host | undefined;
   const interrupt = (instanceId: string) => host?.interrupt(instanceId);
   cleanup.defer(surviveErrors({ log, interrupt, exit: () => process.exit(1) }));
-  const db = openDatabase(required(config, "DATABASE_URL"), {
+  const databaseUrl = required(config, "DATABASE_URL");
+  const db = openDatabase(databaseUrl, {
     max: 16,
+    pooler: config.DATABASE_POOLER ?? (await detectPooler(databaseUrl)),
     name: connectionName(id),
     idleInTransactionTimeoutMs: 5_000,
   });
@@ -65,7 +68,7 @@ export async function startHost(config: Config, log: Logger): Promise<{ host: Ho
   });
   const { METRICS_HOST, METRICS_PORT: port } = config;
   if (port !== undefined) {
-    const status = { metrics: hostMetrics(host, db), healthy: () => host.healthy };
+    const status = { metrics: hostMetrics(host, db, config.METRICS_INSTANCES), healthy: () => host.healthy };
     const server = await startStatusServer({ host: METRICS_HOST, port }, status);
     cleanup.defer(() => server.stop());
   }

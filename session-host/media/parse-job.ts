@@ -7,7 +7,7 @@ import type { PageInfo } from "../../core/message/link-page.ts";
 
 /** A file on the disk to parse in a worker process. */
 export type ParseJob =
-  | { name: "recognize"; path: string; claimed: string }
+  | { name: "recognize"; path: string; claimed: string; filename?: string }
   | { name: "mp4"; path: string }
   | { name: "opus"; path: string }
   | { name: "webp"; path: string }

@@ -12,7 +12,7 @@ import type { ParseJob, ParseResults } from "./parse-job.ts";
 async function parse(job: ParseJob): Promise<ParseResults[ParseJob["name"]]> {
   switch (job.name) {
     case "recognize":
-      return await recognize(job.path, job.claimed);
+      return await recognize(job.path, job.claimed, job.filename);
     case "mp4":
       return await readMp4(job.path);
     case "opus":

@@ -48,6 +48,9 @@ export interface PreparedFile extends Digest {
   waveform?: Uint8Array | undefined;
 }
 
+const recognize = (owner: Owner, { path, claimed, filename }: FetchedFile): Promise<Recognized> =>
+  parse(owner, { name: "recognize", path, claimed, filename });
+
 /**
  * Detects the type of a file. If WhatsApp's apps can't show the file as it is, converts it to a new file in the same
  * folder. Throws `AppError`: `media_not_usable`, `not_supported`.
@@ -67,7 +70,7 @@ export async function prepareFile(
 }
 
 async function prepareContent(owner: Owner, file: FetchedFile, wanted: Wanted): Promise<PreparedFile> {
-  const recognized = await parse(owner, { name: "recognize", path: file.path, claimed: file.claimed });
+  const recognized = await recognize(owner, file);
   const plan = planFor(recognized, wanted);
   const { voice, gif, round } = plan;
   const asIs = { ...file, mimetype: recognized.mimetype, voice, gif, round };
@@ -93,7 +96,7 @@ export async function convertFile(
   file: FetchedFile,
   into: "opus" | "mp4",
 ): Promise<Omit<PreparedFile, "kind" | "voice">> {
-  const recognized = await parse(owner, { name: "recognize", path: file.path, claimed: file.claimed });
+  const recognized = await recognize(owner, file);
   const { mimetype, seconds } = recognized;
   // Throws if the file can't be converted to this format.
   planFor(recognized, into === "opus" ? { voice: true } : { kind: "video" });

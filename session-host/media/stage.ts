@@ -55,14 +55,20 @@ export class MediaStage {
    * stores the result in the bucket. Throws `AppError`: `url_not_allowed`, `media_not_usable`, `payload_too_large`,
    * `not_supported`.
    */
-  async stage(owner: Owner, waId: string, source: MediaSource): Promise<StagedFile> {
+  async stage(
+    owner: Owner,
+    waId: string,
+    source: MediaSource & { filename?: string | undefined },
+  ): Promise<StagedFile> {
     const folder = await makeTempFolder();
     const release = () => removeFolder(folder);
     try {
       const path = join(folder, "file");
       const fetched = await this.#fetch(owner.instanceId, source, path);
       if (fetched.size === 0) throw new AppError("media_not_usable", "the file is empty");
-      const prepared = await prepareFile(owner, fetched, { ...source, forwarded: source.storageKey !== undefined });
+      // The caller's name for the file may tell its type.
+      const named = { ...fetched, filename: source.filename ?? fetched.filename };
+      const prepared = await prepareFile(owner, named, { ...source, forwarded: source.storageKey !== undefined });
       const storageKey = mediaKey(owner.instanceId, waId);
       const { mimetype: contentType, size } = prepared;
       await this.#deps.storage.put(storageKey, createReadStream(prepared.path), { contentType, size });

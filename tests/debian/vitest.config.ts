@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-/** The tests that need the Debian packages ffmpeg and python3-requests: `vitest run --config tests/debian/vitest.config.ts`. */
+/** The tests that need Debian packages: ffmpeg, curl, python3-requests, php-cli, php-curl and pgbouncer: `vitest run --config tests/debian/vitest.config.ts`. */
 export default defineConfig({
   test: {
     include: ["tests/debian/*.test.ts"],

@@ -2,8 +2,11 @@ const name = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
 const value = /^([+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?Inf|NaN)$/;
 const types = ["counter", "gauge", "histogram", "summary", "untyped"];
 
+/** One label, whose value needs no escapes. */
+const label = /\{[a-zA-Z_]\w*="[^"\\]*"\}$/;
+
 /**
- * Parses Prometheus' text format 0.0.4, for metrics without labels. Throws if the text violates the specification.
+ * Parses Prometheus' text format 0.0.4, for metrics with at most one label. The key of a sample contains its label. Throws if the text violates the specification.
  * https://prometheus.io/docs/instrumenting/exposition_formats/
  */
 export function readPrometheus(text: string): Map<string, number> {
@@ -22,7 +25,7 @@ export function readPrometheus(text: string): Map<string, number> {
     }
     if (line === "" || line.startsWith("#")) continue;
     const [sample = "", number = "", ...more] = line.split(/[ \t]+/);
-    if (!name.test(sample) || !value.test(number) || more.length > 0) throw new Error(`invalid sample: ${line}`);
+    if (!name.test(sample.replace(label, "")) || !value.test(number) || more.length > 0) throw new Error(`invalid sample: ${line}`);
     once(read.has(sample), line);
     const isCounter = typed.get(sample) === "counter";
     if (isCounter !== sample.endsWith("_total")) throw new Error(`exactly the counters must end with _total: ${line}`);

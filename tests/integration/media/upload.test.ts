@@ -177,6 +177,16 @@ describe("a file that is uploaded before it is sent", () => {
     expect(sha256(Buffer.from(await file.arrayBuffer()))).toBe(sha256(bytes));
   });
 
+  test("a text file arrives with the type that its name tells", async () => {
+    for (const [filename, mimetype] of [
+      ["list.csv", "text/csv"],
+      ["person.vcf", "text/vcard"],
+    ]) {
+      const arrived = await arrivedAt(bob, await sendUpload(Buffer.from("a;b\n"), { filename }));
+      expect(arrived).toMatchObject({ kind: "document", media: { mimetype, fileName: filename } });
+    }
+  });
+
   test("an upload is accepted only if it has the announced size", async () => {
     const { body } = await post("uploads", { size: 5 });
     for (const length of [4, 6]) {

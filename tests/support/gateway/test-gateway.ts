@@ -79,10 +79,10 @@ export async function startTestGateway(
   (await openDataDir(join(directory, "data"))).close();
   await seedPostgres(join(directory, "data/postgres"));
   const gateway = await start();
-  const openDb = async ({ env }: Gateway) => {
+  const openDb = async ({ env, config }: Gateway) => {
     const url = env.DATABASE_URL ?? "";
     const own = options.env?.DATABASE_URL ? url : await superuserUrl(join(directory, "data/postgres"), url);
-    return openDatabase(own, { max: 4, name: "test" });
+    return openDatabase(own, { max: 4, name: "test", pooler: config.DATABASE_POOLER });
   };
   const db = await openDb(gateway);
   const adminKey = gateway.firstAdmin?.apiKey.key ?? "";

@@ -25,7 +25,8 @@ async function save(bytes: Buffer): Promise<string> {
   await writeFile(path, bytes);
   return path;
 }
-const recognized = async (bytes: Buffer, claimed = "") => await recognize(await save(bytes), claimed);
+const recognized = async (bytes: Buffer, claimed = "", filename = "") =>
+  await recognize(await save(bytes), claimed, filename);
 
 test.each([0.5, 3, 61.25])("the duration of an Ogg/Opus file of %d s is read from its last page", async (seconds) => {
   const bytes = oggOpus(seconds);
@@ -166,4 +167,41 @@ test("a Content-Disposition header is one line of ASCII for every file name", ()
   }
   expect(inventedName("3EB0/1", "image/jpeg")).toBe("3EB0_1.jpg");
   expect(inventedName("x", 'text/html"; x')).toBe("x.bin");
+});
+
+const zip = Buffer.from(
+  "UEsDBAoAAAAAAAAAIQBj8fJ1AwAAAAMAAAAFAAAAYS5iaW54eXpQSwECFAAKAAAAAAAAACEAY/HydQMAAAADAAAABQAAAAAAAAAAAAAAAAAAAAAAYS5iaW5QSwUGAAAAAAEAAQAzAAAAJgAAAAAA",
+  "base64",
+);
+const compound = Buffer.concat([Buffer.from("d0cf11e0a1b11ae1", "hex"), Buffer.alloc(1024)]);
+const text = Buffer.from("a;b\n1;2\n");
+const utf16 = Buffer.concat([Buffer.from([0xff, 0xfe]), Buffer.from("a;b", "utf16le")]);
+
+test.each([
+  ["list.csv", text, "", "text/csv"],
+  ["list.CSV", text, "application/octet-stream", "text/csv"],
+  ["from Excel.csv", utf16, "text/plain; charset=utf-16", "text/csv"],
+  ["data.json", Buffer.from('{"a":1}'), "", "application/json"],
+  ["person.vcf", Buffer.from("BEGIN:VCARD\nEND:VCARD"), "", "text/vcard"],
+  ["notes.md", Buffer.from("# Notes"), "text/plain", "text/markdown"],
+  ["notes.txt", text, "", "text/plain"],
+  ["day.ics", Buffer.from("BEGIN:VCALENDAR"), "", "text/calendar"],
+  ["letter.docx", zip, "application/zip", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"],
+  ["table.xlsx", zip, "", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"],
+  ["letter.doc", compound, "", "application/msword"],
+  // The server's statement is more exact than the name.
+  ["list.txt", text, "text/csv", "text/csv"],
+])("the name tells the type of %s, whose content doesn't", async (name, bytes, claimed, mimetype) => {
+  expect(await recognized(bytes, claimed, name)).toMatchObject({ mimetype, kind: "document" });
+});
+
+test.each([
+  ["a picture", "list.csv", png(8), "image/png"],
+  ["a ZIP file", "list.csv", zip, "application/zip"],
+  ["a ZIP file of another kind", "archive.zip", zip, "application/zip"],
+  ["bytes that are no text", "list.csv", Buffer.from([1, 0, 2, 3]), "application/octet-stream"],
+  ["text without a known extension", "list.constructor", text, "application/octet-stream"],
+  ["text with the name of a document", "letter.docx", text, "application/octet-stream"],
+])("the name doesn't make %s something else", async (_what, name, bytes, mimetype) => {
+  expect((await recognized(bytes, "", name)).mimetype).toBe(mimetype);
 });

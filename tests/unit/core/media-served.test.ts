@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { readConfig } from "../../../core/config.ts";
-import { nameOfAttachment, safeName } from "../../../core/media/filename.ts";
+import { inventedName, nameOfAttachment, safeName } from "../../../core/media/filename.ts";
 import { servedAs } from "../../../core/media/served.ts";
 import { openStorage } from "../../../core/storage/index.ts";
 
@@ -81,3 +81,24 @@ test.each(["a", "ы", "🧾", "\u0001", "%", "\ud800", '"'])(
     storage.client.destroy();
   },
 );
+
+test.each([
+  ["application/octet-stream", "list.csv", "text/csv"],
+  [null, "person.vcf", "text/vcard"],
+  ["text/plain", "notes.md", "text/markdown"],
+  ["application/zip", "letter.docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"],
+  ["application/octet-stream", "page.html", "application/octet-stream"],
+  ["application/octet-stream", "photo.png", "application/octet-stream"],
+  ["text/html", "list.csv", "application/octet-stream"],
+])("a file of the stated type %j with the name %s is served as %s, to be saved", (stated, name, type) => {
+  expect(inline(stated, name)).toMatchObject({
+    contentType: type,
+    contentDisposition: expect.stringMatching(/^attachment; /),
+  });
+});
+
+test("a file without a name gets the usual extension of its type", () => {
+  const spreadsheet = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+  const names = ["text/vcard", "text/markdown", "text/csv", spreadsheet].map((type) => inventedName("a", type));
+  expect(names).toEqual(["a.vcf", "a.md", "a.csv", "a.xlsx"]);
+});
