@@ -25,7 +25,8 @@ export function readPrometheus(text: string): Map<string, number> {
     }
     if (line === "" || line.startsWith("#")) continue;
     const [sample = "", number = "", ...more] = line.split(/[ \t]+/);
-    if (!name.test(sample.replace(label, "")) || !value.test(number) || more.length > 0) throw new Error(`invalid sample: ${line}`);
+    if (!name.test(sample.replace(label, "")) || !value.test(number) || more.length > 0)
+      throw new Error(`invalid sample: ${line}`);
     once(read.has(sample), line);
     const isCounter = typed.get(sample) === "counter";
     if (isCounter !== sample.endsWith("_total")) throw new Error(`exactly the counters must end with _total: ${line}`);
