@@ -15,7 +15,7 @@ import { toJid } from "./recipient.ts";
 export type HistoryMessage = StoredMessage & AboutMessage & { waiting: { reason: WaitReason; until: string } | null };
 type StoredMessage = Omit<
   InferSelectModel<typeof messages>,
-  "payload" | "protoType" | "recipients" | "contentVersion" | "imported"
+  "payload" | "protoType" | "recipients" | "contentVersion" | "imported" | "unread"
 >;
 
 const columns: Readonly<Record<keyof StoredMessage, string>> = {

@@ -110,6 +110,8 @@ export const messages = pgTable(
     /** When the message was edited or deleted for everyone. */
     editedAt: instant("edited_at"),
     deletedAt: instant("deleted_at"),
+    /** Whether a received message counts as unread in its chat: nobody read it on the phone or through the API. */
+    unread: boolean().notNull().default(false),
     /** Whether the row comes from the history that the phone offered, and the message did not arrive live. */
     imported: boolean().notNull().default(false),
     createdAt: instant("created_at").notNull().defaultNow(),
@@ -120,6 +122,7 @@ export const messages = pgTable(
     uniqueIndex("messages_identity").on(table.instanceId, table.waId, table.chatId, table.senderId),
     index("messages_chat").on(table.instanceId, table.chatId, table.sentAt, table.id),
     index("messages_age").on(table.instanceId, table.sentAt),
+    index("messages_unread").on(table.instanceId, table.chatId, table.sentAt).where(sql`unread`),
     index("messages_files").on(table.instanceId, table.sentAt).where(sql`media->>'state' = 'stored'`),
     index("messages_media_pending").on(table.instanceId).where(sql`media->>'state' = 'pending'`),
   ],

@@ -18,7 +18,7 @@ import type { HostedFile, MediaHosts } from "../media/hosts.ts";
 import { inTempFolder } from "../media/temp-folder.ts";
 import { AppStateKeys } from "./keys.ts";
 import type { Snapshots } from "./snapshots.ts";
-import { type Content, DamagedState, MissingKeys, verify } from "./verify.ts";
+import { type Content, DamagedState, type Entry, MissingKeys, verify } from "./verify.ts";
 
 export interface AppStateGuardDeps {
   sock: WASocket;
@@ -26,6 +26,8 @@ export interface AppStateGuardDeps {
   snapshots: Snapshots;
   mediaHosts: Pick<MediaHosts, "download">;
   log: Logger;
+  /** Called with the verified entries of a collection. Baileys reads the collection, and stores its version, afterwards. */
+  onEntries: (entries: readonly Entry[]) => Promise<void>;
 }
 
 const collections = ["critical_block", "critical_unblock_low", "regular_high", "regular_low", "regular"] as const;
@@ -112,7 +114,8 @@ export class AppStateGuard {
   async #read(name: Collection, collection: BinaryNode): Promise<BinaryNode> {
     const content = await this.#contentOf(collection);
     const before = await this.#stateBefore(name, content);
-    const after = await verify(name, content, before, this.#keys.find);
+    const { state: after, entries } = await verify(name, content, before, this.#keys.find);
+    await this.#deps.onEntries(entries);
     const children: BinaryNode[] = [];
     const { snapshot, patches } = content;
     if (snapshot) children.push({ tag: "snapshot", attrs: {}, content: await this.#deps.snapshots.offer(snapshot) });

@@ -1,5 +1,6 @@
 import { hkdfSync } from "node:crypto";
 import {
+  type ChatMutation,
   decodeSyncdMutations,
   decodeSyncdPatch,
   hmacSign,
@@ -23,6 +24,15 @@ export class MissingKeys extends Error {
   }
 }
 
+/** An entry of the app state that was set. */
+export interface Entry {
+  /** The action and its object, such as `["archive", "…@s.whatsapp.net"]`. */
+  index: string[];
+  value: proto.ISyncActionValue;
+  /** Whether the entry is from a snapshot, which has all entries, and not from a patch. */
+  inSnapshot: boolean;
+}
+
 /** A collection of the app state, as WhatsApp sends it: at most a snapshot, and the patches after it. */
 export interface Content {
   snapshot: proto.ISyncdSnapshot | undefined;
@@ -33,7 +43,8 @@ const snapshotKeyInfo = "WhatsApp Mutation Keys";
 const keyBytes = 32;
 
 /**
- * Returns the state of a collection after its snapshot and patches. `before` is the state to which the patches apply if
+ * Returns the state of a collection after its snapshot and patches, and the entries that they set, in order. An entry that
+ * is removed is left out, as in whatsmeow (`dispatchAppState` in appstate.go). `before` is the state to which the patches apply if
  * there is no snapshot. Throws `MissingKeys`, or `DamagedState` if a MAC is wrong.
  *
  * Baileys doesn't check the MACs unless it is told to, and then skips what is wrong and goes on with an incomplete state
@@ -45,12 +56,13 @@ export async function verify(
   { snapshot, patches }: Content,
   before: LTHashState,
   findKey: FindKey,
-): Promise<LTHashState> {
+): Promise<{ state: LTHashState; entries: Entry[] }> {
   await assertKeys({ snapshot, patches }, findKey);
   try {
-    let state = snapshot ? await afterSnapshot(name, snapshot, findKey) : before;
-    for (const patch of patches) state = await afterPatch(name, patch, state, findKey);
-    return state;
+    const entries: Entry[] = [];
+    let state = snapshot ? await afterSnapshot(name, snapshot, findKey, entries) : before;
+    for (const patch of patches) state = await afterPatch(name, patch, { before: state, findKey, entries });
+    return { state, entries };
   } catch (error) {
     if (error instanceof DamagedState) throw error;
     // Bytes that are not a protobuf message, a wrong patch MAC or a wrong index MAC.
@@ -69,10 +81,17 @@ async function assertKeys({ snapshot, patches }: Content, findKey: FindKey): Pro
   if (missing.length > 0) throw new MissingKeys(missing);
 }
 
-async function afterSnapshot(name: string, snapshot: proto.ISyncdSnapshot, findKey: FindKey): Promise<LTHashState> {
+async function afterSnapshot(
+  name: string,
+  snapshot: proto.ISyncdSnapshot,
+  findKey: FindKey,
+  entries: Entry[],
+): Promise<LTHashState> {
   const state = { ...newLTHashState(), version: Number(snapshot.version?.version ?? 0) };
   const records = snapshot.records ?? [];
-  const { hash, indexValueMap } = await decodeSyncdMutations(records, state, findKeyOf(findKey), ignore, true);
+  const collect = ({ syncAction, index }: ChatMutation) =>
+    void entries.push({ index, value: syncAction.value ?? {}, inSnapshot: true });
+  const { hash, indexValueMap } = await decodeSyncdMutations(records, state, findKeyOf(findKey), collect, true);
   const after = { ...state, hash, indexValueMap };
   await assertMac(name, after, { keyId: snapshot.keyId, mac: snapshot.mac }, findKey);
   return after;
@@ -81,27 +100,30 @@ async function afterSnapshot(name: string, snapshot: proto.ISyncdSnapshot, findK
 async function afterPatch(
   name: string,
   patch: proto.ISyncdPatch,
-  before: LTHashState,
-  findKey: FindKey,
+  { before, findKey, entries }: { before: LTHashState; findKey: FindKey; entries: Entry[] },
 ): Promise<LTHashState> {
   const version = Number(patch.version?.version ?? 0);
   if (version !== before.version + 1) throw new DamagedState(`version ${version} follows ${before.version}`);
   const state = { ...before, version };
   const decoded = proto.SyncdPatch.fromObject(patch);
+  // Baileys calls this for each mutation, in order.
+  let next = 0;
+  const collect = ({ syncAction, index }: ChatMutation) => {
+    const isSet = decoded.mutations[next++]?.operation !== proto.SyncdMutation.SyncdOperation.REMOVE;
+    if (isSet) entries.push({ index, value: syncAction.value ?? {}, inSnapshot: false });
+  };
   const { hash, indexValueMap } = await decodeSyncdPatch(
     decoded,
     name as Parameters<typeof decodeSyncdPatch>[1],
     state,
     findKeyOf(findKey),
-    ignore,
+    collect,
     true,
   );
   const after = { ...state, hash, indexValueMap };
   await assertMac(name, after, { keyId: patch.keyId, mac: patch.snapshotMac }, findKey);
   return after;
 }
-
-const ignore = () => undefined;
 
 /** Baileys' type of a function that finds a key. */
 type BaileysFindKey = Parameters<typeof decodeSyncdMutations>[2];

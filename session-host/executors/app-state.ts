@@ -1,4 +1,10 @@
-import { type BinaryNode, getBinaryNodeChild, getBinaryNodeChildren, type WASocket } from "@whiskeysockets/baileys";
+import {
+  type BinaryNode,
+  getBinaryNodeChild,
+  getBinaryNodeChildren,
+  type WAPatchName,
+  type WASocket,
+} from "@whiskeysockets/baileys";
 import { AppError } from "../../core/error.ts";
 import { within } from "../../core/timeout.ts";
 
@@ -13,7 +19,7 @@ const maxTries = 4;
  * therefore read again, and `send` is repeated. Throws `unavailable`, `conflict`, `whatsapp_error` or
  * `outcome_unknown`. Errors of the connection pass through.
  */
-export async function patchAppState(sock: WASocket, collection: "regular", send: () => Promise<void>): Promise<void> {
+export async function patchAppState(sock: WASocket, collection: WAPatchName, send: () => Promise<void>): Promise<void> {
   if (!sock.authState.creds.myAppStateKeyId) {
     throw new AppError("unavailable", "the phone has not shared the keys for the app state yet: try again in a moment");
   }

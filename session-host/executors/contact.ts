@@ -5,6 +5,7 @@ import { isGroupJid, isLidJid } from "../../core/message/recipient.ts";
 import { defined } from "../../core/object.ts";
 import { plainJid } from "../baileys/address/jids.ts";
 import { answerOf } from "./answer.ts";
+import { patchAppState } from "./app-state.ts";
 import { resolveRecipient } from "./message.ts";
 import { ExecutorResult } from "./result.ts";
 import type { ConnectedContext, MutationContext } from "./types.ts";
@@ -125,12 +126,14 @@ export async function setName(
 ): Promise<ExecutorResult<CommandOutput<"contact.setName">>> {
   const jid = await phoneOf(sock, who);
   const { lid } = await bothJids(sock, jid);
-  await sock.addOrEditContact(jid, {
-    fullName: name,
-    firstName: name.split(/\s/)[0] ?? name,
-    saveOnPrimaryAddressbook: true,
-    ...defined({ lidJid: lid ?? undefined }),
-  });
+  await patchAppState(sock, "critical_unblock_low", () =>
+    sock.addOrEditContact(jid, {
+      fullName: name,
+      firstName: name.split(/\s/)[0] ?? name,
+      saveOnPrimaryAddressbook: true,
+      ...defined({ lidJid: lid ?? undefined }),
+    }),
+  );
   // Baileys emits no event for our own change.
   return new ExecutorResult({ jid, lid }, { contacts: [{ jid, name, ...defined({ lid: lid ?? undefined }) }] });
 }

@@ -13,6 +13,7 @@ import * as business from "./business.ts";
 import * as event from "./calendar-event.ts";
 import * as call from "./call.ts";
 import * as channel from "./channel.ts";
+import * as chat from "./chat.ts";
 import * as community from "./community.ts";
 import * as contact from "./contact.ts";
 import * as convert from "./convert.ts";
@@ -71,6 +72,10 @@ export const mutations: { readonly [Name in MutationName]: Execute<MutationConte
   "message.answerEvent": survey.answerEvent,
   "message.markRead": actions.markRead,
   "chat.setTyping": actions.setTyping,
+  "chat.setArchived": chat.setArchived,
+  "chat.setPinned": chat.setPinned,
+  "chat.setMuted": chat.setMuted,
+  "chat.setRead": chat.setRead,
   "contact.setBlocked": contact.setBlocked,
   "contact.setName": contact.setName,
   "profile.setName": profile.setName,

@@ -120,16 +120,22 @@ export async function markRead(
   context: MutationContext,
   input: CommandInput<"message.markRead">,
 ): Promise<ExecutorResult<CommandOutput<"message.markRead">>> {
-  const { sock, addressing } = context;
-  const chats = input.chat && (await spellingsOf(context, await resolveRecipient(sock, input.chat)));
+  const chats = input.chat && (await spellingsOf(context, await resolveRecipient(context.sock, input.chat)));
   const rows = input.messageIds
     ? await findReceived(context, [...new Set(input.messageIds)], chats)
     : await findUnread(context, chats || []);
-  // Channels have no read receipts.
+  await sendReadReceipts(context, rows);
+  return new ExecutorResult({ messages: rows.length }, { readMarks: rows.map((row) => row.id) });
+}
+
+/** Sends read receipts. Channels have none. */
+export async function sendReadReceipts(
+  { sock, addressing }: MutationContext,
+  rows: readonly Received[],
+): Promise<void> {
   const outsideChannels = rows.filter((row) => !isChannelJid(row.chatId));
   if (outsideChannels.length > 0)
     await sock.readMessages(await Promise.all(outsideChannels.map((row) => receiptKey(addressing, row))));
-  return new ExecutorResult({ messages: rows.length }, { readMarks: rows.map((row) => row.id) });
 }
 
 /** Returns the key to mark a message as read. In a chat with one person, the receipt goes to the address of the chat. */
@@ -160,7 +166,7 @@ async function findReceived(
  * Returns unread messages among the newest ones of each chat. The search is limited, because a chat may have millions
  * of messages.
  */
-async function findUnread({ db, instanceId }: MutationContext, chats: string[]): Promise<Received[]> {
+export async function findUnread({ db, instanceId }: MutationContext, chats: string[]): Promise<Received[]> {
   return await db.sql<Received[]>`
     select id, wa_id as "waId", chat_id as "chatId", sender_id as "senderId", sender_lid as "senderLid"
     from unnest(${chats}::text[]) as chat(jid), lateral (

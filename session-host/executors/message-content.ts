@@ -4,6 +4,7 @@ import type { MediaKind } from "../../core/media/index.ts";
 import { findForwardable } from "../../core/message/forward.ts";
 import { isGroupJid } from "../../core/message/recipient.ts";
 import { defined } from "../../core/object.ts";
+import { patchAppState } from "./app-state.ts";
 import { sendFile } from "./media.ts";
 import { generationOptions, resolveRecipient } from "./message.ts";
 import { find } from "./message-action.ts";
@@ -147,12 +148,14 @@ export async function star(
   const { waId, chatId, fromMe, senderId } = await find(context, input);
   // Not Baileys' `star`, which omits the author. Without the author, phones do not find a message in a group.
   const author = isGroupJid(chatId) && !fromMe ? senderId : "0";
-  await context.sock.appPatch({
-    syncAction: { starAction: { starred: input.star } },
-    index: ["star", chatId, waId, fromMe ? "1" : "0", author],
-    type: "regular_low",
-    apiVersion: starVersion,
-    operation: proto.SyncdMutation.SyncdOperation.SET,
-  });
+  await patchAppState(context.sock, "regular_low", () =>
+    context.sock.appPatch({
+      syncAction: { starAction: { starred: input.star }, timestamp: Date.now() },
+      index: ["star", chatId, waId, fromMe ? "1" : "0", author],
+      type: "regular_low",
+      apiVersion: starVersion,
+      operation: proto.SyncdMutation.SyncdOperation.SET,
+    }),
+  );
   return {};
 }

@@ -3,6 +3,7 @@ import type { CommandInput, CommandOutput } from "../../core/command/catalog/ind
 import { maxPictureBytes } from "../../core/command/catalog/profile.ts";
 import { AppError } from "../../core/error.ts";
 import { plainJid } from "../baileys/address/jids.ts";
+import { patchAppState } from "./app-state.ts";
 import { readShownProfile } from "./contact.ts";
 import { ExecutorResult } from "./result.ts";
 import type { ConnectedContext, MutationContext } from "./types.ts";
@@ -25,7 +26,7 @@ export async function setName(
   { sock }: MutationContext,
   { name }: CommandInput<"profile.setName">,
 ): Promise<ExecutorResult<CommandOutput<"profile.setName">>> {
-  await sock.updateProfileName(name);
+  await patchAppState(sock, "critical_block", () => sock.updateProfileName(name));
   // Baileys emits no event for our own change. This event makes it store the name and send it with the account's
   // presence.
   const { me } = sock.authState.creds;

@@ -64,6 +64,7 @@ export async function historyRow(
     media: row.media && { ...row.media, state: "remote" },
     status: row.from_me ? (statuses[info.status ?? Status.SERVER_ACK] ?? "sent") : "received",
     read_at: row.from_me || unread ? null : row.sent_at,
+    unread: unread && row.unread,
   };
   const reactions = (info.reactions ?? []).slice(0, maxReactions);
   const known = await Promise.all(reactions.map((reaction) => reactionOf(reaction, { ...origin, chat, row }, phoneOf)));

@@ -1,24 +1,8 @@
 import type { BaileysEventMap, WASocket } from "@whiskeysockets/baileys";
 import type { LabelFact } from "../../core/label/fact.ts";
 import { isLidJid } from "../../core/message/recipient.ts";
-import { isBusiness } from "../baileys/account.ts";
 import { plainJid } from "../baileys/address/jids.ts";
 import type { Change } from "../ledger/change.ts";
-
-/**
- * Reads the labels in the app state again. WhatsApp does not notify a device of its own changes, so this is the only
- * way to learn of a change whose answer was lost with the connection or the host. Baileys itself does the first
- * synchronization, which brings the keys.
- */
-async function resyncLabels(sock: WASocket): Promise<void> {
-  const { creds } = sock.authState;
-  if (!isBusiness(creds) || !creds.myAppStateKeyId) return;
-  try {
-    await sock.resyncAppState(["regular"], false);
-  } catch {
-    // The next change by any device synchronizes as well.
-  }
-}
 
 /**
  * Records what one connection reports about labels. Baileys first stores the new version of the app state, and never
@@ -43,9 +27,6 @@ export class LabelBook {
       const fact = associationFact(association);
       this.add(fact);
       if (fact.labeled && isLidJid(fact.chatId)) void recordPhone(sock, fact.chatId, this.#record);
-    });
-    sock.ev.on("connection.update", ({ connection }) => {
-      if (connection === "open") void resyncLabels(sock);
     });
   }
 

@@ -1,5 +1,6 @@
 import { type BinaryNode, getBinaryNodeChild, getBinaryNodeChildren } from "@whiskeysockets/baileys";
 import { LRUCache } from "lru-cache";
+import type { Person } from "../../core/event/catalog/group.ts";
 import { isGroupJid } from "../../core/message/recipient.ts";
 import { statusChat } from "../../core/message/status.ts";
 import { plainJid, secondsOf, unixSeconds } from "../baileys/address/jids.ts";
@@ -75,6 +76,38 @@ export function journalReceipt(received: BinaryNode, context: ReceiptContext): P
 }
 
 /**
+ * Returns the report of a `receipt` stanza that the owner has read messages on another device. With read receipts switched
+ * off, its type is `read-self`. Source: `parseMessageSource` in whatsmeow's message.go, `parseReceipt` in its receipt.go.
+ */
+export function journalOwnRead(received: BinaryNode, context: ReceiptContext, by: Person | null) {
+  const stanza = boundStanza(received);
+  const { id, from, participant, recipient, type = "" } = stanza.attrs;
+  if (!id || !from || (type !== "read" && type !== "read-self")) return undefined;
+  const isGroup = isGroupJid(from);
+  const chat = isGroup ? from : recipient;
+  if (!chat || !context.isMe(isGroup ? (participant ?? "") : from)) return undefined;
+  return ownRead(stanza, plainJid(chat), context, by);
+}
+
+async function ownRead(
+  stanza: BinaryNode,
+  chat: string,
+  { jidsOf }: ReceiptContext,
+  by: Person | null,
+): Promise<Change> {
+  const chatIds = isGroupJid(chat) ? [chat] : await jidsOf(chat);
+  const at = new Date(secondsOf(stanza) * 1000).toISOString();
+  return { readReports: [{ chatIds, waIds: idsIn(stanza), by, at }] };
+}
+
+/** Returns the ids of all messages that a receipt names. */
+function idsIn(stanza: BinaryNode): string[] {
+  const list = getBinaryNodeChild(stanza, "list");
+  const more = list ? getBinaryNodeChildren(list, "item").flatMap((item) => item.attrs.id ?? []) : [];
+  return [...new Set([stanza.attrs.id ?? "", ...more])].slice(0, maxItems);
+}
+
+/**
  * Returns who reports what. WhatsApp may report several members of a group in one stanza, with `participants` instead of
  * the attribute `participant`. Source: `handleGroupedReceipt` in whatsmeow's receipt.go.
  */
@@ -89,9 +122,7 @@ function reportsIn(stanza: BinaryNode, from: string): Report[] {
       .slice(0, maxItems)
       .flatMap(({ waId, jid, t }) => (jid ? [{ waIds: [waId], by: plainJid(jid), timestamp: unixSeconds(t) }] : []));
   }
-  const list = getBinaryNodeChild(stanza, "list");
-  const more = list ? getBinaryNodeChildren(list, "item").flatMap((item) => item.attrs.id ?? []) : [];
-  const waIds = [...new Set([id, ...more])].slice(0, maxItems);
+  const waIds = idsIn(stanza);
   const other = plainJid(participant_pn ?? participant_lid) || undefined;
   return [{ waIds, by: plainJid(participant ?? from), other, timestamp: secondsOf(stanza) }];
 }

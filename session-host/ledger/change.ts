@@ -1,5 +1,6 @@
 import { BufferJSON } from "@whiskeysockets/baileys";
 import type { ChannelFact } from "../../core/channel/fact.ts";
+import type { ChatFact, ReadReport } from "../../core/chat/fact.ts";
 import type { CommandEnd } from "../../core/command/end.ts";
 import type { ContactFact } from "../../core/contact/merge.ts";
 import type { Person } from "../../core/event/catalog/group.ts";
@@ -46,6 +47,8 @@ export interface NewMessage {
   imported?: true;
   /** When a received message from the history was read. */
   read_at?: string | null;
+  /** Whether a received message counts as unread. */
+  unread: boolean;
   /** Whether the history may have stored the message already. It is then announced all the same. */
   mayBeImported?: true;
 }
@@ -327,8 +330,12 @@ export interface Change {
   arrived?: Pick<WaitingNote, "targetId" | "noteId" | "senderId">[];
   responses?: NewResponse[];
   timers?: ChatTimer[];
-  /** Row ids of received messages that are now read. */
+  /** Facts about the state of chats, oldest first. */
+  chats?: ChatFact[];
+  /** Row ids of received messages that the API marks as read. */
   readMarks?: string[];
+  /** Reports that the owner has read messages on another device. */
+  readReports?: ReadReport[];
   /** The content of messages that are about to be sent. */
   prepared?: {
     waId: string;

@@ -1,12 +1,13 @@
 import type { Change } from "./change.ts";
 import { channels } from "./write/channels.ts";
+import { chats, readMarks, readReports } from "./write/chats.ts";
 import { commands } from "./write/commands.ts";
 import { contacts, forgetContacts, numbers } from "./write/contacts.ts";
 import { historyParts, historySteps } from "./write/history.ts";
 import { activities, instance } from "./write/instance.ts";
 import { forgetSession, inbox, keys, removeImport } from "./write/keys.ts";
 import { labels } from "./write/labels.ts";
-import { messages, messageUpdates, prepared, readMarks } from "./write/messages.ts";
+import { messages, messageUpdates, prepared } from "./write/messages.ts";
 import { quarantine } from "./write/quarantine.ts";
 import { marks, reactions } from "./write/reactions.ts";
 import { acks, progress } from "./write/receipts.ts";
@@ -60,6 +61,8 @@ const writerOf = {
   instance,
   messageUpdates,
   readMarks,
+  readReports,
+  chats,
   activities,
   quarantine,
   forgetContacts,

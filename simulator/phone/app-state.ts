@@ -1,5 +1,6 @@
 import { createHmac, randomBytes } from "node:crypto";
 import { type Collection, patchesSince } from "../model/app-state.ts";
+import { problemOf } from "../model/chat-action.ts";
 import { addPatch } from "../stanza/account/app-state.ts";
 import { proto } from "../wire/baileys.ts";
 import { cbcDecrypt, cbcEncrypt, hkdf, hmac, secretKey } from "../wire/crypto.ts";
@@ -127,7 +128,10 @@ export class PhoneAppState {
       const indexMac = Buffer.from(record?.index?.blob ?? []);
       if (!hmac(keys.index, index).equals(indexMac)) throw new AppStateError("an index MAC is wrong");
       this.#updateHash(local, indexMac.toString("base64"), kind, mac);
-      this.#applyEntry(collection, kind, JSON.parse(index.toString()) as string[], action.value ?? {});
+      const entry = { collection, index: JSON.parse(index.toString()) as string[], value: action.value ?? {} };
+      const problem = kind === SET ? problemOf(entry, action.version ?? 0) : undefined;
+      if (problem) this.#phone.errors.push(new AppStateError(problem));
+      this.#applyEntry(kind, entry);
       macs.push(mac);
     }
     const snapshotMac = hmac(signing.snapshot, local.hash, bigEndian(version), Buffer.from(collection));
@@ -147,7 +151,7 @@ export class PhoneAppState {
     }
   }
 
-  #applyEntry(collection: string, operation: Operation, index: string[], value: proto.ISyncActionValue): void {
+  #applyEntry(operation: Operation, { collection, index, value }: StateEntry): void {
     const key = JSON.stringify(index);
     if (operation === REMOVE) this.#entries.delete(key);
     else this.#entries.set(key, { collection, index, value });
@@ -206,7 +210,7 @@ export class PhoneAppState {
       throw new AppStateError(`the collection ${collection} has a newer version on the server`);
     }
     local.version = version;
-    this.#applyEntry(collection, operation, index, timestamped);
+    this.#applyEntry(operation, { collection, index, value: timestamped });
   }
 }
 

@@ -230,12 +230,20 @@ export class Receiver {
   }
 
   async #receiveReceipt(stanza: BinaryNode): Promise<void> {
-    const { from = "", participant, type } = stanza.attrs;
+    const { from = "", participant, recipient, type } = stanza.attrs;
     const reader = this.#phone.world.endpointOf(participant ?? from);
     if (!reader) return;
     if (type === "retry") return this.#resend(stanza, reader);
     if (type === "server-error") return answerMediaRetry(this.#phone, stanza, reader);
-    const { world, sent } = this.#phone;
+    const { world, sent, account } = this.#phone;
+    // A linked device of the account has read messages.
+    if (reader.account === account && type === "read" && recipient) {
+      const chat = isGroupJid(from) ? from : (world.accountOf(recipient)?.pnJid ?? recipient);
+      const ids = new Set(receiptIds(stanza));
+      for (const message of this.#phone.inbox.messages)
+        if (message.chat === chat && ids.has(message.id)) message.read = true;
+      return;
+    }
     for (const id of receiptIds(stanza)) {
       const receipt = { from: reader.account.pnJid, device: reader.id, type: type ?? "delivery", at: world.clock() };
       sent.addReceipt(id, receipt);

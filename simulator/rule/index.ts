@@ -1,5 +1,6 @@
 import { addressRules } from "./address.ts";
 import { businessRules } from "./business.ts";
+import { chatRules } from "./chat.ts";
 import type { Rule } from "./define.ts";
 import { deliveryRules } from "./delivery.ts";
 import { deviceRules } from "./device.ts";
@@ -23,6 +24,7 @@ export const rulesBySubject = {
   Sessions: sessionRules,
   "After the link": historyRules,
   Messages: messageRules,
+  Chats: chatRules,
   Addresses: addressRules,
   "Missing content": placeholderRules,
   "Groups and channels": groupRules,

@@ -46,7 +46,7 @@ function message(waId: string): NewMessage {
     ...{ id: systemIds.uuid(), wa_id: waId, chat_id: chat, from_me: false, sender_id: chat, sender_lid: null },
     ...{ push_name: null, type: "text", proto_type: "conversation", body: waId, media: null, content: null },
     ...{ content_version: 1, context: null },
-    ...{ status: "received", payload: null, sent_at: new Date().toISOString() },
+    ...{ status: "received", payload: null, unread: true, sent_at: new Date().toISOString() },
     event: {
       type: "message.deleted",
       data: { messageId: waId, chatId: chat, by: chat, fromMe: false, timestamp: 1, ...nobody },

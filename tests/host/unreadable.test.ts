@@ -32,7 +32,7 @@ beforeEach(async () => {
 const row = (waId: string, type: string): Omit<NewMessage, "event"> => ({
   ...{ id: systemIds.uuid(), wa_id: waId, chat_id: bob, from_me: false, sender_id: bob, sender_lid: bobLid },
   ...{ push_name: null, type, proto_type: "", body: "", media: null, content: null, content_version: 1 },
-  ...{ context: null, status: "received", payload: null, sent_at: "2026-01-01T00:00:00.000Z" },
+  ...{ context: null, status: "received", unread: true, payload: null, sent_at: "2026-01-01T00:00:00.000Z" },
 });
 const reason = "no_content";
 

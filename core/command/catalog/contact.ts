@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { isGroupJid, recipient } from "../../message/recipient.ts";
+import { appStateErrors } from "./app-state-errors.ts";
 import { defineCommand } from "./define.ts";
 
 /**
@@ -111,7 +112,7 @@ export const setName = defineCommand({
   summary: "Add a person to the address book of the phone, or change the person's name there",
   input: z.object({ who: person, name: z.string().trim().min(1).max(maxContactName) }),
   output: z.object({ jid: z.string(), lid: z.string().nullable() }),
-  errors: ["recipient_not_on_whatsapp", "contact_not_found", "whatsapp_error"],
+  errors: ["recipient_not_on_whatsapp", "contact_not_found", ...appStateErrors],
   repeatable: true,
 });
 

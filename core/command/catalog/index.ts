@@ -2,6 +2,7 @@ import type * as z from "zod";
 import * as business from "./business.ts";
 import * as call from "./call.ts";
 import * as channel from "./channel.ts";
+import * as chat from "./chat.ts";
 import * as community from "./community.ts";
 import * as contact from "./contact.ts";
 import type { CommandKind } from "./define.ts";
@@ -39,6 +40,10 @@ export const commandCatalog = {
   [answer.answerEvent.name]: answer.answerEvent,
   [action.markRead.name]: action.markRead,
   [action.setTyping.name]: action.setTyping,
+  [chat.setArchived.name]: chat.setArchived,
+  [chat.setPinned.name]: chat.setPinned,
+  [chat.setMuted.name]: chat.setMuted,
+  [chat.setRead.name]: chat.setRead,
   [contact.check.name]: contact.check,
   [contact.about.name]: contact.about,
   [contact.picture.name]: contact.picture,

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { recipient } from "../../message/recipient.ts";
+import { appStateErrors } from "./app-state-errors.ts";
 import { defineCommand } from "./define.ts";
 
 /** The limit of WhatsApp Business. */
@@ -30,7 +31,7 @@ export const label = z.object({
   predefinedId: z.string().nullable(),
 });
 
-const errors = ["not_a_business", "conflict", "unavailable", "outcome_unknown", "whatsapp_error"] as const;
+const errors = ["not_a_business", ...appStateErrors] as const;
 
 export const create = defineCommand({
   name: "label.create",

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { uploadId } from "../../media/index.ts";
+import { appStateErrors } from "./app-state-errors.ts";
 import { defineCommand } from "./define.ts";
 
 const nothing = z.object({});
@@ -37,7 +38,7 @@ export const setName = defineCommand({
     name: z.string().trim().min(1).refine(isUpTo(maxProfileName), `must be at most ${maxProfileName} characters`),
   }),
   output: nothing,
-  errors: ["whatsapp_error"],
+  errors: appStateErrors,
   repeatable: true,
 });
 

@@ -36,6 +36,7 @@ import { mediaOf, typeOf, unreadBodyOf } from "./content.ts";
 import type { IsAdmin, NoteScope } from "./note.ts";
 import { changeAbout, changeOfWaiting } from "./notes.ts";
 import { openComment } from "./sealed.ts";
+import { countsAsUnread } from "./unread.ts";
 import type { WaitingNotes } from "./waiting.ts";
 
 /** What the journal needs to know about the session. */
@@ -230,6 +231,7 @@ export async function toRow(
       }),
     }),
     status: address.fromMe ? "sent" : "received",
+    unread: countsAsUnread({ fromMe: address.fromMe, chatId: address.chatId, type: typeOf(protoType, content) }),
     payload: encoded.length <= maxPayloadBytes ? Buffer.from(encoded).toString("base64") : null,
     sent_at: new Date(origin.seconds * 1000).toISOString(),
   };

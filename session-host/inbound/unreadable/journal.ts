@@ -9,6 +9,7 @@ import type { Change, ReadableMessage, UnreadableMessage } from "../../ledger/ch
 import { boundStanza } from "../bounds.ts";
 import { type Ignoring, isIgnoredMessage } from "../ignored.ts";
 import { addressOf, type Me, type MessageOrigin, type PhoneOf } from "../message/address.ts";
+import { countsAsUnread } from "../message/unread.ts";
 import { copiesOf, failureReason, isHidden, isPersonal, isRepeatable, phoneOnly, unavailableReason } from "./reason.ts";
 
 /** What the journal of unreadable messages needs to know about the session. */
@@ -132,6 +133,7 @@ export async function unreadableRow(
     media: null,
     context: { unreadable },
     status: fromMe ? "sent" : "received",
+    unread: countsAsUnread({ fromMe, chatId, type: unreadableType }),
     payload: null,
     sent_at: new Date(origin.seconds * 1000).toISOString(),
     event: {

@@ -29,7 +29,7 @@ export const numbers = {
   },
 } satisfies Writer;
 
-/** Removes the previous account's contacts, and the timers of its chats. The writers of `channels` and `labels` remove its channels and labels. */
+/** Removes the previous account's contacts, and the state and the timers of its chats. The writers of `channels` and `labels` remove its channels and labels. */
 export const forgetContacts = {
   async write({ sql, changes }: Batch) {
     const forgotten = changes.filter(({ change }) => change.forgetContacts);
@@ -38,6 +38,9 @@ export const forgetContacts = {
         sql`delete from contacts where instance_id = ${instanceId}`,
         sql`delete from unknown_numbers where instance_id = ${instanceId}`,
         sql`delete from chat_timers where instance_id = ${instanceId}`,
+        sql`
+          update chats set archived = false, pinned_at = null, muted_until = null, marked_unread = false, state_jid = null
+          where instance_id = ${instanceId}`,
       ]),
     );
   },

@@ -31,13 +31,13 @@ export const insertMessages = (
   condition = sql``,
 ) => sql<{ id: string }[]>`
       insert into messages (id, instance_id, wa_id, chat_id, from_me, sender_id, sender_lid, push_name, type, proto_type, body,
-        content, content_version, media, context, status, payload, sent_at, imported, read_at)
+        content, content_version, media, context, status, payload, sent_at, imported, read_at, unread)
       select id, instance_id, wa_id, chat_id, from_me, sender_id, sender_lid, push_name, type, proto_type, body,
-        content, content_version, media, context, status, decode(payload, 'base64'), sent_at, coalesce(imported, false), read_at
+        content, content_version, media, context, status, decode(payload, 'base64'), sent_at, coalesce(imported, false), read_at, unread
       from jsonb_to_recordset(${storableJson(rows)}::text::jsonb) as t(id uuid, instance_id uuid, wa_id text, chat_id text,
         from_me boolean, sender_id text, sender_lid text, push_name text, type text, proto_type text, body text, content jsonb,
         content_version int, media jsonb, context jsonb, status text, payload text, sent_at timestamptz, imported boolean,
-        read_at timestamptz)
+        read_at timestamptz, unread boolean)
       ${condition}
       on conflict (instance_id, wa_id, chat_id, sender_id) do nothing
       returning id`;
@@ -98,16 +98,5 @@ export const messageUpdates = {
         const unacknowledged = columns.status === "failed" ? sql`and status = 'pending'` : sql``;
         return sql`update messages set ${sql(set)} where instance_id = ${instanceId} and ${selected} ${unacknowledged}`;
       },
-    ),
-} satisfies Writer;
-
-export const readMarks = {
-  write: (batch: Batch) =>
-    writeEach(
-      batch,
-      ({ readMarks }) => (readMarks?.length ? [readMarks] : []),
-      (ids, { instanceId, at }) => batch.sql`
-        update messages set read_at = ${at}
-        where instance_id = ${instanceId} and id = any(${ids}::uuid[]) and read_at is null`,
     ),
 } satisfies Writer;

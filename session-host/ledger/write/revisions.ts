@@ -7,6 +7,7 @@ import { contextAfterEdit, contextForEvent, type MessageContext } from "../../..
 import { authorOf } from "../author.ts";
 import type { MessageAuthor, Revision } from "../change.ts";
 import type { Batch, RecordedChange, Writer } from "../writer.ts";
+import { countAsRead } from "./chats.ts";
 
 /**
  * Edits and deletes messages, one after the other, because an edit depends on the message before it. An edit that is
@@ -60,7 +61,9 @@ async function revise({ sql }: Batch, instanceId: string, revision: Revision): P
     readable: true,
   };
   if (revision.kind === "delete") {
-    await sql`update messages set deleted_at = ${at} where id = any(${rows.map(({ id }) => id)}::uuid[])`;
+    const ids = rows.map(({ id }) => id);
+    await sql`update messages set deleted_at = ${at} where id = any(${ids}::uuid[])`;
+    await countAsRead(sql, sql`instance_id = ${instanceId} and id = any(${ids}::uuid[])`);
     return { type: "message.deleted", data };
   }
   const [edited] = (await Promise.all(rows.map((one) => edit(sql, one, revision)))).filter((one) => one !== undefined);

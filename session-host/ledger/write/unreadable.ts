@@ -1,6 +1,7 @@
 import type { MessageStatus } from "../../../core/message/message.sql.ts";
 import type { UnreadableMessage } from "../change.ts";
 import { type Batch, type RecordedChange, rowsOf, unique, type Writer, writeEach } from "../writer.ts";
+import { countAsRead } from "./chats.ts";
 import { insertMessages } from "./messages.ts";
 
 type Item = UnreadableMessage & { instanceId: string };
@@ -67,7 +68,10 @@ export const readable = {
       returning messages.instance_id, wa_id, chat_id, sender_id, status, delivered_at, read_at`;
     const progress = deleted.filter((row) => row.delivered_at ?? row.read_at);
     // Runs after the writer of `messages`, whose statement was sent before the result arrived.
-    if (progress.length > 0) await keepProgress(batch.sql, progress);
+    if (progress.length === 0) return;
+    const kept = await keepProgress(batch.sql, progress);
+    const read = kept.flatMap((row) => (row.read_at ? row.id : []));
+    if (read.length > 0) await countAsRead(batch.sql, batch.sql`id = any(${read}::uuid[])`);
   },
 } satisfies Writer;
 
@@ -82,14 +86,15 @@ interface Progress {
   read_at: Date | null;
 }
 
-const keepProgress = (sql: Batch["sql"], rows: readonly Progress[]) => sql`
+const keepProgress = (sql: Batch["sql"], rows: readonly Progress[]) => sql<{ id: string; read_at: Date | null }[]>`
   update messages set status = t.status, delivered_at = t.delivered_at, read_at = t.read_at
   from jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) as t(instance_id uuid, wa_id text, chat_id text,
     sender_id text, status text, delivered_at timestamptz, read_at timestamptz)
   where messages.instance_id = t.instance_id and messages.wa_id = t.wa_id and messages.chat_id = t.chat_id
     and messages.sender_id = t.sender_id
     and messages.instance_id = any(${unique(rows.map((row) => row.instance_id))}::uuid[])
-    and messages.wa_id = any(${rows.map((row) => row.wa_id)}::text[])`;
+    and messages.wa_id = any(${rows.map((row) => row.wa_id)}::text[])
+  returning messages.id, messages.read_at`;
 
 export const phoneRequests = {
   write: (batch: Batch) =>

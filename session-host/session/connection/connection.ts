@@ -7,7 +7,7 @@ import type { InstanceHistory } from "../../../core/instance/instance.sql.ts";
 import { AppStateGuard } from "../../app-state/guard.ts";
 import { Snapshots } from "../../app-state/snapshots.ts";
 import { Addressing } from "../../baileys/address/addressing.ts";
-import { type JidResolver, knownJids, lidsOf, phonesOf } from "../../baileys/address/jids.ts";
+import { type JidResolver, knownJids, lidsOf, personOf, phonesOf } from "../../baileys/address/jids.ts";
 import { KeyStore } from "../../baileys/key-store.ts";
 import { failOpenQueriesAtEnd } from "../../baileys/open-queries.ts";
 import { capReport, timeLockReport } from "../../baileys/restriction.ts";
@@ -19,6 +19,7 @@ import { isRetry, Retries } from "../../command/send/retries.ts";
 import type { OpenConnection } from "../../executors/types.ts";
 import { completeCall, journalCall } from "../../inbound/calls.ts";
 import { ChannelSource } from "../../inbound/channels.ts";
+import { ChatBook } from "../../inbound/chats.ts";
 import { ContactSource } from "../../inbound/contacts.ts";
 import { DisappearingTimers } from "../../inbound/disappearing.ts";
 import { journalGroup } from "../../inbound/group-events.ts";
@@ -28,7 +29,7 @@ import type { Me } from "../../inbound/message/address.ts";
 import { journalMessage } from "../../inbound/message/journal.ts";
 import { WaitingNotes } from "../../inbound/message/waiting.ts";
 import { PresenceBook } from "../../inbound/presences.ts";
-import { EarlyReceipts, journalReceipt } from "../../inbound/receipts.ts";
+import { EarlyReceipts, journalOwnRead, journalReceipt } from "../../inbound/receipts.ts";
 import type { StoredUnreadable } from "../../inbound/unreadable/answer.ts";
 import { assertAddressed, journalError, journalUnavailable } from "../../inbound/unreadable/journal.ts";
 import type { Change, NewMessage } from "../../ledger/change.ts";
@@ -60,6 +61,7 @@ export class Connection implements OpenConnection, MediaConnection {
   readonly presences = new PresenceBook();
   readonly disappearing: DisappearingTimers;
   readonly labels: LabelBook;
+  readonly chats: ChatBook;
   readonly waiting: WaitingNotes;
   readonly passkey: Passkey;
   readonly #qrCodes: QrCodes;
@@ -141,6 +143,7 @@ export class Connection implements OpenConnection, MediaConnection {
     this.ignoring = live;
     const settings = live.current;
     this.labels = new LabelBook(record);
+    this.chats = new ChatBook({ db, instanceId, keys: store.keys, me: this.#me, record });
     const save = () => this.#recordCredentials();
     this.addressing = new Addressing({ setting: endpoint.addressing, creds, sock: () => this.sock, save });
     const readGroup = (group: string) => this.recipients.groups.read(group);
@@ -195,7 +198,7 @@ export class Connection implements OpenConnection, MediaConnection {
     keepGroupLids(this.sock, store);
     putAsideRefused(this.sock, parts.refused, recorder.recordInBackground);
     const { sock, mediaHosts } = this;
-    const guarded = { sock, keys: store.keys, snapshots: this.#snapshots, mediaHosts };
+    const guarded = { sock, keys: store.keys, snapshots: this.#snapshots, mediaHosts, onEntries: this.chats.note };
     this.#appState = new AppStateGuard({ ...guarded, log: log.child({ instanceId }) });
     putAsideThrown(this.sock, recorder.recordInBackground, log.child({ instanceId }));
     this.#listen(parts.store);
@@ -307,6 +310,7 @@ export class Connection implements OpenConnection, MediaConnection {
       const change = journalReceipt(stanza, receipts);
       return change && this.#receiptChange(change);
     });
+    journal("CB:receipt", (stanza) => journalOwnRead(stanza, receipts, personOf(this.#me().id, this.#me().lid)));
     for (const tag of ["CB:message", "CB:notification,type:mex"])
       journal(tag, (stanza) => this.#channels.journal(this.sock, stanza));
     for (const tag of ["CB:notification,type:w:gp2", "CB:notification,type:picture"])
@@ -337,8 +341,8 @@ export class Connection implements OpenConnection, MediaConnection {
       }
       this.#handlers.onUpdate(update);
     });
-    const { contacts, presences, disappearing, labels, recipients, addressing } = this;
-    for (const source of [contacts, this.#channels, presences, disappearing, labels, recipients, addressing])
+    const { contacts, presences, disappearing, labels, chats, recipients, addressing } = this;
+    for (const source of [contacts, this.#channels, presences, disappearing, labels, chats, recipients, addressing])
       source.listen(this.sock);
   }
 

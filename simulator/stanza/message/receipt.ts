@@ -77,12 +77,19 @@ export function routeReceipt(world: World, sender: Endpoint, stanza: BinaryNode)
   if (type === "read") notifyOwnDevices(sender, stanza, userJid(hasParticipants(to) ? to : author), world.seconds);
 }
 
-/** Notifies the account's other companions that messages were read. */
+/**
+ * Notifies the account's other devices that messages were read. In a group, the reader is the participant. Source:
+ * `parseMessageSource` in whatsmeow's message.go, `handleReceipt` in Baileys' Socket/messages-recv.ts.
+ */
 function notifyOwnDevices(sender: Endpoint, stanza: BinaryNode, chat: string, t: string): void {
-  const { id, participant } = stanza.attrs;
+  const { id, participant: author } = stanza.attrs;
+  const reader = endpointJid(sender, LID_SERVER);
+  const place = hasParticipants(chat)
+    ? { from: chat, participant: reader, recipient: author }
+    : { from: reader, recipient: chat };
   for (const endpoint of sender.account.endpoints()) {
-    if (endpoint === sender || endpoint.id === 0) continue;
-    const attrs = { from: sender.account.lidJid, id, type: "read", recipient: chat, participant, t };
-    endpoint.deliver(node("receipt", attrs, Array.isArray(stanza.content) ? stanza.content : undefined));
+    if (endpoint === sender) continue;
+    const content = Array.isArray(stanza.content) ? stanza.content : undefined;
+    endpoint.deliver(node("receipt", { ...place, id, type: "read", t }, content));
   }
 }

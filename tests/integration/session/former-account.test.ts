@@ -30,6 +30,7 @@ const fates: Record<string, string> = {
   bulks: "removed if finished; the rest is sent from the new account",
   channels: "removed",
   chat_timers: "removed",
+  chats: "follow the messages by triggers; the state is removed",
   commands: "removed with finished bulks; others answer repeated requests and are not listed",
   contacts: "removed",
   deliveries: "removed if finished; pending ones are still sent",

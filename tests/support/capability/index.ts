@@ -1,4 +1,5 @@
 import { answers } from "./answers.ts";
+import { chat } from "./chat.ts";
 import type { Capability } from "./define.ts";
 import { files } from "./file.ts";
 import { history } from "./history.ts";
@@ -16,4 +17,5 @@ export const capabilities: Record<string, readonly Capability[]> = {
   Profiles: profile,
   Files: files,
   "Live events": liveEvents,
+  Chats: chat,
 };

@@ -29,6 +29,10 @@ export const features = {
     what: "the settings that a phone and its linked devices share",
     files: ["stanza/account/app-state.ts", "phone/app-state.ts"],
   },
+  chats: {
+    what: "chats are archived, pinned, muted, read, cleared and deleted, on the phone and its linked devices",
+    files: ["phone/owner/chats.ts", "model/chat-action.ts"],
+  },
   presence: { what: "subscribers see who is online, chats see who types", files: ["stanza/account/presence.ts"] },
   profile: {
     what: "names, about texts and pictures of accounts",

@@ -2,6 +2,7 @@ import * as z from "zod";
 import { findForwardable } from "../../../message/forward.ts";
 import { messageId } from "../../../message/id.ts";
 import { destination, recipient } from "../../../message/recipient.ts";
+import { appStateErrors } from "../app-state-errors.ts";
 import { defineCommand } from "../define.ts";
 import { checkContext, contextFields, sent } from "./fields.ts";
 
@@ -147,6 +148,6 @@ export const star = defineCommand({
   summary: "Star or unstar a message on all devices of the account",
   input: z.object({ messageId, chat: recipient.optional(), star: z.boolean() }),
   output: z.object({}),
-  errors: ["message_not_found", "conflict", "whatsapp_error"],
+  errors: ["message_not_found", ...appStateErrors],
   repeatable: true,
 });

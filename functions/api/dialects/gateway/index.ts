@@ -20,6 +20,7 @@ const families: Dialect["families"] = {
     ...(await import("./events.ts")).eventEndpoints,
     ...(await import("./live-events.ts")).liveEventEndpoints,
   ],
+  chats: async () => (await import("./chats.ts")).chatEndpoints,
   contacts: async () => (await import("./contacts.ts")).contactEndpoints,
   labels: async () => (await import("./labels.ts")).labelEndpoints,
   media: async () => (await import("./media.ts")).mediaEndpoints,

@@ -3,35 +3,17 @@ import { readChats } from "../../../../core/chat/index.ts";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { eventTypes } from "../../../../core/command/catalog/message/calendar-event.ts";
 import { readHistory } from "../../../../core/message/history.ts";
-import { messageStatuses } from "../../../../core/message/message.sql.ts";
 import { readReceipts } from "../../../../core/message/receipt.ts";
 import type { Respondent, Tally } from "../../../../core/message/response.ts";
 import { readTally } from "../../../../core/message/response.ts";
 import { instanceEndpoint } from "../../engine/endpoint.ts";
+import { chatsQuery, chatsRequest, listedChat, toListedChats } from "../../shape/chat.ts";
 import { isoDate, pageQuery, pageRequest, paginationShape, undatedPageQuery } from "../../shape/common.ts";
 import { messageFilterQuery, toMessageFilters } from "../../shape/message-filter.ts";
 import { messageReceipts, toMessageReceipts } from "../../shape/receipt.ts";
 import { envelope, enveloped } from "./envelope.ts";
 import { message, toMessage } from "./message-shape.ts";
 
-const chat = z.object({
-  /** The JID of the chat. */
-  id: z.string(),
-  name: z.string(),
-  isGroup: z.boolean(),
-  /** The number of messages in the history. */
-  messageCount: z.int(),
-  lastMessage: z.object({
-    messageId: z.string(),
-    fromMe: z.boolean(),
-    type: z.string(),
-    body: z.string(),
-    status: z.enum(messageStatuses),
-    timestamp: isoDate,
-  }),
-});
-
-const { limit, skip } = pageQuery(50).shape;
 const { chat: optionalChat } = commandCatalog["message.delete"].input.shape;
 
 const respondent = {
@@ -70,29 +52,11 @@ export const messageChatEndpoints = [
     path: "/api/message/chats/{instanceId}",
     summary: "List the chats of an instance, newest message first",
     access: "read",
-    query: z.object({ limit, skip }),
-    response: envelope(z.array(chat)).extend({ pagination: paginationShape }),
-    toInput: ({ query }) => pageRequest(query, 50),
+    query: chatsQuery,
+    response: envelope(z.array(listedChat)).extend({ pagination: paginationShape, nextCursor: z.string().nullable() }),
+    toInput: ({ query }) => chatsRequest(query),
     operation: ({ deps, instance }, input) => readChats(deps.db, instance.id, input),
-    toResponse: ({ chats, pagination }) => ({
-      ...enveloped(
-        chats.map((summary) => ({
-          id: summary.id,
-          name: summary.name,
-          isGroup: summary.isGroup,
-          messageCount: summary.messages,
-          lastMessage: {
-            messageId: summary.lastWaId,
-            fromMe: summary.lastFromMe,
-            type: summary.lastType,
-            body: summary.lastBody,
-            status: summary.lastStatus,
-            timestamp: summary.lastSentAt.toISOString(),
-          },
-        })),
-      ),
-      pagination,
-    }),
+    toResponse: ({ chats, pagination, nextCursor }) => ({ ...enveloped(toListedChats(chats)), pagination, nextCursor }),
   }),
   instanceEndpoint({
     method: "get",

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { readChats } from "../../../../core/chat/index.ts";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { contentField } from "../../../../core/message/content/index.ts";
 import { readHistory } from "../../../../core/message/history.ts";
@@ -10,6 +11,7 @@ import { toWaitingFor, waitingFor } from "../../../../core/restriction/index.ts"
 import { instanceEndpoint } from "../../engine/endpoint.ts";
 import { getMedia } from "../../operations/media.ts";
 import { aboutOf, aboutShape } from "../../shape/about.ts";
+import { chatsQuery, chatsRequest, listedChat, toListedChats } from "../../shape/chat.ts";
 import { isoDate, pageQuery, pageRequest, paginationShape, undatedPageQuery } from "../../shape/common.ts";
 import { historyMedia, mediaFile, toHistoryMedia, toMediaFile } from "../../shape/media.ts";
 import { messageFilterQuery, toMessageFilters } from "../../shape/message-filter.ts";
@@ -47,6 +49,22 @@ const message = z.object({
 });
 
 export const messageEndpoints = [
+  instanceEndpoint({
+    method: "get",
+    path: "/api/instances/{instanceId}/chats",
+    summary: "List the chats of an instance, newest message first",
+    access: "read",
+    query: chatsQuery,
+    response: z.object({
+      chats: z.array(listedChat),
+      pagination: paginationShape,
+      /** The `cursor` of the next page. Null on the last page. */
+      nextCursor: z.string().nullable(),
+    }),
+    toInput: ({ query }) => chatsRequest(query),
+    operation: ({ deps, instance }, input) => readChats(deps.db, instance.id, input),
+    toResponse: ({ chats, pagination, nextCursor }) => ({ chats: toListedChats(chats), pagination, nextCursor }),
+  }),
   instanceEndpoint({
     method: "get",
     path: "/api/instances/{instanceId}/chats/{chatId}/messages",

@@ -2,6 +2,7 @@ import type { Case } from "../case.ts";
 import { businessCases } from "./business.ts";
 import { type GatewayCases, type GatewayFixture, withExample } from "./case.ts";
 import { channelCases } from "./channel.ts";
+import { chatCases } from "./chat.ts";
 import { communityCases } from "./community.ts";
 import { contactCases } from "./contact.ts";
 import { groupCases } from "./group.ts";
@@ -23,6 +24,7 @@ const all: GatewayCases = {
   ...communityCases,
   ...labelCases,
   ...liveEventCases,
+  ...chatCases,
   ...mediaAndCallCases,
 };
 

@@ -164,6 +164,12 @@ export const cases: Record<string, Case<MultiInstanceFixture>> = {
     invalid: dates,
     unconnected: 200,
   },
+  "GET /api/instances/{instanceId}/chats": {
+    happy: () => ({ query: "limit=1&archived=false&pinnedFirst=true" }),
+    answers: { pagination: { limit: 1 } },
+    invalid: [{ query: "unread=yes" }, { query: "cursor=x" }, { query: "type=broadcast" }],
+    unconnected: 200,
+  },
   "GET /api/instances/{instanceId}/chats/{chatId}/messages": {
     happy: () => ({ params: { chatId: `${bob}@s.whatsapp.net` }, query: "limit=2&skip=1&startDate=2023-01-01" }),
     answers: { pagination: { limit: 2, skip: 1 } },

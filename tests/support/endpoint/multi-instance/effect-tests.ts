@@ -106,6 +106,11 @@ export const multiInstanceEffectTests: Record<string, { simulator?: Feature; tes
   "GET /api/instances/{instanceId}/activity": {
     testedBy: history("is paged from the newest to the oldest and filtered by action and time with correct totals"),
   },
+  "GET /api/instances/{instanceId}/chats": {
+    testedBy: testIn("integration/contact/chats.test.ts")(
+      "counts messages, and neither reactions nor own messages nor deleted messages",
+    ),
+  },
   "GET /api/instances/{instanceId}/chats/{chatId}/messages": {
     testedBy: history("is listed as documented, the newest first"),
   },

@@ -1,0 +1,41 @@
+/** The account, by its JID with the phone number and its LID. */
+type Account = { id: string; lid: string | null };
+
+/** What is known of a chat from WhatsApp's app state. A field that is absent stays as it is. Times are ISO 8601. */
+export interface ChatState {
+  archived?: boolean;
+  /** Null if the chat is not pinned. */
+  pinnedAt?: string | null;
+  /** The end of the mute, or `infinity`. Null if the chat is not muted. */
+  mutedUntil?: string | null;
+  markedUnread?: boolean;
+  /** Messages up to this time are read. */
+  readThrough?: string;
+  /** Messages up to this time are removed from the chat. */
+  clearedThrough?: string;
+  /** Whether the chat itself is deleted too. */
+  deleted?: boolean;
+}
+
+/** A change of the state of a chat, on the phone or through the API. */
+export interface ChatFact extends ChatState {
+  /** JID of the chat, as in `messages`. */
+  chatId: string;
+  /** The JID of the chat in the app state, which can be the LID. */
+  stateJid: string;
+  /** The account. */
+  by: Account | null;
+  /** `sync`: the first reading of the app state, which is not announced. */
+  source: "phone" | "api" | "sync";
+  at: string;
+}
+
+/** A report that the owner has read messages on another device. It is also about all earlier messages of the chat. */
+export interface ReadReport {
+  /** All JIDs of the chat. */
+  chatIds: readonly string[];
+  /** WhatsApp's ids of the messages. */
+  waIds: readonly string[];
+  by: Account | null;
+  at: string;
+}

@@ -1,0 +1,73 @@
+import * as z from "zod";
+import { recipient } from "../../message/recipient.ts";
+import { appStateErrors } from "./app-state-errors.ts";
+import { defineCommand } from "./define.ts";
+
+/** JID of the chat, by phone number if it is known. */
+const output = { chat: z.string() };
+
+const errors = [...appStateErrors, "group_not_found", "forbidden", "recipient_not_on_whatsapp"] as const;
+
+export const setArchived = defineCommand({
+  name: "chat.setArchived",
+  kind: "mutate",
+  summary: "Archive a chat, which also unpins it, or take it out of the archive",
+  input: z.object({ chat: recipient, archived: z.boolean() }),
+  output: z.object({ ...output, archived: z.boolean() }),
+  errors,
+  repeatable: true,
+});
+
+export const setPinned = defineCommand({
+  name: "chat.setPinned",
+  kind: "mutate",
+  summary: "Pin a chat to the top of the list, which also takes it out of the archive, or unpin it",
+  input: z.object({ chat: recipient, pinned: z.boolean() }),
+  output: z.object({ ...output, pinned: z.boolean() }),
+  errors,
+  repeatable: true,
+});
+
+export const setMuted = defineCommand({
+  name: "chat.setMuted",
+  kind: "mutate",
+  summary: "Mute a chat until a time or without an end, or unmute it",
+  input: z
+    .object({
+      chat: recipient,
+      muted: z.boolean(),
+      /** When the mute ends. Without it, the mute has no end. */
+      until: z.iso.datetime({ offset: true }).optional(),
+    })
+    .refine((input) => input.muted || input.until === undefined, "an unmuted chat has no until"),
+  output: z.object({
+    ...output,
+    muted: z.boolean(),
+    /** Null if the chat is not muted, or muted without an end. */
+    mutedUntil: z.iso.datetime().nullable(),
+  }),
+  errors: [...errors, "invalid_request"],
+  repeatable: true,
+});
+
+export const setRead = defineCommand({
+  name: "chat.setRead",
+  kind: "mutate",
+  summary: "Mark a chat as read or as unread",
+  input: z
+    .object({
+      chat: recipient,
+      read: z.boolean(),
+      /** Whether the senders of unread messages get read receipts. The default is true. */
+      receipts: z.boolean().optional(),
+    })
+    .refine((input) => input.read || input.receipts === undefined, "only marking as read has receipts"),
+  output: z.object({
+    ...output,
+    read: z.boolean(),
+    /** The number of messages for which read receipts were sent, at most 1,000. */
+    messages: z.int(),
+  }),
+  errors,
+  repeatable: true,
+});

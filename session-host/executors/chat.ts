@@ -1,0 +1,167 @@
+import { proto, type WAPatchName } from "@whiskeysockets/baileys";
+import type { ChatFact, ChatState } from "../../core/chat/fact.ts";
+import type { CommandInput, CommandName, CommandOutput } from "../../core/command/catalog/index.ts";
+import { AppError } from "../../core/error.ts";
+import { isGroupJid, isLidJid } from "../../core/message/recipient.ts";
+import { personOf } from "../baileys/address/jids.ts";
+import { answerOf } from "./answer.ts";
+import { patchAppState } from "./app-state.ts";
+import { resolveRecipient } from "./message.ts";
+import { findUnread, sendReadReceipts } from "./message-action.ts";
+import { spellingsOf } from "./message-extras.ts";
+import { ExecutorResult } from "./result.ts";
+import type { MutationContext } from "./types.ts";
+
+type Result<Name extends CommandName> = Promise<ExecutorResult<CommandOutput<Name>>>;
+
+/** The mute of a chat that has no end. Source: `BuildMute` in whatsmeow's appstate/encode.go. */
+const withoutEnd = -1;
+
+export async function setArchived(
+  context: MutationContext,
+  { chat: to, archived }: CommandInput<"chat.setArchived">,
+): Result<"chat.setArchived"> {
+  const chat = await findChat(context, to);
+  if (archived && chat.pinned) await pin(context, chat, false);
+  await archive(context, chat, archived);
+  return done(context, chat, { archived }, { archived });
+}
+
+export async function setPinned(
+  context: MutationContext,
+  { chat: to, pinned }: CommandInput<"chat.setPinned">,
+): Result<"chat.setPinned"> {
+  const chat = await findChat(context, to);
+  // WhatsApp's apps show no pinned chats in the archive.
+  const unarchives = pinned && chat.archived;
+  if (unarchives) await archive(context, chat, false);
+  await pin(context, chat, pinned);
+  const state = { pinnedAt: pinned ? new Date().toISOString() : null, ...(unarchives ? { archived: false } : {}) };
+  return done(context, chat, state, { pinned });
+}
+
+export async function setMuted(
+  context: MutationContext,
+  { chat: to, muted, until }: CommandInput<"chat.setMuted">,
+): Result<"chat.setMuted"> {
+  const end = until === undefined ? undefined : new Date(until);
+  if (end && end.getTime() <= Date.now()) throw new AppError("invalid_request", "until must be in the future");
+  const chat = await findChat(context, to);
+  await patch(context, chat, "mute", {
+    muteAction: { muted, ...(muted && { muteEndTimestamp: end?.getTime() ?? withoutEnd }) },
+  });
+  const mutedUntil = end?.toISOString() ?? null;
+  return done(context, chat, { mutedUntil: muted ? (mutedUntil ?? "infinity") : null }, { muted, mutedUntil });
+}
+
+export async function setRead(
+  context: MutationContext,
+  { chat: to, read, receipts = true }: CommandInput<"chat.setRead">,
+): Result<"chat.setRead"> {
+  const chat = await findChat(context, to);
+  const unread = read && receipts ? await findUnread(context, chat.spellings) : [];
+  await sendReadReceipts(context, unread);
+  await patch(context, chat, "markChatAsRead", {
+    markChatAsReadAction: { read, messageRange: rangeOf(chat) },
+  });
+  const through = chat.last?.sentAt ?? new Date();
+  const state = read ? { markedUnread: false, readThrough: through.toISOString() } : { markedUnread: true };
+  const { output, change } = done(context, chat, state, { read, messages: unread.length });
+  return new ExecutorResult(output, { ...change, readMarks: unread.map(({ id }) => id) });
+}
+
+/** A chat to change, and its newest message that WhatsApp has. */
+interface TargetChat {
+  chatId: string;
+  spellings: string[];
+  stateJid: string;
+  archived: boolean;
+  pinned: boolean;
+  last: LastMessage | undefined;
+}
+
+interface LastMessage {
+  waId: string;
+  fromMe: boolean;
+  senderId: string;
+  senderLid: string | null;
+  sentAt: Date;
+}
+
+/** Returns a chat. Throws if the person is not on WhatsApp, or if the group is neither known nor one of the account's. */
+async function findChat(context: MutationContext, to: string): Promise<TargetChat> {
+  const { sock, db, instanceId } = context;
+  const jid = await resolveRecipient(sock, to);
+  const spellings = await spellingsOf(context, jid);
+  const rows = await db.sql<{ stateJid: string | null; archived: boolean; pinned: boolean }[]>`
+    select state_jid as "stateJid", archived, pinned_at is not null as pinned from chats
+    where instance_id = ${instanceId} and chat_id = any(${spellings}::text[]) order by state_jid is null`;
+  const [row] = rows;
+  // WhatsApp accepts changes for a group that the account is not in. This lookup throws for such a group.
+  if (!row && isGroupJid(jid)) await answerOf(sock.groupMetadata(jid));
+  const [last] = await db.sql<LastMessage[]>`
+    select newest.* from unnest(${spellings}::text[]) as chat(jid), lateral (
+      select wa_id as "waId", from_me as "fromMe", sender_id as "senderId", sender_lid as "senderLid", sent_at as "sentAt"
+      from messages where instance_id = ${instanceId} and chat_id = chat.jid
+        and status not in ('pending', 'failed', 'canceled') and type <> 'reaction'
+      order by sent_at desc, id desc limit 1) newest
+    order by "sentAt" desc limit 1`;
+  const chatId = spellings.find((spelling) => !isLidJid(spelling)) ?? jid;
+  const { archived = false, pinned = false } = row ?? {};
+  return { chatId, spellings, stateJid: row?.stateJid ?? chatId, archived, pinned, last };
+}
+
+/** The collection and the format version of each action. Source: `chatModificationToAppPatch` in Baileys' Utils/chat-utils.js. */
+const actions = {
+  archive: { type: "regular_low", apiVersion: 3 },
+  pin_v1: { type: "regular_low", apiVersion: 5 },
+  mute: { type: "regular_high", apiVersion: 2 },
+  markChatAsRead: { type: "regular_low", apiVersion: 3 },
+} as const satisfies Record<string, { type: WAPatchName; apiVersion: number }>;
+
+function patch(
+  { sock }: MutationContext,
+  { stateJid }: TargetChat,
+  action: keyof typeof actions,
+  value: proto.ISyncActionValue,
+): Promise<void> {
+  const { type, apiVersion } = actions[action];
+  const operation = proto.SyncdMutation.SyncdOperation.SET;
+  return patchAppState(sock, type, () =>
+    sock.appPatch({
+      ...{ type, apiVersion, operation, index: [action, stateJid] },
+      syncAction: { ...value, timestamp: Date.now() },
+    }),
+  );
+}
+
+const archive = (context: MutationContext, chat: TargetChat, archived: boolean) =>
+  patch(context, chat, "archive", { archiveChatAction: { archived, messageRange: rangeOf(chat) } });
+
+const pin = (context: MutationContext, chat: TargetChat, pinned: boolean) =>
+  patch(context, chat, "pin_v1", { pinAction: { pinned } });
+
+/**
+ * Returns the range of messages that a change is about: all up to the newest one. Other devices compare it with what they
+ * have. Source: `BuildArchive` in whatsmeow's appstate/encode.go, `getMessageRange` in Baileys' Utils/chat-utils.js.
+ */
+function rangeOf({ stateJid, last }: TargetChat): proto.SyncActionValue.ISyncActionMessageRange {
+  const timestamp = Math.floor((last?.sentAt.getTime() ?? Date.now()) / 1000);
+  if (!last) return { lastMessageTimestamp: timestamp };
+  const { waId: id, fromMe, senderId, senderLid } = last;
+  const participant = isGroupJid(stateJid) && !fromMe ? { participant: senderLid ?? senderId } : {};
+  const key = { remoteJid: stateJid, id, fromMe, ...participant };
+  return { lastMessageTimestamp: timestamp, messages: [{ key, timestamp }] };
+}
+
+/** Returns the result of a change, with the fact that records it: Baileys emits no event for our own changes. */
+function done<Output extends object>(
+  { sock }: MutationContext,
+  { chatId, stateJid }: TargetChat,
+  state: ChatState,
+  output: Output,
+) {
+  const by = personOf(sock.user?.id, sock.user?.lid);
+  const fact: ChatFact = { ...state, chatId, stateJid, by, source: "api", at: new Date().toISOString() };
+  return new ExecutorResult({ chat: chatId, ...output }, { chats: [fact] });
+}

@@ -1,0 +1,143 @@
+import { type proto, type SignalKeyStore, toNumber, type WASocket } from "@whiskeysockets/baileys";
+import type { ChatFact, ChatState } from "../../core/chat/fact.ts";
+import type { Database } from "../../core/db/index.ts";
+import { isChannelJid, isGroupJid, isLidJid } from "../../core/message/recipient.ts";
+import { isBusiness } from "../baileys/account.ts";
+import { isPhoneJid, personOf, phonesOf, plainJid } from "../baileys/address/jids.ts";
+import type { Change } from "../ledger/change.ts";
+import type { Me } from "./message/address.ts";
+
+/** The collections with the state of chats. */
+const collections = ["regular_high", "regular_low"] as const;
+
+export interface ChatBookDeps {
+  db: Database;
+  instanceId: string;
+  keys: Pick<SignalKeyStore, "get" | "set">;
+  me: () => Me;
+  record: (change: Change) => Promise<void>;
+}
+
+/** An entry of the app state that was set. */
+export interface ChatEntry {
+  index: readonly string[];
+  value: proto.ISyncActionValue;
+  /** Whether the entry is from a snapshot, which has all entries. */
+  inSnapshot: boolean;
+}
+
+/**
+ * Records what the app state says about chats: archived, pinned, muted, read, cleared, deleted. Baileys' events lack the
+ * times, and some of the actions (7.0.0-rc14, `processSyncAction` in `Utils/chat-utils.js`), so this reads the entries.
+ */
+export class ChatBook {
+  readonly #deps: ChatBookDeps;
+  #sock: WASocket | undefined;
+  /** Whether all entries are read because the gateway has none of them yet. */
+  #readsAll = false;
+
+  constructor(deps: ChatBookDeps) {
+    this.#deps = deps;
+  }
+
+  listen(sock: WASocket): void {
+    this.#sock = sock;
+    sock.ev.on("connection.update", ({ connection }) => {
+      if (connection === "open") void this.#readAgain(sock);
+    });
+  }
+
+  /**
+   * Records entries before Baileys stores the version of the collection. After a crash, WhatsApp sends the entries again,
+   * and they change nothing.
+   */
+  readonly note = async (entries: readonly ChatEntry[]): Promise<void> => {
+    if (!this.#sock) return;
+    const isFirst = this.#readsAll || !this.#sock.authState.creds.accountSyncCounter;
+    const found = entries.flatMap((entry) => {
+      const source = entry.inSnapshot && isFirst ? ("sync" as const) : ("phone" as const);
+      return factIn(entry, this.#deps.me(), source) ?? [];
+    });
+    if (found.length === 0) return;
+    const lids = found.map(({ stateJid }) => stateJid).filter(isLidJid);
+    const phones = lids.length > 0 ? await phonesOf(this.#sock, lids) : new Map<string, string>();
+    const chats = found.map((fact) => ({ ...fact, chatId: phones.get(fact.chatId) ?? fact.chatId }));
+    await this.#deps.record({ chats });
+  };
+
+  /**
+   * Reads the app state again. WhatsApp does not notify a device of its own changes, so this is the only way to learn of a
+   * change whose answer was lost. Instances that were linked before the gateway stored chats read all entries once.
+   */
+  async #readAgain(sock: WASocket): Promise<void> {
+    const { db, instanceId, keys } = this.#deps;
+    const { creds } = sock.authState;
+    // Baileys itself does the first synchronization, which brings the keys.
+    if (!creds.myAppStateKeyId) return;
+    try {
+      const rows =
+        await db.sql`select 1 from chats where instance_id = ${instanceId} and state_jid is not null limit 1`;
+      if (rows.length === 0 && creds.accountSyncCounter) {
+        this.#readsAll = true;
+        const nothing = Object.fromEntries(collections.map((name) => [name, null]));
+        await keys.set({ "app-state-sync-version": nothing });
+      }
+      await sock.resyncAppState([...collections, ...(isBusiness(creds) ? (["regular"] as const) : [])], false);
+    } catch {
+      // The next change by any device synchronizes as well.
+    } finally {
+      this.#readsAll = false;
+    }
+  }
+}
+
+/** Only JIDs of this form are chats. The phone's owner can replace WhatsApp on the phone. */
+const isChat = (jid: string) =>
+  /^[0-9-]{5,40}@[a-z.]+$/.test(jid) && (isPhoneJid(jid) || isLidJid(jid) || isGroupJid(jid) || isChannelJid(jid));
+
+/** Returns the fact in an entry, or undefined if the entry is not about a chat. */
+function factIn(
+  { index: [action = "", id], value }: ChatEntry,
+  me: Me,
+  source: ChatFact["source"],
+): ChatFact | undefined {
+  const jid = plainJid(id);
+  const state = isChat(jid) ? stateIn(action, value) : undefined;
+  if (!state) return undefined;
+  const at = isoOf(value.timestamp) ?? new Date().toISOString();
+  return { ...state, chatId: jid, stateJid: jid, by: personOf(me.id, me.lid), source, at };
+}
+
+/** Source: `dispatchAppState` in whatsmeow's appstate.go, `chatModificationToAppPatch` in Baileys' Utils/chat-utils.js. */
+function stateIn(action: string, value: proto.ISyncActionValue): ChatState | undefined {
+  const { archiveChatAction, pinAction, muteAction, markChatAsReadAction, clearChatAction, deleteChatAction } = value;
+  if (action === "archive" && archiveChatAction) return { archived: archiveChatAction.archived ?? false };
+  if (action === "pin_v1" && pinAction)
+    return { pinnedAt: pinAction.pinned ? (isoOf(value.timestamp) ?? new Date().toISOString()) : null };
+  if (action === "mute" && muteAction)
+    return { mutedUntil: muteAction.muted ? (isoOf(muteAction.muteEndTimestamp) ?? "infinity") : null };
+  if (action === "markChatAsRead" && markChatAsReadAction) {
+    const { read, messageRange } = markChatAsReadAction;
+    return read ? { markedUnread: false, readThrough: endOf(messageRange, value) } : { markedUnread: true };
+  }
+  if (action === "clearChat" && clearChatAction)
+    return { clearedThrough: endOf(clearChatAction.messageRange, value), markedUnread: false };
+  if (action === "deleteChat" && deleteChatAction)
+    return { clearedThrough: endOf(deleteChatAction.messageRange, value), deleted: true, markedUnread: false };
+  return undefined;
+}
+
+/** Returns the end of a range of messages, which has whole seconds. A range may lack its end. */
+function endOf(range: proto.SyncActionValue.ISyncActionMessageRange | null | undefined, value: proto.ISyncActionValue) {
+  const seconds = toNumber(range?.lastMessageTimestamp ?? 0);
+  return isoOf(seconds > 0 ? seconds * 1000 : value.timestamp) ?? new Date().toISOString();
+}
+
+/** The last instant that Postgres can read. Milliseconds since 1970. */
+const maxMs = 253_402_300_799_000;
+
+/** Returns a time in milliseconds since 1970 as ISO 8601, or undefined if it is not positive. */
+function isoOf(ms: Parameters<typeof toNumber>[0]): string | undefined {
+  const value = toNumber(ms ?? 0);
+  return value > 0 && value <= maxMs ? new Date(value).toISOString() : undefined;
+}

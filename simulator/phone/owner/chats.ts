@@ -1,0 +1,82 @@
+import { chatActions } from "../../model/chat-action.ts";
+import type { proto } from "../../wire/baileys.ts";
+import { isGroupJid, toJid } from "../../wire/jid.ts";
+import type { Phone } from "../phone.ts";
+
+/** The state of a chat that the phone shows. */
+export type PhoneChat = {
+  /** JID, as in the app state. */
+  id: string;
+  archived: boolean;
+  pinned: boolean;
+  /** When the mute ends, in milliseconds since the epoch; -1 without an end. Undefined if the chat is not muted. */
+  mutedUntil: number | undefined;
+  markedUnread: boolean;
+};
+
+/** Returns the chats whose state was ever changed. An archived chat is not pinned. */
+export function chatsOf(phone: Phone): PhoneChat[] {
+  const ids = phone.appState.entries.flatMap(({ index: [action = "", id] }) =>
+    action in chatActions && id ? [id] : [],
+  );
+  return [...new Set(ids)].map((id) => chatOf(phone, id));
+}
+
+/** Returns the state of a chat, which is given by its JID as in the app state. */
+export function chatOf(phone: Phone, id: string): PhoneChat {
+  const { appState } = phone;
+  const archived = appState.get("archive", id)?.archiveChatAction?.archived ?? false;
+  const mute = appState.get("mute", id)?.muteAction;
+  return {
+    id,
+    archived,
+    pinned: (appState.get("pin_v1", id)?.pinAction?.pinned ?? false) && !archived,
+    mutedUntil: mute?.muted ? Number(mute.muteEndTimestamp ?? -1) : undefined,
+    markedUnread: appState.get("markChatAsRead", id)?.markChatAsReadAction?.read === false,
+  };
+}
+
+/**
+ * Archives a chat and unpins it, or takes it out of the archive. Source: `BuildArchive` in whatsmeow's appstate/encode.go.
+ * @param chat a phone number, or the JID of an account or group; the app state contains this JID as given
+ */
+export function archiveChat(phone: Phone, chat: string, archived = true): void {
+  const id = existing(phone, chat);
+  set(phone, "archive", [id], { archiveChatAction: { archived, messageRange: rangeOf(phone, id) } });
+  if (archived) set(phone, "pin_v1", [id], { pinAction: { pinned: false } });
+}
+
+export function pinChat(phone: Phone, chat: string, pinned = true): void {
+  set(phone, "pin_v1", [existing(phone, chat)], { pinAction: { pinned } });
+}
+
+/** @param until milliseconds since the epoch, -1 for a mute without an end, or null to unmute */
+export function muteChat(phone: Phone, chat: string, until: number | null): void {
+  const muted = until !== null;
+  set(phone, "mute", [existing(phone, chat)], { muteAction: { muted, ...(muted && { muteEndTimestamp: until }) } });
+}
+
+/** Marks a chat as read or unread in the list of chats. This sends no read receipts. */
+export function markChat(phone: Phone, chat: string, read: boolean): void {
+  const id = existing(phone, chat);
+  set(phone, "markChatAsRead", [id], { markChatAsReadAction: { read, messageRange: rangeOf(phone, id) } });
+}
+
+function existing(phone: Phone, chat: string): string {
+  const jid = toJid(chat);
+  if (isGroupJid(jid) ? !phone.world.groups.has(jid) : !phone.world.accountOf(jid))
+    throw new Error(`${chat} is not on WhatsApp`);
+  return jid;
+}
+
+function set(phone: Phone, action: keyof typeof chatActions, index: string[], value: proto.ISyncActionValue): void {
+  const { collection, version } = chatActions[action];
+  phone.appState.set(collection, [action, ...index], value, version);
+}
+
+/** Returns the range of all messages of a chat that the phone has received. */
+function rangeOf(phone: Phone, id: string): proto.SyncActionValue.ISyncActionMessageRange {
+  const chat = isGroupJid(id) ? id : (phone.world.accountOf(id)?.pnJid ?? id);
+  const last = phone.inbox.messages.filter((message) => message.chat === chat).at(-1);
+  return { lastMessageTimestamp: last?.timestamp ?? Math.floor(phone.world.clock() / 1000) };
+}

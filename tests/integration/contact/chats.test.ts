@@ -1,0 +1,264 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Phone } from "../../../simulator/index.ts";
+import type { Group } from "../../../simulator/model/group.ts";
+import { archiveChat, chatOf, markChat, muteChat, pinChat } from "../../../simulator/phone/owner/chats.ts";
+import { expectNoComplaints } from "../../support/gateway/complaints.ts";
+import { type Dialect, startTestGateway, type TestGateway } from "../../support/gateway/test-gateway.ts";
+import { until } from "../../support/until.ts";
+
+let gate: TestGateway;
+let owner: Phone;
+let bob: Phone;
+let carol: Phone;
+let group: Group;
+/** Both are linked to the owner's phone, so each sees what the other does as a change by another device. */
+let ids: Record<Dialect, string>;
+let id: string;
+
+beforeAll(async () => {
+  gate = await startTestGateway();
+  bob = await gate.wa.addPhone({ number: "4915550500002", pushName: "Bob" });
+  carol = await gate.wa.addPhone({ number: "4915550500003", pushName: "Carol" });
+  const history = [
+    { with: bob.number, unread: 1, messages: [{ text: "read long ago", timestamp: 1_700_000_000 }] },
+    { with: carol.number, messages: [{ text: "read too", timestamp: 1_700_000_100 }] },
+  ];
+  owner = await gate.wa.addPhone({ number: "4915550500001", pushName: "Owner", history });
+  // What the phone did before the link.
+  pinChat(owner, carol.lidJid);
+  const gateway = await gate.linked(owner, "gateway");
+  ids = { gateway, "multi-instance": await gate.linked(owner, "multi-instance", { history: "recent" }) };
+  id = gateway;
+  group = bob.createGroup("Crew", [owner.number, carol.number]);
+  await bob.sendText(group.jid, "hello all");
+  for (const phone of [bob, carol]) await phone.sendText(owner.number, "hello");
+  for (const dialect of ["gateway", "multi-instance"] as const)
+    await until(async () => (await list(dialect, "limit=100")).length >= 3 || undefined);
+}, 120_000);
+afterAll(async () => {
+  expectNoComplaints(gate.wa);
+  await gate?.stop();
+});
+
+interface Shown {
+  [field: string]: unknown;
+  id: string;
+  unreadCount: number;
+}
+const page = async (dialect: Dialect, query = "") => {
+  const path = dialect === "gateway" ? `/api/message/chats/${ids.gateway}` : `/api/instances/${ids[dialect]}/chats`;
+  return (await gate.api("GET", `${path}?${query}`)).body;
+};
+const list = async (dialect: Dialect, query = ""): Promise<Shown[]> => {
+  const body = await page(dialect, query);
+  return dialect === "gateway" ? body.data : body.chats;
+};
+const chat = async (jid: string, dialect: Dialect = "gateway") =>
+  (await list(dialect, "limit=100")).find((one) => one.id === jid);
+/** Waits until the list of an instance shows the chat like this. */
+const shows = (jid: string, state: object, dialect: Dialect = "gateway") =>
+  until(async () => {
+    const shown = await chat(jid, dialect);
+    return Object.entries(state).every(([field, value]) => shown?.[field] === value) || undefined;
+  });
+const ask = (rest: string, body: object, on = id) => gate.api("PUT", `/api/chats/${on}/${rest}`, { body });
+const holds = (what: () => unknown) => until(async () => what() || undefined);
+
+/** The changes of a chat that webhooks of an instance have announced, oldest first. */
+const announced = (dialect: Dialect, jid: string) =>
+  gate.receiver.deliveries
+    .filter(({ body }) => body.event === (dialect === "gateway" ? "chat.update" : "chat_updated"))
+    .map(({ body }) => body.data)
+    .filter((data) => data.instanceId === ids[dialect] && data.chatId === jid);
+const announces = (dialect: Dialect, jid: string, changes: object, source: "phone" | "api") =>
+  until(async () => {
+    const wanted = { source, fromMe: true, by: owner.jid, ...changes };
+    const found = announced(dialect, jid).some((data) => {
+      const told: Record<string, unknown> = { ...data, by: data.by?.id, ...data.changes };
+      return Object.entries(wanted).every(([field, value]) => told[field] === value);
+    });
+    return found || undefined;
+  });
+
+test("a chat that was pinned before the link is pinned, under its number", async () => {
+  await shows(carol.jid, { pinned: true, archived: false, muted: false });
+  expect(announced("gateway", carol.jid).filter(({ changes }) => "pinned" in changes)).toEqual([]);
+});
+
+describe("a change of the API", () => {
+  test.each([
+    ["archive", { archived: true }, { archived: true }, { archived: true }],
+    ["archive", { archived: false }, { archived: false }, { archived: false }],
+    ["pin", { pinned: true }, { pinned: true }, { pinned: true }],
+    ["pin", { pinned: false }, { pinned: false }, { pinned: false }],
+    ["mute", { muted: true }, { muted: true, mutedUntil: null }, { mutedUntil: -1 }],
+    ["mute", { muted: false }, { muted: false, mutedUntil: null }, { mutedUntil: undefined }],
+    ["read", { read: false }, { markedUnread: true }, { markedUnread: true }],
+    ["read", { read: true }, { markedUnread: false, unreadCount: 0 }, { markedUnread: false }],
+  ])("%s %o is visible at once, then on the phone and on other devices", async (action, body, state, onPhone) => {
+    expect(await ask(`${bob.number}/${action}`, body)).toMatchObject({
+      status: 200,
+      body: { success: true, data: { chatId: bob.jid, ...body } },
+    });
+    expect(await chat(bob.jid)).toMatchObject(state);
+    await holds(() =>
+      Object.entries(onPhone).every(([field, value]) => chatOf(owner, bob.jid)[field as "id"] === value),
+    );
+    await shows(bob.jid, state, "multi-instance");
+    const { unreadCount: _, ...changes } = state as Record<string, unknown>;
+    await announces("gateway", bob.jid, changes, "api");
+    await announces("multi-instance", bob.jid, changes, "phone");
+  });
+
+  test("a chat is muted without an end, until a time, and unmuted", async () => {
+    const until = new Date(Date.now() + 3_600_000).toISOString();
+    expect(await ask(`${carol.jid}/mute`, { muted: true, until })).toMatchObject({
+      body: { data: { muted: true, mutedUntil: until } },
+    });
+    await holds(() => chatOf(owner, carol.lidJid).mutedUntil === Date.parse(until));
+    await shows(carol.jid, { muted: true, mutedUntil: until }, "multi-instance");
+    const past = { muted: true, until: new Date(Date.now() - 1000).toISOString() };
+    expect(await ask(`${carol.jid}/mute`, past)).toMatchObject({ status: 400, body: { code: "invalid_request" } });
+    await gate.db.sql`update chats set muted_until = now() - interval '1 second' where chat_id = ${carol.jid}`;
+    expect(await chat(carol.jid)).toMatchObject({ muted: false, mutedUntil: null });
+    expect(await ask(`${carol.jid}/mute`, { muted: false })).toMatchObject({ status: 200 });
+    await holds(() => chatOf(owner, carol.lidJid).mutedUntil === undefined);
+  });
+
+  test("the phone takes each change of the API without a complaint", async () => {
+    for (const [action, body] of [
+      ["archive", { archived: true }],
+      ["archive", { archived: false }],
+      ["read", { read: false }],
+      ["read", { read: true }],
+    ] as const)
+      expect((await ask(`${group.jid}/${action}`, body)).status, action).toBe(200);
+    await holds(() => !chatOf(owner, group.jid).markedUnread);
+    const { messageRange } = owner.appState.get("archive", group.jid)?.archiveChatAction ?? {};
+    expect(messageRange?.messages?.[0]?.key).toMatchObject({ remoteJid: group.jid, participant: bob.lidJid });
+    expectNoComplaints(gate.wa);
+  });
+
+  test("a group that the account is not in, and a number without WhatsApp, are refused", async () => {
+    const strange = carol.createGroup("Others", [bob.number]);
+    expect(await ask(`${strange.jid}/archive`, { archived: true })).toMatchObject({ status: 403 });
+    expect(await ask("4915550999998/pin", { pinned: true })).toMatchObject({
+      body: { code: "recipient_not_on_whatsapp" },
+    });
+  });
+
+  test("changes of the API and the phone at the same moment are both kept", async () => {
+    for (const turn of [true, false]) {
+      const answer = ask(`${bob.jid}/pin`, { pinned: turn });
+      archiveChat(owner, group.jid, turn);
+      expect((await answer).status).toBe(200);
+      await holds(() => chatOf(owner, bob.jid).pinned === turn);
+      await shows(group.jid, { archived: turn });
+      await shows(bob.jid, { pinned: turn });
+    }
+  });
+});
+
+test("archiving a pinned chat unpins it, from the API and from the phone", async () => {
+  for (const archived of [
+    () => ask(`${bob.jid}/archive`, { archived: true }),
+    async () => archiveChat(owner, bob.jid),
+  ]) {
+    expect((await ask(`${bob.jid}/pin`, { pinned: true })).status).toBe(200);
+    expect(await chat(bob.jid)).toMatchObject({ pinned: true, archived: false });
+    await archived();
+    await shows(bob.jid, { pinned: false, archived: true });
+    await holds(() => owner.appState.get("pin_v1", bob.jid)?.pinAction?.pinned === false);
+  }
+  await ask(`${bob.jid}/archive`, { archived: false });
+});
+
+test.each([
+  ["archives", (phone: Phone, jid: string) => archiveChat(phone, jid), { archived: true }],
+  ["takes out of the archive", (phone: Phone, jid: string) => archiveChat(phone, jid, false), { archived: false }],
+  ["pins", (phone: Phone, jid: string) => pinChat(phone, jid), { pinned: true }],
+  ["unpins", (phone: Phone, jid: string) => pinChat(phone, jid, false), { pinned: false }],
+  ["mutes", (phone: Phone, jid: string) => muteChat(phone, jid, -1), { muted: true, mutedUntil: null }],
+  ["unmutes", (phone: Phone, jid: string) => muteChat(phone, jid, null), { muted: false, mutedUntil: null }],
+  ["marks as unread", (phone: Phone, jid: string) => markChat(phone, jid, false), { markedUnread: true }],
+  ["marks as read", (phone: Phone, jid: string) => markChat(phone, jid, true), { markedUnread: false }],
+])(
+  "a chat that the owner %s on the phone is so in the list and in the events of both dialects",
+  async (_, act, state) => {
+    act(owner, group.jid);
+    for (const dialect of ["gateway", "multi-instance"] as const) {
+      await shows(group.jid, state, dialect);
+      await announces(dialect, group.jid, state, "phone");
+    }
+  },
+);
+
+describe("the number of unread messages", () => {
+  let dave: Phone;
+  beforeAll(async () => {
+    dave = await gate.wa.addPhone({ number: "4915550500004", pushName: "Dave" });
+  });
+  const counts = (unreadCount: number, jid = dave.jid) =>
+    Promise.all((["gateway", "multi-instance"] as const).map((dialect) => shows(jid, { unreadCount }, dialect)));
+  const atOwner = (text: string) => owner.waitFor((message) => message.text === text);
+
+  test("counts messages, and neither reactions nor own messages nor deleted messages", async () => {
+    const first = await dave.sendText(owner.number, "one");
+    const second = await dave.sendText(owner.number, "two");
+    await counts(2);
+    await dave.react(await dave.sendText(owner.number, "three"), "👍");
+    await counts(3);
+    await gate.api("POST", "/api/message/send/text", { body: { instanceId: id, to: dave.number, message: "mine" } });
+    await owner.sendText(dave.number, "mine too");
+    await shows(dave.jid, { messageCount: 5 });
+    expect(await chat(dave.jid)).toMatchObject({ unreadCount: 3 });
+    await dave.revoke(second);
+    await counts(2);
+    await dave.revoke(first);
+    await counts(1);
+  });
+
+  test("messages that the owner reads on the phone no longer count", async () => {
+    await dave.sendText(owner.number, "four");
+    const last = await dave.sendText(owner.number, "five");
+    await counts(3);
+    owner.markRead(await atOwner("five"));
+    await counts(0);
+    await dave.waitForStatus(last, "read");
+    await announces("gateway", dave.jid, { unreadCount: 0 }, "phone");
+    await bob.sendText(group.jid, "in the group");
+    await until(async () => ((await chat(group.jid))?.unreadCount ?? 0) > 0 || undefined);
+    owner.markRead(await atOwner("in the group"));
+    await counts(0, group.jid);
+  });
+
+  test("messages that the API reads no longer count, and are read on the phone", async () => {
+    const ways = [
+      (messageId: string) =>
+        gate.api("POST", "/api/message/seen", { body: { instanceId: id, chatId: dave.jid, messageId } }),
+      () => gate.api("POST", "/api/message/seen", { body: { instanceId: id, chatId: dave.jid } }),
+      () => ask(`${dave.jid}/read`, { read: true }),
+    ];
+    for (const read of ways) {
+      await dave.sendText(owner.number, "six");
+      const last = await dave.sendText(owner.number, `seven ${ways.indexOf(read)}`);
+      await counts(2);
+      expect((await read(last.id)).status).toBe(200);
+      expect(await chat(dave.jid)).toMatchObject({ unreadCount: 0 });
+      await dave.waitForStatus(last, "read");
+      await counts(0);
+      await holds(() => owner.inbox.messages.find((message) => message.id === last.id)?.read);
+    }
+    await announces("gateway", dave.jid, { unreadCount: 0 }, "api");
+  });
+
+  test("a chat is read without receipts to the senders", async () => {
+    const quiet = await dave.sendText(owner.number, "quiet");
+    await counts(1);
+    expect(await ask(`${dave.jid}/read`, { read: true, receipts: false })).toMatchObject({
+      body: { data: { read: true, messages: 0 } },
+    });
+    await counts(0);
+    expect(dave.sent.get(quiet.id)?.status).toBe("delivered");
+  });
+});

@@ -1,0 +1,47 @@
+import { chatOf } from "../../../../simulator/phone/owner/chats.ts";
+import { testIn } from "../case.ts";
+import { bodiesOf, type GatewayCases, holds } from "./case.ts";
+
+const chats = testIn("integration/contact/chats.test.ts");
+const changed = chats("%s %o is visible at once, then on the phone and on other devices");
+
+export const chatCases: GatewayCases = {
+  "PUT /api/chats/{instanceId}/{chatId}/archive": {
+    with: () => ({ body: { archived: true } }),
+    answers: { data: { archived: true } },
+    effect: async ({ owner, bob }) => holds(() => chatOf(owner, bob.jid).archived),
+    simulator: "chats",
+    testedBy: changed,
+    invalid: [{ body: {} }, { body: { archived: true }, params: { chatId: "nobody" } }],
+  },
+  "PUT /api/chats/{instanceId}/{chatId}/pin": {
+    with: () => ({ body: { pinned: true } }),
+    answers: { data: { pinned: true } },
+    effect: async ({ owner, bob }) => holds(() => chatOf(owner, bob.jid).pinned),
+    simulator: "chats",
+    testedBy: changed,
+    invalid: bodiesOf({}, { pinned: "yes" }),
+  },
+  "PUT /api/chats/{instanceId}/{chatId}/mute": {
+    with: () => ({ body: { muted: true, until: "2099-01-01T00:00:00Z" } }),
+    answers: { data: { muted: true, mutedUntil: "2099-01-01T00:00:00.000Z" } },
+    effect: async ({ owner, bob }) =>
+      holds(() => chatOf(owner, bob.jid).mutedUntil === Date.parse("2099-01-01T00:00:00Z")),
+    simulator: "chats",
+    testedBy: chats("a chat is muted without an end, until a time, and unmuted"),
+    invalid: bodiesOf(
+      {},
+      { muted: false, until: "2099-01-01T00:00:00Z" },
+      { muted: true, until: "2020-01-01T00:00:00Z" },
+      { muted: true, until: "tomorrow" },
+    ),
+  },
+  "PUT /api/chats/{instanceId}/{chatId}/read": {
+    with: () => ({ body: { read: false } }),
+    answers: { data: { read: false, messages: 0 } },
+    effect: async ({ owner, bob }) => holds(() => chatOf(owner, bob.jid).markedUnread),
+    simulator: "chats",
+    testedBy: changed,
+    invalid: bodiesOf({}, { read: false, receipts: true }),
+  },
+};
