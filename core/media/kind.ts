@@ -34,6 +34,8 @@ export interface Wanted {
   voice?: boolean | undefined;
   gif?: boolean | undefined;
   round?: boolean | undefined;
+  viewOnce?: boolean | undefined;
+  hd?: boolean | undefined;
   /** Whether WhatsApp has delivered the file before in a message of this kind, so that the file is sent unchanged. */
   forwarded?: boolean | undefined;
 }
@@ -56,6 +58,38 @@ export interface Plan {
   /** Whether the send fails if the conversion fails. If false, the file is then sent as a document. */
   required: boolean;
 }
+
+/**
+ * Size of an HD picture or video: its longer side has at least this many pixels. WhatsApp Web reduces pictures to 1600 pixels
+ * if they are not sent in HD (`maxDimension` in wa-js, src/chat/functions/sendFileMessage.ts). HD videos have 720p.
+ */
+const hdPixels = { image: 1601, video: 1280 } as const;
+
+/** Checks a file that is ready to be sent. Throws `media_not_usable` if it can't be view-once or HD as requested. */
+export function assertSendable(
+  file: { kind: MediaKind; voice: boolean; gif?: boolean; width?: number | undefined; height?: number | undefined },
+  { viewOnce, hd }: Wanted,
+): void {
+  const { kind, width = 0, height = 0 } = file;
+  const isPicture = kind === "image" || kind === "video";
+  if (viewOnce && !(file.voice || (isPicture && !file.gif))) {
+    throw new AppError(
+      "media_not_usable",
+      `only pictures, videos and voice notes can be view-once, not a ${nameOf(file)}`,
+    );
+  }
+  if (!hd) return;
+  if (!isPicture) throw new AppError("media_not_usable", `only pictures and videos can be HD, not a ${nameOf(file)}`);
+  if (Math.max(width, height) < hdPixels[kind]) {
+    throw new AppError(
+      "media_not_usable",
+      `the ${kind} has ${width} by ${height} pixels; for HD, its longer side must have at least ${hdPixels[kind]}`,
+    );
+  }
+}
+
+const nameOf = ({ kind, gif }: { kind: MediaKind; gif?: boolean }) =>
+  gif ? "GIF" : kind === "audio" ? "sound that is not a voice note" : kind;
 
 /** Decides how to send a file. Throws `media_not_usable` if the file can't be sent as requested. */
 export function planFor(file: Recognized, requested: Wanted): Plan {

@@ -31,6 +31,7 @@ export async function findForwardable(
   if (!forwardable.some((type) => type === row.type)) {
     throw new AppError("not_supported", `a message of type ${row.type} cannot be forwarded`);
   }
+  if (row.context?.viewOnce) throw new AppError("not_supported", "a view-once message cannot be forwarded");
   const [stored] = await db.sql<{ media: MessageMedia | null }[]>`select media from messages where id = ${row.id}`;
   const media = stored?.media ?? null;
   if (row.type !== "text" && media?.state !== "stored") {

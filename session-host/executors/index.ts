@@ -8,6 +8,7 @@ import type {
   QueryName,
   SendName,
 } from "../../core/command/catalog/index.ts";
+import { refuseLiveLocation } from "../../core/command/catalog/message/content.ts";
 import * as survey from "./answer-survey.ts";
 import * as business from "./business.ts";
 import * as event from "./calendar-event.ts";
@@ -52,6 +53,8 @@ export const sends: { readonly [Name in SendName]: Execute<SendContext, Name, Pr
   "message.sendText": message.sendText,
   "message.sendMedia": media.sendMedia,
   "message.sendLocation": content.sendLocation,
+  // Is refused before it is accepted, so this only refuses a command of another version.
+  "message.sendLiveLocation": refuseLiveLocation,
   "message.sendContact": content.sendContact,
   "message.sendPoll": content.sendPoll,
   "message.sendEvent": event.sendEvent,

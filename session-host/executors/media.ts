@@ -38,9 +38,10 @@ export async function sendFile(
         ...extras.options,
       },
     );
+    const whole = file.round ? asRound(message ?? {}) : (message ?? {});
     return {
       jid,
-      message: file.round ? asRound(message ?? {}) : (message ?? {}),
+      message: input.viewOnce ? asViewOnce(whole) : whole,
       type: file.kind,
       protoType: file.round ? "ptvMessage" : `${file.kind}Message`,
       media: {
@@ -53,7 +54,7 @@ export async function sendFile(
         error: null,
         source: null,
       },
-      context: extras.context,
+      context: input.viewOnce ? { ...extras.context, viewOnce: true } : extras.context,
     };
   } finally {
     await file.release();
@@ -66,6 +67,17 @@ export async function sendFile(
  */
 const asRound = ({ videoMessage, ...rest }: proto.IMessage): proto.IMessage =>
   videoMessage ? { ...rest, ptvMessage: videoMessage } : rest;
+
+/**
+ * Turns a message with a picture, video or voice note into one that can be opened once, as phones send it. Baileys' option
+ * `viewOnce` is not used, because it uses the oldest of the three wrappers and puts mentions next to the content.
+ */
+function asViewOnce({ messageContextInfo, ...content }: proto.IMessage): proto.IMessage {
+  const { imageMessage, videoMessage, audioMessage } = content;
+  for (const part of [imageMessage, videoMessage, audioMessage]) if (part) part.viewOnce = true;
+  const wrapper = audioMessage ? "viewOnceMessageV2Extension" : "viewOnceMessageV2";
+  return { ...defined({ messageContextInfo: messageContextInfo ?? undefined }), [wrapper]: { message: content } };
+}
 
 /** The content from which Baileys makes a message. */
 type Content = Parameters<typeof generateWAMessage>[1];

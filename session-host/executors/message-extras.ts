@@ -92,7 +92,8 @@ async function findQuoted(context: ConnectedContext, jid: string, waId: string) 
   // The chat of a quoted status post is in `contextInfo.remoteJid`. Source: `generateWAMessageFromContent` in Baileys'
   // Utils/messages.js.
   const key = { remoteJid: isStatus ? statusChat : jid, id: row.waId, fromMe, ...participant };
-  const content = await contentOf(context, row);
+  // A quote of a view-once message must not contain the key of its file.
+  const content = row.context?.viewOnce ? undefined : await contentOf(context, row);
   // A message that this gateway sent may have been edited since, so the quote contains its current text.
   const message: WAMessage = { key, message: content ? (withText(content, row.body) ?? content) : standIn(row) };
   return { row, message };

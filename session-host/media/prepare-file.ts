@@ -2,6 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { AppError } from "../../core/error.ts";
 import type { MediaKind } from "../../core/media/index.ts";
 import {
+  assertSendable,
   type Conversion,
   opusType,
   type Plan,
@@ -61,6 +62,7 @@ export async function prepareFile(
   wanted: Wanted & { sticker?: StickerMetadata | undefined },
 ): Promise<PreparedFile> {
   const prepared = await prepareContent(owner, file, wanted);
+  assertSendable(prepared, wanted);
   if (prepared.kind !== "sticker" || wanted.sticker === undefined) return prepared;
   const path = `${prepared.path}.named`;
   const { path: from } = prepared;
@@ -76,7 +78,7 @@ async function prepareContent(owner: Owner, file: FetchedFile, wanted: Wanted): 
   const asIs = { ...file, mimetype: recognized.mimetype, voice, gif, round };
   if (!plan.convert) return await addPreview(owner, asIs, recognized, plan);
   try {
-    const { shape, ...converted } = await convert(owner, file, recognized, plan.voice, plan.convert);
+    const { shape, ...converted } = await convert(owner, file, recognized, { voice, convert: plan.convert }, wanted.hd);
     return await addPreview(owner, { ...converted, voice, gif, round }, shape, plan);
   } catch (error) {
     if (!plan.required && (error instanceof NoFfmpeg || error instanceof AppError))
@@ -106,7 +108,7 @@ export async function convertFile(
       : recognized.kind === "video" && mimetype === "video/mp4";
   if (hasFormat) return { ...file, filename: renamed(file.filename, into), mimetype, seconds };
   try {
-    const { shape, ...converted } = await convert(owner, file, recognized, into === "opus", into);
+    const { shape, ...converted } = await convert(owner, file, recognized, { voice: into === "opus", convert: into });
     return { ...converted, seconds: shape.seconds };
   } catch (error) {
     throw error instanceof NoFfmpeg ? ffmpegMissing(`the file of type ${mimetype}`) : error;
@@ -118,7 +120,13 @@ const renamed = (filename: string, into: Conversion) =>
   `${filename.replace(/\.[^.]*$/, "") || "file"}.${extensions[into]}`;
 
 /** Converts a file to a new file. `shape` is what `recognize` would return for the new file. */
-async function convert(owner: Owner, file: FetchedFile, recognized: Recognized, voice: boolean, into: Conversion) {
+async function convert(
+  owner: Owner,
+  file: FetchedFile,
+  recognized: Recognized,
+  { voice, convert: into }: Pick<Plan, "voice"> & { convert: Conversion },
+  hd = false,
+) {
   const path = `${file.path}.${into}`;
   const filename = renamed(file.filename, into);
   if (into === "opus") {
@@ -133,7 +141,8 @@ async function convert(owner: Owner, file: FetchedFile, recognized: Recognized, 
     const shape: Recognized = { ...recognized, kind: "image", mimetype: webpType, demuxer: "webp_pipe", ...found };
     return { path, ...(await digestOf(path)), filename, mimetype: webpType, shape };
   }
-  await (into === "square" ? toSquareMp4 : toMp4)(owner, file.path, recognized, path);
+  if (into === "square") await toSquareMp4(owner, file.path, recognized, path);
+  else await toMp4(owner, file.path, recognized, path, hd);
   const { seconds, width, height } = (await parse(owner, { name: "mp4", path })) ?? {
     seconds: 0,
     width: 0,

@@ -15,8 +15,9 @@ const previewMs = 15_000;
  */
 const conversionTurns = new FairTurns(2);
 const previewTurns = new FairTurns(2);
-/** Maximum length of the longer side of a converted video, and of a preview. Pixels. */
+/** Maximum length of the longer side of a converted video, an HD video, and a preview. Pixels. */
 const videoSide = 1280;
+const hdVideoSide = 1920;
 const previewSide = 72;
 const maxPreviewBytes = 32 * 1024;
 /** Size of the largest picture that ffmpeg may decode: 8K. */
@@ -52,9 +53,10 @@ export async function toOpus(
 }
 
 /** Makes an MP4 file with H.264 and AAC. Throws like `toOpus`. */
-export async function toMp4(owner: Owner, input: string, file: Recognized, output: string): Promise<void> {
+export async function toMp4(owner: Owner, input: string, file: Recognized, output: string, hd = false): Promise<void> {
+  const side = hd ? hdVideoSide : videoSide;
   const square = "scale=trunc(iw*sar):ih,setsar=1";
-  const fit = `w='min(${videoSide},iw)':h='min(${videoSide},ih)':force_original_aspect_ratio=decrease:force_divisible_by=2`;
+  const fit = `w='min(${side},iw)':h='min(${side},ih)':force_original_aspect_ratio=decrease:force_divisible_by=2`;
   const picture = file.h264
     ? ["-c:v", "copy"]
     : [

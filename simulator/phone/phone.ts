@@ -341,8 +341,10 @@ export class Phone extends PhoneBase {
     return this.sender.send(chat, { protocolMessage }, { edit: foreign ? "8" : "7", audience, ...options });
   }
 
-  /** Returns the decrypted file of a media message. Throws if a hash, the MAC or the length is wrong. */
+  /** Returns the decrypted file of a media message. Throws if a hash, the MAC or the length is wrong, or if it was opened before and can be opened once. */
   download(message: InboxMessage): Buffer {
+    if (message.opened) throw new Error(`the view-once message ${message.id} was opened before`);
+    if (message.viewOnce) message.opened = true;
     const media = message.media ?? readContent(message.message).media;
     if (!media) throw new Error(`the message ${message.id} has no media`);
     const file = this.world.media.get(media.directPath);

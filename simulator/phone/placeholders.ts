@@ -1,5 +1,6 @@
 import type { Endpoint } from "../model/account.ts";
 import { proto } from "../wire/baileys.ts";
+import { isViewOnce } from "../wire/content.ts";
 import { hasParticipants } from "../wire/jid.ts";
 import type { PhoneBase } from "./base.ts";
 import type { Sender } from "./sender.ts";
@@ -86,6 +87,3 @@ export class Placeholders {
 }
 
 const encode = (info: proto.IWebMessageInfo) => proto.WebMessageInfo.encode(info).finish();
-
-const isViewOnce = (message: proto.IMessage): boolean =>
-  Boolean(message.viewOnceMessage ?? message.viewOnceMessageV2 ?? message.viewOnceMessageV2Extension);

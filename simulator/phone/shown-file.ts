@@ -1,6 +1,6 @@
 import type { MediaStore } from "../model/media-store.ts";
 import type { proto } from "../wire/baileys.ts";
-import { readContent } from "../wire/content.ts";
+import { readContent, unwrap } from "../wire/content.ts";
 import { openMedia } from "../wire/media.ts";
 import { readWebP, type WebPFile } from "../wire/webp.ts";
 
@@ -12,7 +12,8 @@ const STICKER = { side: 512, stillBytes: 100 * 1024, animatedBytes: 500 * 1024, 
  * message is one. Throws if an app would not show the file as the message describes it.
  */
 export function showFile(media: MediaStore, message: proto.IMessage): WebPFile | undefined {
-  const info = readContent(message).media;
+  const { media: info, viewOnce } = readContent(message);
+  if (info && viewOnce) checkViewOnce(unwrap(message));
   if (info?.kind !== "sticker") return undefined;
   const ciphertext = media.get(info.directPath);
   if (!ciphertext) throw new Error(`${info.directPath} is not on the media host`);
@@ -26,4 +27,10 @@ export function showFile(media: MediaStore, message: proto.IMessage): WebPFile |
     throw new Error(`the sticker is too large: ${file.length} bytes, ${seconds} s`);
   if ((info.animated ?? false) !== animated) throw new Error("the message and its sticker disagree about animation");
   return sticker;
+}
+
+/** Source: `viewOnce` of the three messages in Baileys' WAProto, and github.com/devlikeapro/waha/issues/2204. */
+function checkViewOnce({ imageMessage, videoMessage, audioMessage }: proto.IMessage): void {
+  const part = imageMessage ?? videoMessage ?? audioMessage;
+  if (!part?.viewOnce || audioMessage?.ptt === false) throw new Error("the message can't be view-once");
 }

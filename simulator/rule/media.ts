@@ -111,6 +111,55 @@ export const mediaRules = [
     witness: false,
   }),
   defineRule({
+    name: "view_once_content",
+    claim:
+      "A picture, video or voice note can be view-once: it is in a wrapper, and says so itself. Apps open its file once. WhatsApp's own linked devices don't offer it.",
+    sources: [
+      baileys("Utils/messages.js", "viewOnceMessageV2Extension"),
+      whatsmeow("types/events/events.go", "IsViewOnceV2Extension"),
+      issue("devlikeapro/waha", 2204),
+      issue("tomer8007/whatsapp-web-incognito", 106),
+    ],
+    checked: "2026-11",
+    tests: [
+      "tests/integration/media/conversion.test.ts > a view-once message can be opened once, and not be forwarded: %s",
+    ],
+    enforced: true,
+    witness: false,
+  }),
+  defineRule({
+    name: "hd_by_size",
+    claim:
+      "A picture is HD if its longer side has more than 1600 pixels. Phones send HD media as a second message besides a small one, which other clients only read.",
+    sources: [
+      file(
+        "wppconnect-team/wa-js",
+        "6972a845474e75f77800361c7b242818c5eea377",
+        "src/chat/functions/sendFileMessage.ts",
+        "maxDimension = options?.isHD ? 2560 : 1600",
+      ),
+      mautrix("pkg/connector/handlewhatsapp.go", "MessageAssociation_HD_IMAGE_DUAL_UPLOAD"),
+    ],
+    checked: "2026-11",
+    tests: ["tests/integration/media/conversion.test.ts > an HD picture is sent unchanged, and a small one is refused"],
+    enforced: false,
+    witness: false,
+  }),
+  defineRule({
+    name: "live_location",
+    claim: "Only phones share a live location: linked devices neither get its updates nor have a request to send them.",
+    sources: [
+      issue("WhiskeySockets/Baileys", 1026),
+      issue("WhiskeySockets/Baileys", 1583),
+      issue("adiwajshing/Baileys", 2172),
+      mautrix("pkg/msgconv/wa-location.go", "Use the WhatsApp app to see the location."),
+    ],
+    checked: "2026-11",
+    tests: ["tests/integration/message/gateway-send.test.ts > %s is rejected with the reason"],
+    enforced: false,
+    witness: false,
+  }),
+  defineRule({
     name: "sticker_metadata",
     claim: "A sticker names its pack, the author of the pack and emojis in the EXIF tag 0x5741, as a JSON text.",
     sources: [

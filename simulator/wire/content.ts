@@ -34,6 +34,8 @@ export type Content = {
   refersTo: string | undefined;
   /** The quoted message. */
   quotes: { id: string; from: string | undefined; text: string | undefined } | undefined;
+  /** Whether the message can be opened only once. Absent in old state files. */
+  viewOnce?: boolean;
   /** JIDs of the mentioned accounts. */
   mentions: string[];
   /** Seconds after which the message disappears; 0 means never. Absent in old state files. */
@@ -169,7 +171,15 @@ function readEvent({ eventMessage: event }: proto.IMessage): EventInfo | undefin
 
 /** Reads the parts of a message that a phone shows. */
 export function readContent(wrapped: proto.IMessage): Content {
-  const message = unwrap(wrapped);
+  const content = readUnwrapped(unwrap(wrapped));
+  return isViewOnce(wrapped) ? { ...content, viewOnce: true } : content;
+}
+
+/** Whether a message can be opened only once. */
+export const isViewOnce = (message: proto.IMessage): boolean =>
+  Boolean(message.viewOnceMessage ?? message.viewOnceMessageV2 ?? message.viewOnceMessageV2Extension);
+
+function readUnwrapped(message: proto.IMessage): Content {
   const media = mediaInfo(message);
   const { protocolMessage: protocol, reactionMessage: reaction } = message;
   const extended = message.extendedTextMessage;

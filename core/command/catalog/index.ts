@@ -24,6 +24,7 @@ export const commandCatalog = {
   [message.sendText.name]: message.sendText,
   [message.sendMedia.name]: message.sendMedia,
   [content.sendLocation.name]: content.sendLocation,
+  [content.sendLiveLocation.name]: content.sendLiveLocation,
   [content.sendContact.name]: content.sendContact,
   [content.sendPoll.name]: content.sendPoll,
   [event.sendEvent.name]: event.sendEvent,

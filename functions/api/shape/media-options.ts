@@ -17,6 +17,14 @@ export const mediaOptions = {
     .enum(mediaKinds)
     .optional()
     .meta({ description: "How the recipient sees the file; default: detected from its content" }),
+  viewOnce: z
+    .boolean()
+    .optional()
+    .meta({ description: "Let the recipient open the picture, video or voice note only once" }),
+  hd: z.boolean().optional().meta({
+    description:
+      "Refuse a picture or video that is too small for HD. A video is converted to at most 1080p, and otherwise to at most 720p",
+  }),
   sticker: stickerMetadata
     .optional()
     .meta({ description: "The pack to which a sticker belongs, as apps show it; only with the type `sticker`" }),
@@ -27,6 +35,8 @@ interface MediaOptions {
   asGif?: boolean | undefined;
   asRound?: boolean | undefined;
   type?: (typeof mediaKinds)[number] | undefined;
+  viewOnce?: boolean | undefined;
+  hd?: boolean | undefined;
   sticker?: StickerMetadata | undefined;
   caption?: string | undefined;
 }
@@ -47,10 +57,12 @@ export const checkMediaOptions = <Body extends MediaOptions>(schema: z.ZodType<B
     .refine((body) => body.sticker === undefined || body.type === "sticker", "sticker: only with the type sticker");
 
 /** Returns the fields of the command `message.sendMedia`. */
-export const mediaOptionsInput = ({ asVoice, asGif, asRound, type, sticker }: MediaOptions) => ({
+export const mediaOptionsInput = ({ asVoice, asGif, asRound, type, sticker, viewOnce, hd }: MediaOptions) => ({
   voice: asVoice,
   gif: asGif,
   round: asRound,
   kind: type,
   sticker,
+  viewOnce,
+  hd,
 });

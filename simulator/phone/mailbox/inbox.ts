@@ -22,6 +22,8 @@ export type InboxMessage = Content &
     /** How the envelope names accounts. */
     addressing: "pn" | "lid";
     message: proto.IMessage;
+    /** Whether the file of a view-once message was opened. */
+    opened?: true;
     /** The sticker of a message from a linked device. */
     sticker?: WebPFile;
     /** Number of times that the message arrived. */

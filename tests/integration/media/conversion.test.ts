@@ -4,7 +4,7 @@ import type { Phone } from "../../../simulator/index.ts";
 import { type Answer, startTestGateway, type TestGateway } from "../../support/gateway/test-gateway.ts";
 import { mp4 } from "../../support/media/mp4.ts";
 import { oggOpus } from "../../support/media/ogg-opus.ts";
-import { png } from "../../support/media/png.ts";
+import { hugePng, png } from "../../support/media/png.ts";
 import { gif, webp } from "../../support/media/webp.ts";
 import { until } from "../../support/until.ts";
 
@@ -130,6 +130,83 @@ describe("without ffmpeg, a file that is already in the right format", () => {
     expect(rows).toHaveLength(1);
     const other = await convert("voice", { base64: base64(video) }, instance, headers);
     expect(refused(other)).toEqual([409, false, "idempotency_conflict"]);
+  });
+});
+
+describe("options of a file", () => {
+  const failure = async (id: string) => {
+    const { body } = await gate.receiver.waitFor(
+      ({ body: { event, data } }) => event === "message.failed" && data.messageId === id,
+    );
+    return body.data.error;
+  };
+  const send = async (kind: string, body: object): Promise<string> => {
+    const answer = await gate.api("POST", `/api/message/send/${kind}`, {
+      body: { instanceId: instance, to: bob.number, ...body },
+    });
+    expect(answer.status).toBe(200);
+    return answer.body.data.messageId;
+  };
+
+  test.each([
+    ["a picture", "image", { image: base64(png(32)), caption: "once" }],
+    ["a video", "video", { video: base64(video) }],
+    ["a voice note", "voice", { audio: base64(voice) }],
+  ])("a view-once message can be opened once, and not be forwarded: %s", async (_name, kind, body) => {
+    const messageId = await send(kind, { ...body, viewOnce: true, mentions: [bob.number] });
+    const arrived = await bob.waitFor(({ id }) => id === messageId);
+    expect(arrived).toMatchObject({ viewOnce: true, mentions: [bob.jid] });
+    expect(Object.keys(arrived.message)).toContain(
+      kind === "voice" ? "viewOnceMessageV2Extension" : "viewOnceMessageV2",
+    );
+    expect(base64(bob.download(arrived))).toBe(Object.values(body)[0]);
+    expect(() => bob.download(arrived)).toThrow("was opened before");
+    const sent = await gate.receiver.waitFor(
+      ({ body: { event, data } }) => event === "message.sent" && data.messageId === messageId,
+    );
+    expect(sent.body.data).toMatchObject({ type: kind === "voice" ? "audio" : kind, context: { viewOnce: true } });
+    const forward = { instanceId: instance, to: bob.number, messageId };
+    expect(refused(await gate.api("POST", "/api/message/forward", { body: forward }))).toEqual([
+      501,
+      false,
+      "not_supported",
+    ]);
+    // A quote contains a copy of the message, which must not have the key of the file.
+    const reply = { instanceId: instance, to: bob.number, message: "seen?", quotedMessageId: messageId };
+    await gate.api("POST", "/api/message/send/text", { body: reply });
+    const { message } = await bob.waitFor(({ text }) => text === "seen?");
+    const quote = JSON.stringify(message.extendedTextMessage?.contextInfo?.quotedMessage);
+    expect(quote).not.toMatch(/mediaKey|directPath/);
+    bob.inbox.messages.splice(
+      bob.inbox.messages.findIndex(({ text }) => text === "seen?"),
+      1,
+    );
+  });
+
+  test("an HD picture is sent unchanged, and a small one is refused", async () => {
+    const large = hugePng(1601);
+    const arrived = await send("image", { image: base64(large), hd: true });
+    const picture = await bob.waitFor(({ id }) => id === arrived);
+    expect(picture.media).toMatchObject({ width: 1601, height: 1601, mimetype: "image/png" });
+    expect(bob.download(picture).equals(large)).toBe(true);
+    expect(await failure(await send("image", { image: base64(hugePng(1600)), hd: true }))).toEqual({
+      code: "media_not_usable",
+      details: "the image has 1600 by 1600 pixels; for HD, its longer side must have at least 1601",
+    });
+    const small = await failure(await send("video", { video: base64(video), hd: true }));
+    expect(small.details).toContain("640 by 360 pixels");
+  });
+
+  test("view-once and HD are refused for a file that turns out to be something else", async () => {
+    for (const [option, details] of [
+      ["viewOnce", "only pictures, videos and voice notes can be view-once, not a document"],
+      ["hd", "only pictures and videos can be HD, not a document"],
+    ] as const) {
+      const uploadId = await upload(Buffer.from("%PDF-1.7 not a picture"));
+      const body = { phone: bob.number, uploadId, [option]: true };
+      const { id } = (await gate.api("POST", `/api/whatsapp/${instance}/send-media`, { body })).body;
+      expect(await failure(id)).toEqual({ code: "media_not_usable", details });
+    }
   });
 });
 
@@ -350,6 +427,11 @@ describe("without ffmpeg, a GIF or sticker", () => {
       ["/api/message/send/image", { ...file, caption: "x", asSticker: true }],
       ["/api/message/send/video", { ...film, asSticker: true, asGif: true }],
       [`/api/whatsapp/${instance}/send-media`, { ...media, sticker: { pack: "x" } }],
+      [`/api/whatsapp/${instance}/send-media`, { ...media, viewOnce: true, type: "document" }],
+      [`/api/whatsapp/${instance}/send-media`, { ...media, hd: true, type: "audio" }],
+      [`/api/whatsapp/${instance}/send-media`, { ...media, phone: "120363000000000000@newsletter", viewOnce: true }],
+      ["/api/message/send/video", { ...film, viewOnce: true, asGif: true }],
+      ["/api/message/send/video", { ...film, hd: true, asSticker: true }],
       [
         `/api/whatsapp/${instance}/bulk`,
         { recipients: [{ phone: bob.number }], media: { url: media.url, asVoice: true, asGif: true } },

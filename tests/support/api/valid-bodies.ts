@@ -115,6 +115,7 @@ export const bodies: Record<string, object> = {
   "/api/message/send/voice": { to: "79001234567", audio: "https://example.com/a.ogg" },
   "/api/message/send/sticker": { to: "79001234567", sticker: "https://example.com/a.webp" },
   "/api/message/send/video": { to: "79001234567", video: "https://example.com/a.mp4" },
+  "/api/message/send/live-location": { to: "79001234567", latitude: 1, longitude: 1 },
   "/api/message/send/location": { to: "79001234567", latitude: 1, longitude: 1 },
   "/api/message/send/contact": {
     to: "79001234567",

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { AppError } from "../../../error.ts";
 import { findForwardable } from "../../../message/forward.ts";
 import { messageId } from "../../../message/id.ts";
 import { destination, recipient } from "../../../message/recipient.ts";
@@ -28,6 +29,32 @@ export const sendLocation = defineCommand({
   errors,
   precheck: checkContext,
   preview: ({ to, name: body = "" }) => ({ to, type: "location", protoType: "locationMessage", body }),
+});
+
+/**
+ * Throws `not_supported`. Phones share a live location. Linked devices have no request for its updates
+ * (github.com/WhiskeySockets/Baileys/issues/1026), and one without updates shows as ended
+ * (github.com/adiwajshing/Baileys/issues/2172).
+ */
+export async function refuseLiveLocation(): Promise<never> {
+  throw new AppError(
+    "not_supported",
+    "WhatsApp lets only phones share a live location; linked devices can't start, update or stop one. Send a location instead",
+  );
+}
+
+export const sendLiveLocation = defineCommand({
+  name: "message.sendLiveLocation",
+  kind: "send",
+  summary: "Not supported: WhatsApp lets only phones share a live location",
+  input: sendLocation.input.pick({ to: true, latitude: true, longitude: true }).extend({
+    /** How long the location is shared, in seconds. */
+    duration: z.int().min(60).max(28_800).optional(),
+  }),
+  output: sent,
+  errors: ["not_supported"],
+  precheck: refuseLiveLocation,
+  preview: ({ to }) => ({ to, type: "location", protoType: "liveLocationMessage", body: "" }),
 });
 
 /** Characters. A card may contain a picture. The pictures in cards from WhatsApp's apps have a few kilobytes. */

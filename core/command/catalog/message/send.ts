@@ -1,8 +1,8 @@
 import * as z from "zod";
 import { fileName } from "../../../media/filename.ts";
-import { mediaKinds, uploadId } from "../../../media/index.ts";
+import { type MediaKind, mediaKinds, uploadId } from "../../../media/index.ts";
 import { stickerMetadata } from "../../../media/sticker.ts";
-import { destination } from "../../../message/recipient.ts";
+import { destination, isChannelJid } from "../../../message/recipient.ts";
 import { defineCommand } from "../define.ts";
 import { checkContext, contextFields, sent, text } from "./fields.ts";
 
@@ -16,6 +16,8 @@ export const sendText = defineCommand({
   precheck: checkContext,
   preview: ({ to, text: body }) => ({ to, type: "text", protoType: "extendedTextMessage", body }),
 });
+
+const mayBeHd = (kind: MediaKind | undefined) => kind === undefined || kind === "image" || kind === "video";
 
 export const sendMedia = defineCommand({
   name: "message.sendMedia",
@@ -40,6 +42,10 @@ export const sendMedia = defineCommand({
       round: z.boolean().optional(),
       /** The pack to which a sticker belongs, as apps show it. A sticker without these fields is sent as it is. */
       sticker: stickerMetadata.optional(),
+      /** Whether the recipient can open the picture, video or voice note only once. */
+      viewOnce: z.boolean().optional(),
+      /** Whether the picture or video must be large enough for HD. A video is then converted to at most 1080p, not 720p. */
+      hd: z.boolean().optional(),
       caption: z.string().max(4096).optional(),
       filename: fileName.optional(),
       ...contextFields,
@@ -55,6 +61,18 @@ export const sendMedia = defineCommand({
       "a file can be a voice note, a GIF or round, not several of these",
     )
     .refine((input) => input.kind !== "sticker" || input.caption === undefined, "a sticker cannot have a caption")
+    .refine(({ viewOnce, kind, voice }) => !viewOnce || voice || mayBeHd(kind), {
+      path: ["viewOnce"],
+      message: "only for pictures, videos and voice notes",
+    })
+    .refine((input) => !input.viewOnce || !(input.gif || input.round || isChannelJid(input.to)), {
+      path: ["viewOnce"],
+      message: "not for a GIF, a round video or a channel",
+    })
+    .refine(({ hd, kind, voice, round }) => !hd || (mayBeHd(kind) && !voice && !round), {
+      path: ["hd"],
+      message: "only for pictures and videos that are not round",
+    })
     .refine((input) => input.sticker === undefined || input.kind === "sticker", {
       path: ["sticker"],
       message: "only for the kind sticker",

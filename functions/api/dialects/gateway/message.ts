@@ -14,12 +14,13 @@ const { to, text, quoted, mentions, mentionAll } = commandCatalog["message.sendT
 const media = commandCatalog["message.sendMedia"].input.shape;
 const { caption, filename } = media;
 const location = commandCatalog["message.sendLocation"].input.shape;
+const liveLocation = commandCatalog["message.sendLiveLocation"].input.shape;
 const { contacts } = commandCatalog["message.sendContact"].input.shape;
 const { question, options, selectableCount } = commandCatalog["message.sendPoll"].input.shape;
 const link = commandCatalog["message.sendLink"].input.shape;
 const { messageId, chat } = commandCatalog["message.forward"].input.shape;
 
-const { asGif, asRound } = mediaOptions;
+const { asGif, asRound, viewOnce, hd } = mediaOptions;
 const asSticker = z
   .boolean()
   .optional()
@@ -83,7 +84,7 @@ export const messageEndpoints = [
     summary: "Send an image",
     description: "A GIF is sent as a video that plays like a GIF. Other pictures than WebP are converted to a sticker.",
     body: z
-      .object({ ...common, image: mediaPlace, caption, asSticker })
+      .object({ ...common, image: mediaPlace, caption, asSticker, viewOnce, hd })
       .refine((body) => !body.asSticker || body.caption === undefined, "caption: a sticker cannot have a caption"),
     check: (context, _input, { body }) => storeOrCheckFile(context, body.image),
     toInput: ({ body }) => ({
@@ -91,6 +92,8 @@ export const messageEndpoints = [
       ...mediaSource(body.image),
       kind: body.asSticker ? ("sticker" as const) : ("image" as const),
       caption: body.caption,
+      viewOnce: body.viewOnce,
+      hd: body.hd,
     }),
     toResponse: toSentResponse,
   }),
@@ -114,9 +117,15 @@ export const messageEndpoints = [
     path: "/api/message/send/voice",
     summary: "Send a voice note",
     description: "Audio other than Ogg/Opus is converted.",
-    body: z.object({ ...common, audio: mediaPlace }),
+    body: z.object({ ...common, audio: mediaPlace, viewOnce }),
     check: (context, _input, { body }) => storeOrCheckFile(context, body.audio),
-    toInput: ({ body }) => ({ ...commonInput(body), ...mediaSource(body.audio), kind: "audio" as const, voice: true }),
+    toInput: ({ body }) => ({
+      ...commonInput(body),
+      ...mediaSource(body.audio),
+      kind: "audio" as const,
+      voice: true,
+      viewOnce: body.viewOnce,
+    }),
     toResponse: toSentResponse,
   }),
   commandEndpoint({
@@ -125,7 +134,7 @@ export const messageEndpoints = [
     summary: "Send a video",
     description: "Formats that WhatsApp can't play are converted. GIF files always play like a GIF.",
     body: z
-      .object({ ...common, video: mediaPlace, caption, asGif, asRound, asSticker })
+      .object({ ...common, video: mediaPlace, caption, asGif, asRound, asSticker, viewOnce, hd })
       .refine(
         (body) => [body.asGif, body.asRound, body.asSticker].filter(Boolean).length < 2,
         "asGif, asRound, asSticker: give at most one",
@@ -139,6 +148,8 @@ export const messageEndpoints = [
       caption: body.caption,
       gif: body.asGif,
       round: body.asRound,
+      viewOnce: body.viewOnce,
+      hd: body.hd,
     }),
     toResponse: toSentResponse,
   }),
@@ -174,6 +185,20 @@ animated) is sent unchanged. Pictures, GIFs and videos are converted.`,
       longitude: body.longitude,
       name: body.name,
       address: body.address,
+    }),
+    toResponse: toSentResponse,
+  }),
+  commandEndpoint({
+    ...sendDeclaration("message.sendLiveLocation"),
+    path: "/api/message/send/live-location",
+    description:
+      "Linked devices can't start, update or stop a live location. `POST /api/message/send/location` sends a fixed one.",
+    body: z.object({ instanceId, ...liveLocation }),
+    toInput: ({ body: { to: recipient, latitude, longitude, duration } }) => ({
+      to: recipient,
+      latitude,
+      longitude,
+      duration,
     }),
     toResponse: toSentResponse,
   }),

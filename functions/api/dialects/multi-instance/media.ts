@@ -54,6 +54,8 @@ const formBody = z
     asVoice: flag,
     asGif: flag,
     asRound: flag,
+    viewOnce: flag,
+    hd: flag,
     type: orEmpty(mediaOptions.type),
     stickerPack: orEmpty(sticker.pack),
     stickerAuthor: orEmpty(sticker.author),

@@ -64,6 +64,13 @@ export const messageCases: GatewayCases = {
     testedBy: effectTest("a link arrives with the given preview, and its page is not requested"),
     invalid: bodiesOf({ to }, { to, url: "ftp://example.com" }),
   },
+  "POST /api/message/send/live-location": {
+    with: ({ bob }) => ({ body: { to: bob.number, latitude: 52.5, longitude: 13.4 } }),
+    refused: 501,
+    answers: { code: "not_supported" },
+    testedBy: effectTest("%s is rejected with the reason"),
+    invalid: bodiesOf({ to }, { to, latitude: 91, longitude: 0 }),
+  },
   "POST /api/message/send/list": {
     refused: 501,
     answers: { code: "not_supported" },
