@@ -1,10 +1,40 @@
 import * as z from "zod";
+import { text } from "../command/catalog/message/fields.ts";
 import type { Instance } from "../instance/index.ts";
-import type { IgnoreRules } from "../instance/instance.sql.ts";
+import type { AutoRead, IgnoreRules, RejectCalls } from "../instance/instance.sql.ts";
 import { destination } from "../message/recipient.ts";
 
 /** Maximum number of chats that an instance ignores by name. */
 const maxIgnoredChats = 1_000;
+
+/** For how many hours a caller gets no second answer. `core/db/prune.ts` keeps the time of the last answer as long. */
+const maxAnswerHours = 7 * 24;
+const answerHours = z.int().min(1).max(maxAnswerHours);
+const allCalls: RejectCalls = { message: null, groups: true, answerAfterHours: 24 };
+
+const rejectCalls = z.union([
+  z.boolean().transform((all) => (all ? allCalls : null)),
+  z
+    .strictObject({
+      message: text.nullish(),
+      groups: z.boolean().optional(),
+      answerAfterHours: answerHours.optional(),
+    })
+    .transform(
+      ({ message = null, groups = allCalls.groups, answerAfterHours = allCalls.answerAfterHours }): RejectCalls => ({
+        ...{ message, groups, answerAfterHours },
+      }),
+    ),
+]);
+
+const autoReadKinds = { direct: z.boolean(), groups: z.boolean(), statuses: z.boolean() };
+
+const autoRead = z.union([
+  z.boolean().transform((on): AutoRead | null => (on ? { direct: true, groups: true, statuses: false } : null)),
+  z
+    .strictObject(z.object(autoReadKinds).partial().shape)
+    .transform(({ direct = false, groups = false, statuses = false }): AutoRead => ({ direct, groups, statuses })),
+]);
 
 const ignoreFlags = {
   groups: z.boolean(),
@@ -29,6 +59,14 @@ const ignore = z
 
 /** The settings of an instance that concern messages and calls from others, in the requests of both dialects. */
 export const incomingSettings = {
+  rejectCalls: rejectCalls.nullish().meta({
+    description:
+      "Whether incoming calls are rejected: true, or an object. message: a text for the caller, which each caller gets once in answerAfterHours (default 24, at most 168). groups: whether calls to groups are rejected too, without an answer; default true. Takes effect at once. null or false: calls ring",
+  }),
+  autoRead: autoRead.nullish().meta({
+    description:
+      "Whether messages are marked as read when they arrive: true (chats with one person and groups), or an object that chooses direct, groups and statuses. Takes effect at once. null or false: only your requests mark messages as read",
+  }),
   ignore: ignore.nullish().meta({
     description:
       "Which messages are neither stored nor told, nor their files downloaded: of groups, status posts, channels, broadcast lists, and of the chats in chats (phone numbers or JIDs). Replaces the whole setting, and takes effect at once. null: nothing is ignored",
@@ -37,9 +75,13 @@ export const incomingSettings = {
 
 /** The same settings in the responses of both dialects. */
 export const shownIncomingSettings = {
+  rejectCalls: z.object({ message: z.string().nullable(), groups: z.boolean(), answerAfterHours: z.int() }).nullable(),
+  autoRead: z.object(autoReadKinds).nullable(),
   ignore: z.object({ ...ignoreFlags, chats: z.array(z.string()) }),
 };
 
 export const showIncomingSettings = (instance: Instance) => ({
+  rejectCalls: instance.rejectCalls,
+  autoRead: instance.autoRead,
   ignore: instance.ignore ?? nothing,
 });

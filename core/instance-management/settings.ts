@@ -12,6 +12,7 @@ import type { Ids } from "../id.ts";
 import type { Instance } from "../instance/index.ts";
 import { instances, type WebhookFilters } from "../instance/instance.sql.ts";
 import { liveSettings } from "../instance/session-settings.ts";
+import { statusChat } from "../message/status.ts";
 import { defined } from "../object.ts";
 import { singleLine } from "../text.ts";
 import { checkHeaders } from "../webhook/delivery/attempt.ts";
@@ -161,6 +162,16 @@ export function updateInstance(deps: SettingsDeps, instance: Instance, settings:
   return deps.db.orm.transaction((tx) => changeInstance(tx, deps, instance, settings));
 }
 
+/** Forgets the messages of kinds that are no longer marked as read on arrival. */
+async function dropAutoReads(tx: Database["orm"], { id, autoRead }: Instance): Promise<void> {
+  const { direct = false, groups = false, statuses = false } = autoRead ?? {};
+  await tx.execute(sql`
+    delete from auto_reads using messages m
+    where auto_reads.instance_id = ${id} and m.id = auto_reads.message_id and not case
+      when m.chat_id = ${statusChat} then ${statuses}::boolean
+      when m.chat_id like '%@g.us' then ${groups}::boolean else ${direct}::boolean end`);
+}
+
 /** Like `updateInstance`, within a transaction of the caller. */
 export async function changeInstance(
   tx: Database["orm"],
@@ -190,6 +201,7 @@ export async function changeInstance(
   if (!updated) throw new AppError("instance_not_found");
   const reset = columns.webhookEnabled || updated.webhookUrl !== instance.webhookUrl;
   if (reset) await resetBreakers(tx, [instance.id], deps.clock.now());
+  if (columns.autoRead !== undefined) await dropAutoReads(tx, updated);
   if (columns.webhookUrl !== undefined) await alignDefaults(tx, deps.clock, updated);
   if (columns.eventQueue !== undefined) await alignSinks({ orm: tx, clock: deps.clock }, { instanceId: instance.id });
   await recordActivity({ ...deps, orm: tx }, instance.id, "instance_updated", { changed });

@@ -2,7 +2,7 @@ import type { Vault } from "../crypto/index.ts";
 import { sealedPlace } from "../crypto/sealed-place.ts";
 import type { Database } from "../db/index.ts";
 import { type ProxyServer, parseProxy } from "../egress/proxy.ts";
-import type { IgnoreRules, InstancePresence } from "./instance.sql.ts";
+import type { AutoRead, IgnoreRules, InstancePresence, RejectCalls } from "./instance.sql.ts";
 
 /** The settings of an instance that its connection to WhatsApp uses. */
 export interface SessionSettings {
@@ -13,12 +13,16 @@ export interface SessionSettings {
   deviceName: string | null;
   /** Null means nothing. */
   ignore: IgnoreRules | null;
+  /** Null means that calls ring. */
+  rejectCalls: RejectCalls | null;
+  /** Null means that nothing is marked as read. */
+  autoRead: AutoRead | null;
   /** When settings that take effect on an open connection were last changed. */
   settingsAt: Date | null;
 }
 
 /** The settings that take effect on an open connection, without a restart of the session. */
-export const liveSettings = ["ignore"] as const;
+export const liveSettings = ["ignore", "rejectCalls", "autoRead"] as const;
 
 /** Throws if the instance no longer exists or its proxy can't be read, so that no direct connection takes its place. */
 export async function readSessionSettings(
@@ -27,7 +31,7 @@ export async function readSessionSettings(
 ): Promise<SessionSettings> {
   const [row] = await db.sql<(Omit<SessionSettings, "proxy"> & { proxy: string | null; password: Buffer | null })[]>`
     select presence, proxy, proxy_password as password, device_name as "deviceName", ignore_rules as ignore,
-      settings_at as "settingsAt"
+      reject_calls as "rejectCalls", auto_read as "autoRead",      settings_at as "settingsAt"
     from instances where id = ${instanceId}`;
   if (!row) throw new Error(`instance ${instanceId} does not exist`);
   const { proxy, password, ...settings } = row;

@@ -13,7 +13,7 @@ const readRinging = ({ db, instanceId }: ConnectedContext) =>
 export async function list(context: ConnectedContext): Promise<CommandOutput<"call.list">> {
   const calls = await readRinging(context);
   return {
-    calls: calls.map(({ creator: _, missed: __, timestamp, ...call }) => ({
+    calls: calls.map(({ creator: _, missed: __, rejected: ___, timestamp, ...call }) => ({
       ...call,
       at: new Date(timestamp * 1000).toISOString(),
     })),

@@ -139,12 +139,12 @@ export async function sendReadReceipts(
 }
 
 /** Returns the key to mark a message as read. In a chat with one person, the receipt goes to the address of the chat. */
-async function receiptKey(addressing: Addressing, row: Received) {
+export async function receiptKey(addressing: Addressing, row: Received) {
   const key = keyOf({ ...row, fromMe: false });
   return "participant" in key ? key : { ...key, remoteJid: await addressing.jidOf(row.chatId) };
 }
 
-type Received = Pick<FoundMessage, "id" | "waId" | "chatId" | "senderId" | "senderLid">;
+export type Received = Pick<FoundMessage, "id" | "waId" | "chatId" | "senderId" | "senderLid">;
 
 /** Returns the received messages with these ids, in these chats or in any chat. Throws `message_not_found`. */
 async function findReceived(

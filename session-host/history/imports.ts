@@ -35,7 +35,7 @@ export interface HistoryConnection extends MediaConnection {
   readonly contacts: Pick<ContactSource, "ofHistory">;
   readonly disappearing: Pick<DisappearingTimers, "ofHistory">;
   readonly waiting: Pick<WaitingNotes, "notesFor">;
-  readonly ignoring: Ignoring;
+  readonly settings: Ignoring;
   /** Runs work while no message is decrypted and recorded. */
   exclusively<Result>(work: () => Promise<Result>): Promise<Result>;
 }
@@ -176,7 +176,7 @@ export class HistoryImports {
     const { sock, creds } = connection;
     const me = { id: creds.me?.id ?? "", lid: creds.me?.lid ?? "" };
     const knownLids = (phones: readonly string[]) => lidsOf(sock.authState.keys, phones);
-    const account = { instanceId: owner.instanceId, me, lidsOf: knownLids, ignoring: connection.ignoring };
+    const account = { instanceId: owner.instanceId, me, lidsOf: knownLids, ignoring: connection.settings };
     const phoneOf = (lid: string) => sock.signalRepository.lidMapping.getPNForLID(lid);
     const scope = { waiting: connection.waiting, lidMapping: sock.signalRepository.lidMapping, phoneOf, log };
     for (let from: HistoryCursor = part.cursor ?? start; from.conversation !== finished.conversation; ) {

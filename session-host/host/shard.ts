@@ -240,6 +240,7 @@ export class Shard {
         transfers,
         ledger: this.#ledger,
         leaseHeld: () => this.lease.held,
+        takeQueued: () => this.#takeQueued(),
         removeFormerAccount: (id, creds) => this.#removeFormerAccount(id, creds),
         clock,
         heldBack: new HeldBack({ db, host: this.#deps.host, lease: this.lease }, row.id),
@@ -253,6 +254,14 @@ export class Shard {
     this.#sessions.set(row.id, session);
     this.#transfers.set(row.id, transfers);
     return session;
+  }
+
+  #takeQueued(): void {
+    this.#intake
+      .takeWaiting(0)
+      .catch((error: unknown) =>
+        this.#deps.log.debug({ err: error }, "a command of a session waits for the next search"),
+      );
   }
 
   /** Returns false and gives the command back if its user is disabled. */

@@ -1,7 +1,9 @@
 import { type BinaryNode, getBinaryNodeChild } from "@whiskeysockets/baileys";
 import type { Person } from "../../core/event/catalog/group.ts";
-import type { NewEvent } from "../../core/event/catalog/index.ts";
+import type { EventData, NewEvent } from "../../core/event/catalog/index.ts";
 import { derivedEventId } from "../../core/event/derived-id.ts";
+import type { CallAnswer } from "../../core/instance/incoming.ts";
+import type { RejectCalls } from "../../core/instance/instance.sql.ts";
 import { byPhone, type JidResolver, lidsWithoutPhone, personOf, secondsOf } from "../baileys/address/jids.ts";
 import type { Change } from "../ledger/change.ts";
 import { boundStanza } from "./bounds.ts";
@@ -31,6 +33,7 @@ export function journalCall(
   instanceId: string,
   received: BinaryNode,
   { isMe, phones }: JidResolver,
+  rules: RejectCalls | null = null,
 ): Change | Promise<Change> | undefined {
   const stanza = boundStanza(received);
   const [info] = Array.isArray(stanza.content) ? stanza.content : [];
@@ -44,12 +47,29 @@ export function journalCall(
   const event = eventOf(stanza, info, { callId, from, lid, creator, fromOwnDevice, timestamp: secondsOf(stanza) });
   if (!event) return undefined;
   const id = callEventId(instanceId, callId, event.type === "call.received" ? "begin" : "end");
+  const rejected = event.type === "call.received" && isRejected(event.data, rules);
   const changeOf = (person: Person): Change => ({
-    events: [{ ...event, data: { ...event.data, from: person.id }, id } as CallEvent & { id: string }],
+    events: [
+      {
+        ...{ ...event, id },
+        data: { ...event.data, from: person.id, ...(rejected && { rejected }) },
+      } as CallEvent & { id: string },
+    ],
+    ...(rejected && !event.data.isGroup && { callAnswers: answersTo(callId, person, rules) }),
   });
   const lids = lidsWithoutPhone([caller]);
   if (lids.length === 0) return changeOf(caller);
   return phones(lids).then((known) => changeOf(byPhone(caller, known)));
+}
+
+/** Whether the settings reject a call that rings. */
+const isRejected = ({ missed, isGroup }: EventData<"call.received">, rules: RejectCalls | null): boolean =>
+  rules !== null && !missed && (rules.groups || !isGroup);
+
+function answersTo(callId: string, { id, lid }: Person, rules: RejectCalls | null): CallAnswer[] {
+  if (!rules?.message) return [];
+  const { message: text, answerAfterHours: afterHours } = rules;
+  return [{ callId, to: id, callers: [...new Set([lid ?? id, id])], text, afterHours }];
 }
 
 interface CallInfo {

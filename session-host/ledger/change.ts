@@ -6,6 +6,7 @@ import type { ContactFact } from "../../core/contact/merge.ts";
 import type { Person } from "../../core/event/catalog/group.ts";
 import type { EventData, NewEvent } from "../../core/event/catalog/index.ts";
 import type { HistoryCursor, HistoryPhase } from "../../core/history/history.sql.ts";
+import type { CallAnswer } from "../../core/instance/incoming.ts";
 import type { InstanceStatus } from "../../core/instance/instance.sql.ts";
 import type { LabelFact } from "../../core/label/fact.ts";
 import type { MarkKind, NoteEnvelope } from "../../core/message/about.sql.ts";
@@ -47,6 +48,8 @@ export interface NewMessage {
   imported?: true;
   /** When a received message from the history was read. */
   read_at?: string | null;
+  /** Whether the gateway marks the message as read on its own. */
+  autoRead?: true;
   /** Whether a received message counts as unread. */
   unread: boolean;
   /** Whether the history may have stored the message already. It is then announced all the same. */
@@ -330,9 +333,10 @@ export interface Change {
   arrived?: Pick<WaitingNote, "targetId" | "noteId" | "senderId">[];
   responses?: NewResponse[];
   timers?: ChatTimer[];
+  callAnswers?: CallAnswer[];
   /** Facts about the state of chats, oldest first. */
   chats?: ChatFact[];
-  /** Row ids of received messages that the API marks as read. */
+  /** Row ids of received messages that the API or the session marks as read. */
   readMarks?: string[];
   /** Reports that the owner has read messages on another device. */
   readReports?: ReadReport[];

@@ -1,4 +1,5 @@
 import type { Change } from "./change.ts";
+import { callAnswers } from "./write/call-answers.ts";
 import { channels } from "./write/channels.ts";
 import { chats, readMarks, readReports } from "./write/chats.ts";
 import { commands } from "./write/commands.ts";
@@ -61,6 +62,7 @@ const writerOf = {
   instance,
   messageUpdates,
   readMarks,
+  callAnswers,
   readReports,
   chats,
   activities,

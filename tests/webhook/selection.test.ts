@@ -70,6 +70,9 @@ test("by default, an endpoint gets the documented events and those about message
     expect(on).toEqual(expect.arrayContaining(types.filter((type) => /^message\./.test(type))));
   }
   expect(isSelected(events.join, "gateway", none)).toBe(true);
+  const silent = types.filter((type) => /^(call|group|status)\./.test(type));
+  expect(silent.filter((type) => isDefault("multi-instance", type))).toEqual([]);
+  expect(silent.every((type) => hasWebhook("multi-instance", type))).toBe(true);
   expect(isSelected(events.disabled, "gateway", none)).toBe(false);
   expect(isSelected(events.join, "gateway", { ...none, events: ["message.received"] })).toBe(false);
 });
@@ -85,7 +88,7 @@ test("event names of either dialect become types and names again, and unknown na
   expect(namesOf("multi-instance", ["message.read", "connection.qr"])).toEqual(["message.read", "qr_received"]);
   expect(namesOf("gateway", states)).toEqual(states);
   for (const [dialect, name] of [
-    ["multi-instance", "call.received"],
+    ["multi-instance", "connection.update"],
     ["gateway", "qr_received"],
     ["gateway", "message.invented"],
   ] as const) {

@@ -23,13 +23,20 @@ export const received = defineEvent({
     groupId: z.string().nullable(),
     /** Whether the call came while the instance was not connected, and no longer rings. */
     missed: z.boolean(),
+    /** Set if the gateway rejects the call, because the settings of the instance say so. */
+    rejected: z.literal(true).optional(),
   }),
 });
 
 export const rejected = defineEvent({
   type: "call.rejected",
   summary: "A call was rejected, through the API or on the owner's phone",
-  data: z.object({ ...call, by: z.enum(["api", "phone"]) }),
+  data: z.object({
+    ...call,
+    by: z.enum(["api", "phone"]),
+    /** Set if the settings of the instance rejected the call, without a request. */
+    automatic: z.literal(true).optional(),
+  }),
 });
 
 export const ended = defineEvent({

@@ -24,6 +24,7 @@ import {
   messageResponse,
   messageResponseOf,
 } from "./about.ts";
+import { callBodies, endedCallOf, receivedCallOf, rejectedCallOf } from "./call.ts";
 import type { BodyContext, FileLink } from "./context.ts";
 import type { WebhookEvent } from "./event.ts";
 import {
@@ -91,17 +92,6 @@ const sentMessage = {
 /** `participant`: the person who has received or read the message. */
 const receipt = { ...sentMessage, participant: z.string(), ...receiver, timestamp: z.number().int() };
 
-const call = {
-  callId: z.string(),
-  /** JID of the caller. */
-  from: z.string(),
-  /** Digits of the caller's phone number, if known. */
-  phoneNumber: z.string().nullable(),
-  lid: z.string().nullable(),
-  /** Unix seconds. */
-  timestamp: z.number().int(),
-};
-
 const schemas = {
   "message.received": body("message.received", {
     ...message,
@@ -157,17 +147,9 @@ const schemas = {
   "group.leave": body("group.leave", group.leave.data.shape),
   "group.update": body("group.update", group.update.data.shape),
   "group.participants.update": body("group.participants.update", group.participantsUpdate.data.shape),
-  "call.received": body("call.received", {
-    ...call,
-    isVideo: z.boolean(),
-    isGroup: z.boolean(),
-    /** JID of the group that is called. */
-    groupId: z.string().nullable(),
-    /** The call arrived while the instance was disconnected, and no longer rings. */
-    missed: z.boolean(),
-  }),
-  "call.rejected": body("call.rejected", { ...call, by: z.enum(["api", "phone"]) }),
-  "call.ended": body("call.ended", { ...call, reason: z.enum(["accepted", "missed"]) }),
+  "call.received": body("call.received", callBodies.received),
+  "call.rejected": body("call.rejected", callBodies.rejected),
+  "call.ended": body("call.ended", callBodies.ended),
   /** Something that WhatsApp delivered could not be stored. */
   "stanza.quarantined": body("stanza.quarantined", stanza.quarantined.data.shape),
   /** An event was skipped, because a queue never accepts it. `sequence` and `eventId` in `data` are those of that event. */
@@ -281,9 +263,9 @@ export function gatewayBody(event: WebhookEvent, context: BodyContext, link: Fil
     case "call.received":
       return make(event.type, receivedCallOf(event.data));
     case "call.rejected":
-      return make(event.type, { ...callOf(event.data), by: event.data.by });
+      return make(event.type, rejectedCallOf(event.data));
     case "call.ended":
-      return make(event.type, { ...callOf(event.data), reason: event.data.reason });
+      return make(event.type, endedCallOf(event.data));
     case "stanza.quarantined":
       return make(event.type, event.data);
     case "event.parked":
@@ -341,20 +323,6 @@ function messageFields(data: MessageData, link: FileLink | null) {
     ...defined({ truncated: data.truncated }),
     content: data.content,
   };
-}
-
-function receivedCallOf(data: EventData<"call.received">) {
-  const { isVideo, isGroup, groupId, missed } = data;
-  return { ...callOf(data), isVideo, isGroup, groupId, missed };
-}
-
-function callOf({
-  callId,
-  from,
-  lid,
-  timestamp,
-}: Pick<EventData<"call.received">, "callId" | "from" | "lid" | "timestamp">) {
-  return { callId, from, phoneNumber: numberOf(from), lid, timestamp };
 }
 
 function sentMessageOf(chatId: string, messageId: string, context: BodyContext) {

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import * as chat from "../../event/catalog/chat.ts";
 import * as connection from "../../event/catalog/connection.ts";
+import * as group from "../../event/catalog/group.ts";
 import * as history from "../../event/catalog/history.ts";
 import type { EventData } from "../../event/catalog/index.ts";
 import * as instance from "../../event/catalog/instance.ts";
@@ -24,6 +25,7 @@ import {
   messageResponse,
   messageResponseOf,
 } from "./about.ts";
+import { callBodies, endedCallOf, receivedCallOf, rejectedCallOf } from "./call.ts";
 import type { BodyContext, FileLink } from "./context.ts";
 import type { WebhookEvent } from "./event.ts";
 import {
@@ -151,6 +153,34 @@ const schemas = {
   instance_restricted: body("instance_restricted", instance.restricted.data.shape),
   instance_unrestricted: body("instance_unrestricted", instance.unrestricted.data.shape),
   chat_updated: body("chat_updated", chat.update.data.shape),
+  /** Only for endpoints that choose it, as all webhooks about status posts, groups and calls. `from` is the author. */
+  status_received: body("status_received", {
+    messageId: z.string(),
+    from: z.string(),
+    body: z.string(),
+    type: z.string(),
+    timestamp: z.number().int(),
+    hasMedia: z.boolean(),
+    pushName: z.string(),
+    chatId: z.string(),
+    phoneNumber: z.string().nullable(),
+    lid: z.string().nullable(),
+    to: z.string().nullable(),
+    messageType: z.string(),
+    media: media.nullable(),
+    ...contextFields,
+    poll,
+    event,
+    truncated,
+    content,
+  }),
+  group_joined: body("group_joined", group.join.data.shape),
+  group_left: body("group_left", group.leave.data.shape),
+  group_updated: body("group_updated", group.update.data.shape),
+  group_participants_updated: body("group_participants_updated", group.participantsUpdate.data.shape),
+  call_received: body("call_received", callBodies.received),
+  call_rejected: body("call_rejected", callBodies.rejected),
+  call_ended: body("call_ended", callBodies.ended),
   history_progress: body("history_progress", history.progress.data.shape),
   history_completed: body("history_completed", history.completed.data.shape),
   connection_opened: body("connection_opened", {
@@ -168,26 +198,52 @@ export const multiInstanceBodies: Record<string, z.ZodType> = schemas;
 type Schemas = typeof schemas;
 export type MultiInstanceBody = { [Name in keyof Schemas]: z.output<Schemas[Name]> }[keyof Schemas];
 
+/** Returns a function that makes the body of an event from its data. */
+function makerOf({ id: eventId, instanceId, seq: sequence, at }: WebhookEvent) {
+  const tail = { timestamp: new Date(at).toISOString(), eventId, sequence };
+  return <const Name extends string, Data extends object>(name: Name, data: Data) => {
+    return { event: name, data: { instanceId, ...data }, ...tail };
+  };
+}
+
+/** Returns the body of an event about a group or a call. */
+function groupOrCallBody(
+  event: Extract<WebhookEvent, { type: `group.${string}` | `call.${string}` }>,
+): MultiInstanceBody {
+  const make = makerOf(event);
+  switch (event.type) {
+    case "group.join":
+      return make("group_joined", event.data);
+    case "group.leave":
+      return make("group_left", event.data);
+    case "group.update":
+      return make("group_updated", event.data);
+    case "group.participants.update":
+      return make("group_participants_updated", event.data);
+    case "call.received":
+      return make("call_received", receivedCallOf(event.data));
+    case "call.rejected":
+      return make("call_rejected", rejectedCallOf(event.data));
+    case "call.ended":
+      return make("call_ended", endedCallOf(event.data));
+  }
+}
+
 /** Returns the body of an event in this dialect, or null if the dialect has no such event. */
 export function multiInstanceBody(
   event: WebhookEvent,
   context: BodyContext,
   link: FileLink | null,
 ): MultiInstanceBody | null {
-  // This dialect has no webhooks about status posts. It reports reactions to those of the account itself.
+  // What others do to status posts of others has no webhook here. Reactions to those of the account itself do.
   if (isAboutOthersStatus(event)) return null;
-  const { instanceId } = event;
-  const tail = { timestamp: new Date(event.at).toISOString(), eventId: event.id, sequence: event.seq };
-  const make = <const Name extends string, Data extends object>(name: Name, data: Data) => {
-    return { event: name, data: { instanceId, ...data }, ...tail };
-  };
+  const make = makerOf(event);
   switch (event.type) {
     case "message.received":
       return make("message_received", receivedOf(event.data, context, link));
     case "message.sent":
       return make("message_sent", sentOf(event.data, link));
     case "message.unreadable":
-      // This dialect has no events for status posts.
       return event.data.chatId === statusChat ? null : make("message_unreadable", unreadableOf(event.data));
     case "message.delivered":
     case "message.read":
@@ -208,7 +264,6 @@ export function multiInstanceBody(
       return make("message_pinned", messagePinOf(event.data));
     case "message.kept":
       return make("message_kept", messageKeepOf(event.data));
-    // This dialect has no webhooks about status posts.
     case "media.stored":
       return event.data.chatId === statusChat ? null : make("media_stored", storedFileOf(event.data, link));
     case "media.failed":
@@ -243,7 +298,8 @@ export function multiInstanceBody(
       const { sealedQr, expiresAt } = event.data;
       return make("qr_received", { qrCode: context.openQr(sealedQr), expiresAt });
     }
-    case "connection.update":
+    case "status.received":
+      return make("status_received", statusPostOf(event.data, context, link));
     case "group.join":
     case "group.leave":
     case "group.update":
@@ -251,7 +307,8 @@ export function multiInstanceBody(
     case "call.received":
     case "call.rejected":
     case "call.ended":
-    case "status.received":
+      return groupOrCallBody(event);
+    case "connection.update":
     case "webhook.disabled":
     case "stanza.quarantined":
     case "event.parked":
@@ -279,6 +336,24 @@ function receivedOf(data: EventData<"message.received">, context: BodyContext, l
   };
 }
 
+function statusPostOf(data: EventData<"status.received">, context: BodyContext, link: FileLink | null) {
+  return {
+    messageId: data.messageId,
+    from: data.senderId,
+    body: data.body,
+    type: data.protoType,
+    timestamp: data.timestamp,
+    hasMedia: data.media !== null,
+    pushName: data.pushName ?? "",
+    chatId: data.chatId,
+    phoneNumber: numberOf(data.senderId),
+    lid: data.senderLid,
+    to: data.to ?? context.ownJid,
+    messageType: data.type,
+    ...extrasOf(data, link),
+  };
+}
+
 function sentOf(data: EventData<"message.sent">, link: FileLink | null) {
   return {
     messageId: data.messageId,
@@ -295,7 +370,7 @@ function sentOf(data: EventData<"message.sent">, link: FileLink | null) {
   };
 }
 
-function extrasOf(data: EventData<"message.received"> | EventData<"message.sent">, link: FileLink | null) {
+function extrasOf(data: EventData<"message.received" | "message.sent" | "status.received">, link: FileLink | null) {
   return {
     media: mediaOf(data.media, link),
     ...contextFieldsOf(data),

@@ -37,9 +37,13 @@ const alsoDefault: readonly string[] = [
   ...["instance.restricted", "instance.unrestricted"],
 ];
 
+/** Types of events that the Multi-Instance API sends only to endpoints that choose them. Receivers may not know them. */
+const isOptional = (dialect: Dialect, type: string) =>
+  dialect === "multi-instance" && /^(status|group|call)\./.test(type);
+
 /** Whether an endpoint gets events of this type by default: those that its API documents, and those about messages. */
 export const isDefault = (dialect: Dialect, type: string) =>
-  isDocumented(dialect, type) || isAboutMessages(type) || alsoDefault.includes(type);
+  isDocumented(dialect, type) || (!isOptional(dialect, type) && (isAboutMessages(type) || alsoDefault.includes(type)));
 
 /** Whether an endpoint of an instance gets an event. */
 export function isSelected(event: WebhookEvent, dialect: Dialect, { events, filters }: Selection): boolean {

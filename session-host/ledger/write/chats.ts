@@ -40,6 +40,7 @@ export const readMarks = {
       if (!ids?.length) continue;
       const { sql } = batch;
       await sql`
+        with done as (delete from auto_reads where instance_id = ${instanceId} and message_id = any(${ids}::uuid[]))
         update messages set read_at = ${at} where instance_id = ${instanceId} and id = any(${ids}::uuid[]) and read_at is null`;
       const marked = sql`instance_id = ${instanceId} and id = any(${ids}::uuid[])`;
       const read = await readThrough(sql, instanceId, null, endsOf(sql, marked));

@@ -15,11 +15,19 @@ export const messages = {
     const live = rows.filter(({ mayBeImported }) => mayBeImported);
     const promoted = live.length > 0 ? await promoteImported(batch.sql, live) : [];
     const inserted = await insertMessages(batch.sql, rows);
-    return new Set([...promoted, ...inserted].map((row) => row.id));
+    const ids = new Set([...promoted, ...inserted].map((row) => row.id));
+    const toRead = rows.filter(({ id, autoRead }) => autoRead && ids.has(id));
+    if (toRead.length > 0) await storeAutoReads(batch.sql, toRead);
+    return ids;
   },
   events: ({ change }: RecordedChange, inserted: Set<string>) =>
     (change.messages ?? []).flatMap(({ id, event }) => (event ? [inserted.has(id) ? event : undefined] : [])),
 } satisfies Writer<Set<string>>;
+
+const storeAutoReads = (sql: Batch["sql"], rows: readonly { id: string; instance_id: string }[]) => sql`
+  insert into auto_reads (instance_id, message_id)
+  select * from unnest(${rows.map((row) => row.instance_id)}::uuid[], ${rows.map(({ id }) => id)}::uuid[])
+  on conflict do nothing`;
 
 /**
  * Returns the statement that inserts those of the rows that are new, and returns their ids. `condition` is added to the

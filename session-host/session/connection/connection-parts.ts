@@ -11,6 +11,7 @@ import type { RestrictionReport } from "../../baileys/restriction.ts";
 import type { WhatsAppEndpoint } from "../../baileys/whatsapp.ts";
 import type { Ack } from "../../command/send/flights.ts";
 import type { RetryCounts, SentMessage } from "../../command/send/retries.ts";
+import type { Change } from "../../ledger/change.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
 import type { PasskeyDemand } from "../link/passkey.ts";
 import type { Recorder } from "../recorder.ts";
@@ -23,6 +24,8 @@ export interface ConnectionDeps {
   vault: Vault;
   ledger: Ledger;
   leaseHeld: () => boolean;
+  /** Runs the commands that the session itself has stored. */
+  takeQueued: () => void;
   /** Removes what belongs to the account that was linked before, if the credentials are those of another account. */
   removeFormerAccount: (instanceId: string, creds: AuthenticationCreds) => Promise<void>;
   endpoint: WhatsAppEndpoint;
@@ -64,8 +67,8 @@ export interface ConnectionParts {
   creds: AuthenticationCreds;
   /** Keys of stanzas that were refused too often, with their errors. */
   refused: ReadonlyMap<string, string>;
-  /** Calls its listeners when an unreadable message is durable. */
-  unreadable: EventEmitter<{ stored: [] }>;
+  /** Passes each change to its listeners once it is durable. */
+  durable: EventEmitter<{ change: [Change] }>;
   history: InstanceHistory;
   imported: boolean;
 }

@@ -37,12 +37,13 @@ import { loadRefused } from "../../ledger/refusal.ts";
 import type { MediaConnection } from "../../media/downloads.ts";
 import { MediaHosts } from "../../media/hosts.ts";
 import { loadCredentials } from "../credentials.ts";
+import { FollowUp } from "../follow-up.ts";
 import { GroupAdmins } from "../group-admins.ts";
 import { Passkey } from "../link/passkey.ts";
 import { QrCodes } from "../link/qr-codes.ts";
 import { readAppStateOnce, takeImport } from "../link/session-import.ts";
 import { preventUntypedPresence } from "../own-presence.ts";
-import { findUnreadable, PhoneRequests } from "../phone-requests.ts";
+import { findUnreadable } from "../phone-requests.ts";
 import { Recorder } from "../recorder.ts";
 import { putAsideRefused, putAsideThrown } from "../refused-stanzas.ts";
 import { recipientsOf } from "./caches.ts";
@@ -70,7 +71,7 @@ export class Connection implements OpenConnection, MediaConnection {
   readonly recipients: Recipients;
   readonly addressing: Addressing;
   readonly mediaHosts: MediaHosts;
-  readonly ignoring: LiveSettings;
+  readonly settings: LiveSettings;
   readonly #deps: ConnectionDeps;
   readonly #instanceId: string;
   readonly #handlers: ConnectionHandlers;
@@ -78,7 +79,7 @@ export class Connection implements OpenConnection, MediaConnection {
   readonly #recorder: Recorder;
   readonly #channels: ChannelSource;
   readonly #earlyReceipts = new EarlyReceipts();
-  readonly #phoneRequests: PhoneRequests;
+  readonly #followUp: FollowUp;
   readonly #snapshots = new Snapshots();
   readonly #appState: AppStateGuard;
   /** The setting when it was last read. */
@@ -92,7 +93,7 @@ export class Connection implements OpenConnection, MediaConnection {
   ): Promise<Connection> {
     const { db, vault, ledger, log } = deps;
     const gate = new Gate(deps.leaseHeld);
-    const unreadable: ConnectionParts["unreadable"] = new EventEmitter();
+    const durable: ConnectionParts["durable"] = new EventEmitter();
     const recorder = new Recorder({
       ledger,
       gate,
@@ -103,7 +104,7 @@ export class Connection implements OpenConnection, MediaConnection {
         if (change.messages?.some((message) => message.media)) handlers.onMedia();
         const received = change.messages?.filter((message) => !message.from_me);
         if (received?.length) handlers.onReceived(received.flatMap(chatsOf));
-        if (change.unreadable) unreadable.emit("stored");
+        durable.emit("change", change);
         if (change.historyParts) handlers.onHistory();
       },
     });
@@ -119,7 +120,7 @@ export class Connection implements OpenConnection, MediaConnection {
     await deps.removeFormerAccount(instance.id, creds);
     const refused = await loadRefused(db.sql, instance.id);
     const history = await readHistorySetting(db, instance.id);
-    const parts = { gate, recorder, store, creds, refused, unreadable, history, imported };
+    const parts = { gate, recorder, store, creds, refused, durable, history, imported };
     return new Connection(deps, instance, handlers, parts);
   }
 
@@ -140,7 +141,7 @@ export class Connection implements OpenConnection, MediaConnection {
     this.creds = creds;
     this.imported = parts.imported;
     this.#history = history;
-    this.ignoring = live;
+    this.settings = live;
     const settings = live.current;
     this.labels = new LabelBook(record);
     this.chats = new ChatBook({ db, instanceId, keys: store.keys, me: this.#me, record });
@@ -183,16 +184,11 @@ export class Connection implements OpenConnection, MediaConnection {
       handlers.onPasskey(demand);
     });
     preventUntypedPresence(this.sock, creds, settings, log.child({ instanceId }));
-    this.#phoneRequests = new PhoneRequests({
-      ignoring: live,
-      db,
-      sock: this.sock,
-      instanceId,
-      log,
-      me: this.#me,
-      record,
-    });
-    parts.unreadable.on("stored", () => this.#phoneRequests.wake());
+    const { addressing } = this;
+    const { takeQueued } = deps;
+    const reporter = { instanceId, log, me: this.#me, ignoring: live, record };
+    this.#followUp = new FollowUp({ db, sock: this.sock, addressing, takeQueued, ...reporter });
+    parts.durable.on("change", this.#followUp.after);
     this.#answerRetries();
     this.#journalStanzas(signal);
     keepGroupLids(this.sock, store);
@@ -219,7 +215,7 @@ export class Connection implements OpenConnection, MediaConnection {
    * have failed.
    */
   async close(): Promise<void> {
-    this.#phoneRequests.stop();
+    this.#followUp.stop();
     this.#qrCodes.stop();
     this.passkey.stop();
     this.recipients.clear();
@@ -265,11 +261,11 @@ export class Connection implements OpenConnection, MediaConnection {
           waiting: this.waiting,
           findUnreadable: this.#findUnreadable,
           history: this.#readHistorySetting,
-          ignoring: this.ignoring,
+          ignoring: this.settings,
           log: log.child({ instanceId }),
         };
         const context = { instanceId, me: this.#me(), timers: this.disappearing, ...known };
-        const change = await journalMessage(context, stanza, plaintext, repository);
+        const change = this.settings.withAutoRead(await journalMessage(context, stanza, plaintext, repository));
         return this.contacts.join(this.#earlyReceipts.join(this.#withImported(change)), stanza);
       },
       forBaileys: (stanza, plaintext) => {
@@ -303,7 +299,7 @@ export class Connection implements OpenConnection, MediaConnection {
     const phoneOf = (lid: string) => this.sock.signalRepository.lidMapping.getPNForLID(lid);
     journal("CB:message", (stanza) => assertAddressed(stanza, this.#me()));
     journal("CB:message", (stanza) =>
-      journalUnavailable({ instanceId, me: this.#me(), phoneOf, ignoring: this.ignoring }, stanza),
+      journalUnavailable({ instanceId, me: this.#me(), phoneOf, ignoring: this.settings }, stanza),
     );
     const receipts = { isMe: this.#isMe, jidsOf: (jid: string) => knownJids(this.sock, jid) };
     journal("CB:receipt", (stanza) => {
@@ -315,7 +311,7 @@ export class Connection implements OpenConnection, MediaConnection {
       journal(tag, (stanza) => this.#channels.journal(this.sock, stanza));
     for (const tag of ["CB:notification,type:w:gp2", "CB:notification,type:picture"])
       journal(tag, (stanza) => journalGroup(instanceId, stanza, resolver));
-    journal("CB:call", (stanza) => journalCall(instanceId, stanza, resolver));
+    journal("CB:call", (stanza) => journalCall(instanceId, stanza, resolver, this.settings.current.rejectCalls));
     // The media host must be known before the first history arrives (see `WhatsAppEndpoint.downloads`). A download that
     // comes too early fails with the reason.
     if (!this.#deps.endpoint.real)
@@ -336,7 +332,7 @@ export class Connection implements OpenConnection, MediaConnection {
     ev.on("connection.update", (update) => {
       if (update.reachoutTimeLock) this.#handlers.onRestriction(timeLockReport(update.reachoutTimeLock));
       if (update.connection === "open") {
-        void this.#phoneRequests.start();
+        this.#followUp.start();
         void readAppStateOnce(this.sock, store, this.#deps.log);
       }
       this.#handlers.onUpdate(update);

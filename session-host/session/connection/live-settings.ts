@@ -1,5 +1,6 @@
-import { isIgnored, type Place } from "../../../core/instance/incoming.ts";
+import { isAutoRead, isIgnored, type Place } from "../../../core/instance/incoming.ts";
 import { readSessionSettings, type SessionSettings } from "../../../core/instance/session-settings.ts";
+import type { Change } from "../../ledger/change.ts";
 import type { ConnectionDeps } from "./connection-parts.ts";
 
 /** The settings of one instance as its session uses them. They are read again when their user has changed them. */
@@ -37,6 +38,18 @@ export class LiveSettings {
   }
 
   readonly ignores = (place: Place): boolean => isIgnored(this.#current?.ignore ?? null, place);
+
+  /** Marks those messages of a change that the instance reads on its own. */
+  withAutoRead(change: Change): Change {
+    const rules = this.current.autoRead;
+    if (!rules || !change.messages) return change;
+    const messages = change.messages.map((message) =>
+      !message.from_me && message.type !== "reaction" && isAutoRead(rules, message.chat_id)
+        ? { ...message, autoRead: true as const }
+        : message,
+    );
+    return { ...change, messages };
+  }
 
   /** Whether any message is ignored. */
   get ignoresAny(): boolean {

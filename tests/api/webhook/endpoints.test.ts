@@ -47,7 +47,7 @@ const styles = [
     data: ({ body }: Answer) => body,
     defaults: "/api/webhooks",
     received: "message_received",
-    unknown: "call.received",
+    unknown: "connection.update",
   },
   {
     dialect: "gateway",

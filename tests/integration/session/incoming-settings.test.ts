@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Phone } from "../../../simulator/index.ts";
+import type { Call } from "../../../simulator/model/call.ts";
+import type { SentMessage } from "../../../simulator/phone/mailbox/sent.ts";
+import { startCall } from "../../../simulator/phone/owner/call.ts";
 import { expectNoComplaints } from "../../support/gateway/complaints.ts";
 import { dialects } from "../../support/gateway/rest-client.ts";
 import { startTestGateway, type TestGateway } from "../../support/gateway/test-gateway.ts";
@@ -133,6 +136,184 @@ describe("the setting `ignore`", () => {
     expect(await rows("OLDBOB")).toHaveLength(1);
     expect(await rows("OLDCAROL")).toEqual([]);
   });
+});
+
+describe("the setting `autoRead`", () => {
+  const isRead = ({ receipts }: SentMessage) => receipts.some(({ type }) => type === "read");
+  const audience = () => [owner.number];
+  const send = {
+    direct: () => bob.sendText(owner.number, "to you"),
+    groups: () => bob.sendText(bob.createGroup("Team", [owner.number]).jid, "to the group"),
+    statuses: () => bob.sendText(statusChat, "posted", { audience: audience() }),
+  };
+  type Kind = keyof typeof send;
+  const kinds = Object.keys(send) as Kind[];
+
+  test.each<[unknown, Kind[]]>([
+    [true, ["direct", "groups"]],
+    [{ direct: true }, ["direct"]],
+    [{ groups: true, statuses: true }, ["groups", "statuses"]],
+    [false, []],
+  ])("%j shows the senders of %j that the message was read", async (autoRead, read) => {
+    await set({ autoRead });
+    const sent = new Map<Kind, SentMessage>();
+    for (const kind of kinds) sent.set(kind, await send[kind]());
+    for (const kind of read) await until(async () => isRead(sent.get(kind) as SentMessage) || undefined);
+    await settle();
+    for (const kind of kinds) {
+      const message = sent.get(kind) as SentMessage;
+      expect([kind, isRead(message)]).toEqual([kind, read.includes(kind)]);
+      const [row] = await until(async () => {
+        const found = await gate.db.sql`
+          select read_at is not null as read from messages where instance_id = ${id} and wa_id = ${message.id}`;
+        return found[0]?.read === read.includes(kind) ? found : undefined;
+      });
+      expect(row).toEqual({ read: read.includes(kind) });
+    }
+    await until(async () => {
+      const left = await gate.db.sql`select from auto_reads where instance_id = ${id}`;
+      return left.length === 0 || undefined;
+    });
+  });
+
+  test("reads several messages with one receipt, and no message of an ignored chat", async () => {
+    await set({ autoRead: true, ignore: { chats: [carol.number] } });
+    const ignored = await carol.sendText(owner.number, "unseen");
+    const burst = await Promise.all([1, 2, 3].map((each) => bob.sendText(owner.number, `burst ${each}`)));
+    for (const one of burst) await until(async () => isRead(one) || undefined);
+    expect(isRead(ignored)).toBe(false);
+    await set({ autoRead: null, ignore: null });
+  });
+
+  test("refuses kinds that it doesn't know, by name", async () => {
+    const refused = await gate.api("PUT", paths.gateway(), { body: { autoRead: { channels: true } } });
+    expect(refused.status).toBe(400);
+    expect(JSON.stringify(refused.body)).toContain("channels");
+  });
+});
+
+describe("the setting `rejectCalls`", () => {
+  const callEvents = async (callId: string) =>
+    await gate.db.sql<{ type: string; data: Record<string, unknown> }[]>`
+      select type, data from events where instance_id = ${id} and data->>'callId' = ${callId} order by seq`;
+  const answers = (phone: Phone, text: string) => phone.inbox.messages.filter((message) => message.text === text);
+  const rejected = (call: Call) => until(async () => call.states.get(owner.account) === "rejected" || undefined);
+  const told = (call: Call) =>
+    until(async () => {
+      const events = await callEvents(call.id);
+      return events.some(({ type }) => type === "call.rejected") ? events : undefined;
+    });
+
+  test("rejects calls with an event that says so, and lets them ring again when it is off", async () => {
+    await set({ rejectCalls: true });
+    const call = startCall(bob, owner.number);
+    await rejected(call);
+    expect(await told(call)).toMatchObject([
+      { type: "call.received", data: { rejected: true, isGroup: false } },
+      { type: "call.rejected", data: { by: "api", automatic: true } },
+    ]);
+    expect(call.answeredBy.get(owner.account)).toBe(1);
+    await set({ rejectCalls: null });
+    const rings = startCall(bob, owner.number);
+    const [event] = await until(async () => {
+      const events = await callEvents(rings.id);
+      return events.length > 0 ? events : undefined;
+    });
+    expect(event?.data).not.toHaveProperty("rejected");
+    await settle();
+    expect(rings.states.get(owner.account)).toBe("ringing");
+    rings.hangUp();
+  });
+
+  test("answers each caller once in the period, and no call to a group", async () => {
+    const text = "Please write instead";
+    await set({ rejectCalls: { message: text } });
+    for (let tries = 0; tries < 3; tries++) await told(startCall(bob, owner.number));
+    await told(startCall(carol, owner.number));
+    const group = bob.createGroup("Callers", [owner.number]).jid;
+    await told(startCall(bob, group));
+    await until(async () => (answers(bob, text).length > 0 && answers(carol, text).length > 0) || undefined);
+    await gate.db.sql`update call_answers set answered_at = answered_at - interval '24 hours'
+      where instance_id = ${id} and caller = ${bob.lidJid}`;
+    await told(startCall(bob, owner.number));
+    await until(async () => answers(bob, text).length > 1 || undefined);
+    await settle();
+    expect([answers(bob, text), answers(carol, text)].map(({ length }) => length)).toEqual([2, 1]);
+    const stored = await gate.db.sql`
+      select status from messages where instance_id = ${id} and from_me and body = ${text} and status <> 'pending'`;
+    expect(stored).toHaveLength(3);
+  });
+
+  test("leaves calls to groups alone if the setting says so", async () => {
+    await set({ rejectCalls: { groups: false } });
+    const group = startCall(bob, bob.createGroup("Callers", [owner.number]).jid);
+    const direct = startCall(carol, owner.number);
+    await rejected(direct);
+    await until(async () => (await callEvents(group.id))[0]);
+    expect(group.states.get(owner.account)).toBe("ringing");
+    group.hangUp();
+  });
+});
+
+test("the next host rejects calls, reads messages and answers callers that the last one did not", async () => {
+  const text = "Back tomorrow";
+  await set({ rejectCalls: null, autoRead: { direct: true } });
+  const call = startCall(bob, owner.number);
+  await until(async () => {
+    const rows = await gate.db.sql`
+      update events set data = data || '{"rejected":true}' where instance_id = ${id} and type = 'call.received'
+        and data->>'callId' = ${call.id} returning id`;
+    return rows[0];
+  });
+  const message = await carol.sendText(owner.number, "read me twice");
+  await until(async () => message.receipts.some(({ type }) => type === "read") || undefined);
+  const reads = () => message.receipts.filter(({ type }) => type === "read").length;
+  const before = reads();
+  await gate.db.sql`
+    insert into auto_reads (instance_id, message_id)
+    select instance_id, id from messages where instance_id = ${id} and wa_id = ${message.id}`;
+  await set({ rejectCalls: { message: text, answerAfterHours: 1 } });
+  await gate.db.sql`delete from call_answers where instance_id = ${id}`;
+  const answered = startCall(carol, owner.number);
+  await until(async () => answered.states.get(owner.account) === "rejected" || undefined);
+  await gate.restart();
+  await gate.status(id, "connected");
+  await until(async () => call.states.get(owner.account) === "rejected" || undefined);
+  await until(async () => reads() > before || undefined);
+  await until(async () => carol.inbox.messages.some((one) => one.text === text) || undefined);
+  startCall(carol, owner.number);
+  await settle();
+  expect(carol.inbox.messages.filter((one) => one.text === text)).toHaveLength(1);
+  await set({ rejectCalls: null, autoRead: null });
+});
+
+test("an endpoint of the Multi-Instance API gets calls, groups and status posts if it chooses them", async () => {
+  const other = await gate.wa.addPhone({ number: "4915550700004", pushName: "Other" });
+  const instance = await gate.linked(other, "multi-instance", { rejectCalls: true });
+  const chosen = ["call_received", "call_rejected", "group_joined", "group_updated", "status_received"];
+  const added = await gate.api("POST", `/api/instances/${instance}/webhooks`, {
+    body: { url: gate.receiver.url, events: chosen, headers: { "x-endpoint": "chosen" } },
+  });
+  expect(added.status).toBe(201);
+  const received = (event: string) =>
+    gate.receiver.deliveries.filter(
+      (one) =>
+        one.body.event === event && one.body.data.instanceId === instance && one.headers["x-endpoint"] === "chosen",
+    );
+  const call = startCall(bob, other.number);
+  const group = bob.createGroup("Chosen", [other.number]);
+  const post = await bob.sendText(statusChat, "a post", { audience: [other.number] });
+  for (const event of chosen.filter((name) => name !== "group_updated")) await until(async () => received(event)[0]);
+  expect(received("call_received")[0]?.body.data).toMatchObject({ callId: call.id, rejected: true });
+  expect(received("call_rejected")[0]?.body.data).toMatchObject({ by: "api", automatic: true });
+  expect(received("group_joined")[0]?.body.data).toMatchObject({ groupId: group.jid });
+  expect(received("status_received")[0]?.body.data).toMatchObject({
+    ...{ messageId: post.id, from: bob.jid, body: "a post", chatId: statusChat, phoneNumber: bob.number },
+  });
+  const byDefault = gate.receiver.deliveries.filter(
+    ({ body, headers }) => body.data.instanceId === instance && headers["x-endpoint"] === undefined,
+  );
+  expect(byDefault.filter(({ body }) => chosen.includes(body.event))).toEqual([]);
 });
 
 test("the session makes no complaint", () => expectNoComplaints(gate.wa));
