@@ -1,4 +1,4 @@
-import type { Caller } from "../caller.ts";
+import { type Caller, hasScope } from "../caller.ts";
 import type { Clock } from "../clock.ts";
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
@@ -86,6 +86,7 @@ export class Guard {
 
 function settle(stream: Guarded, result: Caller | AppError): void {
   if (result instanceof AppError) stream.refuse(result);
-  else if (!result.permissions.has("read")) stream.refuse(new AppError("forbidden"));
+  else if (!result.permissions.has("read") || !hasScope(result, "events:read"))
+    stream.refuse(new AppError("forbidden"));
   else stream.caller = result;
 }

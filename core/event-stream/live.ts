@@ -1,4 +1,4 @@
-import { type Caller, isAdmin } from "../caller.ts";
+import { allowsInstance, type Caller, isAdmin } from "../caller.ts";
 import type { Vault } from "../crypto/index.ts";
 import { AppError } from "../error.ts";
 import { Guard, type GuardDeps, type Guarded } from "./guard.ts";
@@ -42,7 +42,8 @@ export class LiveEvents {
       ip,
       refuse: (error) => session.end({ reason: "credentials", error }),
     };
-    const sees = (_id: string, userId: string) => userId === guarded.caller.userId || isAdmin(guarded.caller);
+    const sees = (instanceId: string, userId: string) =>
+      (userId === guarded.caller.userId || isAdmin(guarded.caller)) && allowsInstance(guarded.caller, instanceId);
     const deps = { ...this.#deps, hub: this.#hub, vault };
     const session = await openSession(deps, { ...options, sees });
     this.#open.add(session);

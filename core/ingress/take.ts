@@ -1,8 +1,9 @@
-import { assertPermission, type Caller } from "../caller.ts";
+import { assertInstance, assertPermission, assertScope, type Caller } from "../caller.ts";
 import { type AcceptRequest, acceptCommand } from "../command/accept.ts";
 import { commandCatalog } from "../command/catalog/index.ts";
 import { type Accepted, findAccepted } from "../command/idempotency.ts";
 import { readResult } from "../command/result.ts";
+import { scopeOfCommand } from "../command/scope.ts";
 import type { Config } from "../config.ts";
 import { isRefusedValue, sqlState, sqlStates } from "../db/sql-state.ts";
 import { AppError } from "../error.ts";
@@ -14,6 +15,7 @@ import { count } from "../metric/index.ts";
 import type { ForeignQueues } from "../queue/foreign.ts";
 import { optionsOf } from "../restriction/index.ts";
 import type { Storage } from "../storage/index.ts";
+import { recordKeyUse } from "../user/index.ts";
 import { assertKnownFields } from "../validate.ts";
 import { callerOfMessage } from "./identity.ts";
 import { errorOf, type IngressMessage, type IngressReply, readable, readMessage, unreadable } from "./message.ts";
@@ -94,7 +96,10 @@ function rejectionOf(error: unknown): AppError | undefined {
 async function accept(intake: Intake, message: IngressMessage): Promise<void> {
   const { deps, record, queue } = intake;
   const caller = await callerOfMessage(deps, message.apiKey, record.senderId);
+  await recordKeyUse(deps, caller, undefined);
   assertPermission(caller, commandCatalog[message.command].kind === "query" ? "read" : "write");
+  assertScope(caller, scopeOfCommand(message.command));
+  assertInstance(caller, message.instanceId.toLowerCase());
   const request = {
     name: message.command,
     input: sortFields(message.input),

@@ -1,5 +1,5 @@
-import { and, desc, eq, getTableColumns, isNull } from "drizzle-orm";
-import { assertOwner, type Caller } from "../caller.ts";
+import { and, desc, eq, getTableColumns, inArray, isNull } from "drizzle-orm";
+import { assertInstance, assertOwner, type Caller } from "../caller.ts";
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
 import { isUuid } from "../id.ts";
@@ -8,7 +8,7 @@ import { instances } from "./instance.sql.ts";
 
 /**
  * Loads an instance. Throws `instance_not_found`, also while the instance is being deleted, and `forbidden` if it
- * belongs to another user and the caller is not an admin.
+ * belongs to another user and the caller is not an admin, or if the caller's key does not allow it.
  */
 export async function loadInstance(db: Database, caller: Caller, id: string): Promise<Instance> {
   // Most requests run this statement, and Postgres prepares a tagged template only once.
@@ -18,18 +18,20 @@ export async function loadInstance(db: Database, caller: Caller, id: string): Pr
   // The driver returns 64-bit integers as text.
   instance.eventSeq = Number(instance.eventSeq);
   assertOwner(caller, instance.userId);
+  assertInstance(caller, instance.id);
   return instance;
 }
 
 /** The fields of `Instance` and their columns. */
 const fields = Object.entries(getTableColumns(instances)).map(([field, column]) => [field, column.name] as const);
 
-/** Lists a user's instances, the newest first. */
-export function listInstances(db: Database, userId: string): Promise<Instance[]> {
+/** Lists the caller's own instances, as far as the credentials allow them, the newest first. */
+export function listInstances(db: Database, { userId, key }: Caller): Promise<Instance[]> {
+  const allowed = key?.instances ? inArray(instances.id, key.instances) : undefined;
   return db.orm
     .select()
     .from(instances)
-    .where(and(eq(instances.userId, userId), isNull(instances.deletedAt)))
+    .where(and(eq(instances.userId, userId), isNull(instances.deletedAt), allowed))
     .orderBy(desc(instances.createdAt), desc(instances.id));
 }
 

@@ -3,10 +3,12 @@ import type { Clock } from "../clock.ts";
 import { sha256 } from "../crypto/index.ts";
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
+import type { Logger } from "../log.ts";
+import { isScope } from "../scope.ts";
 import { findUser } from "./find.ts";
 import type { TokenClaims, Tokens } from "./token.ts";
 
-/** `last_used_at` is updated at most this often, so that a busy key causes few writes. */
+/** The last use is written at most this often for each key, so that a busy key causes few writes. */
 const lastUseIntervalMs = 60_000;
 
 /**
@@ -52,10 +54,7 @@ export async function callerOfKey(
   const { sql } = deps.db;
   // Every request with a key runs this statement, and Postgres prepares a tagged template only once.
   const [row] = await sql<KeyRow[]>`${keyRows(sql)} where k.hash = ${sha256(key)}`;
-  const now = deps.clock.now();
-  const caller = await callerOfRow(row, now, ip);
-  if (row) await recordUse(deps.db, row.id, row.last_used_at, now);
-  return caller;
+  return await callerOfRow(row, deps.clock.now(), ip);
 }
 
 /** Callers of requests that last, with the address of each connection. */
@@ -92,8 +91,8 @@ export async function recheckCallers(
 }
 
 const keyRows = (sql: Database["sql"]) => sql`
-  select k.id, k.user_id, k.permissions, k.ip_ranges, k.expires_at, k.revoked_at, k.last_used_at, u.role, u.disabled_at,
-    u.ip_ranges as user_ip_ranges
+  select k.id, k.user_id, k.permissions, k.ip_ranges, k.instances, k.scopes, k.expires_at, k.revoked_at, k.last_used_at,
+    u.role, u.disabled_at, u.ip_ranges as user_ip_ranges
   from api_keys k join users u on u.id = k.user_id`;
 
 async function callerOfRow(row: KeyRow | undefined, now: Date, ip: string | undefined): Promise<Caller> {
@@ -106,7 +105,15 @@ async function callerOfRow(row: KeyRow | undefined, now: Date, ip: string | unde
   return {
     userId: row.user_id,
     permissions: effectivePermissions(row.role, row.permissions),
-    key: { id: row.id, ipRanges: row.ip_ranges, expiresAt: row.expires_at },
+    key: {
+      id: row.id,
+      ipRanges: row.ip_ranges,
+      expiresAt: row.expires_at,
+      instances: row.instances,
+      // A scope that this version doesn't know allows nothing.
+      scopes: row.scopes?.filter(isScope) ?? null,
+      lastUsedAt: row.last_used_at,
+    },
   };
 }
 
@@ -125,6 +132,8 @@ interface KeyRow {
   user_id: string;
   permissions: Permission[];
   ip_ranges: string[] | null;
+  instances: string[] | null;
+  scopes: string[] | null;
   expires_at: Date | null;
   revoked_at: Date | null;
   last_used_at: Date | null;
@@ -134,16 +143,25 @@ interface KeyRow {
 }
 
 /**
- * Records when a key was last used. Skips the row if another request is writing it, because the other request writes
- * about the same time.
+ * Records when and from which address a key was last used, at most once a minute. Skips the row if another request is
+ * writing it, because the other request writes about the same time. Never rejects: a use that can't be recorded is logged.
  */
-async function recordUse(db: Database, keyId: string, lastUsedAt: Date | null, now: Date): Promise<void> {
+export async function recordKeyUse(
+  { db, clock, log }: { db: Database; clock: Clock; log: Logger },
+  { key }: Caller,
+  ip: string | undefined,
+): Promise<void> {
+  const now = clock.now();
   const stale = new Date(now.getTime() - lastUseIntervalMs);
-  if (lastUsedAt && lastUsedAt > stale) return;
-  await db.sql`
-    update api_keys set last_used_at = ${now.toISOString()}::timestamptz
-    where id in (
-      select id from api_keys
-      where id = ${keyId} and (last_used_at is null or last_used_at <= ${stale.toISOString()}::timestamptz)
-      for update skip locked)`;
+  if (!key || (key.lastUsedAt && key.lastUsedAt > stale)) return;
+  try {
+    await db.sql`
+      update api_keys set last_used_at = ${now.toISOString()}::timestamptz, last_used_ip = ${ip ?? null}::text
+      where id in (
+        select id from api_keys
+        where id = ${key.id} and (last_used_at is null or last_used_at <= ${stale.toISOString()}::timestamptz)
+        for update skip locked)`;
+  } catch (error) {
+    log.error({ err: error, keyId: key.id }, "can't record the last use of a key");
+  }
 }

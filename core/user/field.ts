@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { normalRange } from "../http/ip-ranges.ts";
+import { scopes } from "../scope.ts";
 import { singleLine } from "../text.ts";
 import { maxPasswordLength } from "./password.ts";
 
@@ -31,6 +32,25 @@ export const allowedIps = z
   .nullable()
   .transform((ranges) => (ranges === null || ranges.length === 0 ? null : [...new Set(ranges)]))
   .meta({ description: "CIDRs or single addresses, IPv4 or IPv6. An empty list or null allows any address." });
+
+const maxKeyInstances = 1_000;
+
+/** Ids of instances. Null allows all. An empty list would allow none, which is most likely a mistake. */
+export const keyInstances = z
+  .array(z.uuid())
+  .min(1, "give at least one instance, or null for all")
+  .max(maxKeyInstances)
+  .transform((ids) => [...new Set(ids.map((id) => id.toLowerCase()))])
+  .nullable()
+  .meta({ description: "Ids of the instances that the key may be used for. Null allows all instances of the user." });
+
+export const keyScopes = z
+  .array(z.enum(scopes))
+  .min(1, "give at least one scope, or null for all")
+  .max(scopes.length)
+  .transform((list) => [...new Set(list)])
+  .nullable()
+  .meta({ description: "What the key may be used for, within its permissions. Null allows everything." });
 
 /**
  * The IANA name of a time zone. Refuses names that Postgres reads differently than JavaScript: offsets, whose sign

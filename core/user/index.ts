@@ -1,8 +1,8 @@
-export { callerOfKey, callerOfToken } from "./authenticate.ts";
+export { callerOfKey, callerOfToken, recordKeyUse } from "./authenticate.ts";
 export { createUser, generateKey, type NewUser, type UserDeps } from "./create.ts";
 export { findUser, loadUser, type User } from "./find.ts";
 export { ensureFirstAdmin, type FirstAdmin, resetAdmin } from "./first-admin.ts";
-export { type ApiKey, createApiKey, firstApiKey, revokeApiKey } from "./key.ts";
+export { type ApiKey, createApiKey, firstApiKey, type NewApiKey, revokeApiKey } from "./key.ts";
 export { changePassword, type Login, login } from "./login.ts";
 export { deleteUser, listUsers, type OwnChanges, type UserChanges, updateMe, updateUser } from "./manage.ts";
 export * from "./manage-key.ts";

@@ -6,6 +6,7 @@ import { sha256, type Vault } from "../crypto/index.ts";
 import { sealedPlace } from "../crypto/sealed-place.ts";
 import type { Database } from "../db/index.ts";
 import type { Ids } from "../id.ts";
+import type { Scope } from "../scope.ts";
 import { apiKeys } from "./user.sql.ts";
 
 export interface KeyDeps {
@@ -21,6 +22,10 @@ export interface NewApiKey {
   permissions: Permission[];
   /** CIDRs; null allows any address. */
   ipRanges?: string[] | null;
+  /** Ids; null allows all instances of the user. */
+  instances?: string[] | null;
+  /** Null allows everything within the permissions. */
+  scopes?: Scope[] | null;
   expiresAt?: Date | null;
 }
 
@@ -53,6 +58,8 @@ export async function createApiKey(
     ciphertext: deps.vault.seal(Buffer.from(key), sealedPlace.apiKey(id)),
     permissions: properties.permissions,
     ipRanges: properties.ipRanges ?? null,
+    instances: properties.instances ?? null,
+    scopes: properties.scopes ?? null,
     expiresAt: properties.expiresAt ?? null,
     createdAt,
   });
@@ -74,7 +81,8 @@ export async function firstApiKey(deps: KeyDeps, userId: string): Promise<{ id: 
     .from(apiKeys)
     .where(validKeys(userId, deps.clock.now()))
     .orderBy(
-      sql`jsonb_array_length(${apiKeys.permissions}) desc, ${apiKeys.ipRanges} is null desc`,
+      sql`jsonb_array_length(${apiKeys.permissions}) desc`,
+      sql`${apiKeys.scopes} is null desc, ${apiKeys.instances} is null desc, ${apiKeys.ipRanges} is null desc`,
       sql`${apiKeys.expiresAt} desc nulls first`,
       asc(apiKeys.createdAt),
       asc(apiKeys.id),

@@ -1,6 +1,7 @@
 import { readdirSync } from "node:fs";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
+import { scopes } from "../../core/scope.ts";
 import { contentPage } from "../support/docs/content.ts";
 import { markdownFiles, read, withoutBlocks } from "../support/docs/markdown.ts";
 import { envExample, environmentPage } from "../support/docs/settings.ts";
@@ -22,6 +23,11 @@ test("the index links every page of the docs", () => {
     .filter((file) => file.startsWith("docs/") && file !== "docs/README.md")
     .filter((file) => !index.includes(`(${file.replace(/^docs\/(decisions\/(?!README))?/, "")})`));
   expect(missing).toEqual([]);
+});
+
+test("the guide about users explains every scope of keys", () => {
+  const named = [...read("docs/guides/users.md").matchAll(/`([a-z]+:[a-z]+)`/g)].map(([, name]) => name);
+  expect([...new Set(named)].sort()).toEqual([...scopes].sort());
 });
 
 test(".env.example and the environment page equal the output of `npm run docs`", () => {

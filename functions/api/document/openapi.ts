@@ -30,7 +30,13 @@ export function openApi(dialects: readonly LoadedDialect[]): Json {
     components: {
       securitySchemes: {
         token: { type: "http", scheme: "bearer", bearerFormat: "JWT" },
-        apiKey: { type: "apiKey", in: "header", name: "x-api-key" },
+        apiKey: {
+          type: "apiKey",
+          in: "header",
+          name: "x-api-key",
+          description:
+            "A key with scopes needs the scope that the endpoint names. GET /api/commands/{commandId} needs the scope of the command.",
+        },
       },
       schemas: Object.fromEntries(
         dialects.map((dialect) => [errorName(dialect), schema(dialect.shapes.error, "output")]),
@@ -151,7 +157,9 @@ const bodyCodes = ["malformed_json", "payload_too_large", "unsupported_media_typ
 
 function security(endpoint: Endpoint): Json[] {
   if (endpoint.access === "public") return [];
-  return [...(isOpen(endpoint.access) ? [{}] : []), { token: [] }, { apiKey: [] }];
+  // For a scheme other than OAuth, these are the names of roles.
+  const scopes = endpoint.scope === null || endpoint.scope === "any" ? [] : [endpoint.scope];
+  return [...(isOpen(endpoint.access) ? [{}] : []), { token: [] }, { apiKey: scopes }];
 }
 
 function queryParameters(object: Json): Json[] {

@@ -1,33 +1,40 @@
 import type { Context as HonoContext } from "hono";
-import { assertPermission, type Caller } from "../../../core/caller.ts";
+import { assertAllInstances, assertPermission, assertScope, type Caller, hasScope } from "../../../core/caller.ts";
 import { AppError } from "../../../core/error.ts";
 import { within } from "../../../core/timeout.ts";
 import { callerOfKey, callerOfToken } from "../../../core/user/authenticate.ts";
 import type { SharedContext } from "./context.ts";
-import type { Access } from "./endpoint.ts";
+import type { Endpoint } from "./endpoint.ts";
 import type { ApiEnv } from "./env.ts";
 
 /**
  * Identifies the caller by the token in `Authorization: Bearer`, or else by the API key in `x-api-key`. Ignores other schemes
- * in `Authorization`, which may be meant for a proxy. Returns undefined without credentials if `access` allows that. Throws `missing_credentials`, `invalid_credentials`, `expired_token`,
- * `ip_not_allowed`, or `forbidden` if the caller lacks the permission `access`.
+ * in `Authorization`, which may be meant for a proxy. Returns undefined without credentials if the endpoint allows that. Throws `missing_credentials`, `invalid_credentials`, `expired_token`,
+ * `ip_not_allowed`, or `forbidden` if the caller lacks the endpoint's permission or scope, or if the endpoint is not for keys
+ * that are limited to instances.
  */
 export async function authenticate(
   c: HonoContext<ApiEnv>,
   deps: SharedContext,
-  access: Access,
+  { access, scope, limitable }: Pick<Endpoint, "access" | "scope" | "limitable">,
 ): Promise<Caller | undefined> {
   if (access === "public") return undefined;
-  if (access === "recognized") return await recognizedCaller(c, deps);
+  if (access === "recognized") {
+    const caller = await recognizedCaller(c, deps);
+    return caller && hasScope(caller, "system:read") && !caller.key?.instances ? caller : undefined;
+  }
   const caller = await callerOf(c, deps);
   if (!caller) {
     if (access === "optional") return undefined;
     throw new AppError("missing_credentials", "send an API key in x-api-key or a token in Authorization: Bearer");
   }
   c.set("userId", caller.userId);
+  c.set("caller", caller);
   c.var.rate?.addCaller(caller);
   // The only endpoint with optional credentials creates a key.
   assertPermission(caller, access === "optional" ? "account" : access);
+  if (scope && scope !== "any") assertScope(caller, scope);
+  if (!limitable) assertAllInstances(caller);
   return caller;
 }
 
@@ -39,6 +46,7 @@ async function recognizedCaller(c: HonoContext<ApiEnv>, deps: SharedContext): Pr
   try {
     const caller = await within(recognizeMs, callerOf(c, deps), () => new AppError("unavailable"));
     c.set("userId", caller?.userId);
+    c.set("caller", caller);
     return caller;
   } catch (error) {
     c.var.log.debug({ err: error }, "the credentials of a request to an open endpoint don't count");

@@ -7,8 +7,10 @@ import {
   commandCatalog,
 } from "../../../core/command/catalog/index.ts";
 import type { Accepted } from "../../../core/command/idempotency.ts";
+import { scopeOfCommand } from "../../../core/command/scope.ts";
 import type { ErrorCode } from "../../../core/error.ts";
 import { optionsOf } from "../../../core/restriction/index.ts";
+import type { Scope } from "../../../core/scope.ts";
 import { type CallerContext, type Context, type InstanceContext, Pending, RawResponse } from "./context.ts";
 import { runCommand } from "./run-command.ts";
 
@@ -26,6 +28,15 @@ export type Access = OpenAccess | Permission;
 
 export const isOpen = (access: Access): access is OpenAccess => openAccess.some((open) => open === access);
 
+/** `any`: the operation itself checks the scope, because it depends on what the request names. */
+export type EndpointScope = Scope | "any";
+
+/** What an endpoint for callers must declare in addition. */
+interface Scoped {
+  /** The scope that a key with scopes needs. */
+  scope: EndpointScope;
+}
+
 /** An API endpoint. The constructors below create it from a declaration. */
 export interface Endpoint {
   readonly method: Method;
@@ -35,6 +46,10 @@ export interface Endpoint {
   /** More about the endpoint, for the API description. */
   readonly description: string | null;
   readonly access: Access;
+  /** The scope that a key with scopes needs. Null for endpoints that anyone can call. */
+  readonly scope: EndpointScope | null;
+  /** Whether a key that is limited to instances can call the endpoint. */
+  readonly limitable: boolean;
   /** Where the request names the instance; null for endpoints that are not about one instance. */
   readonly instance: "path" | "body" | null;
   /** The command that the endpoint runs, if it runs one. */
@@ -80,6 +95,7 @@ interface Declaration<Path extends string, Query, Body, ResponseShape extends z.
   path: Path;
   description?: string;
   access: Access;
+  scope?: EndpointScope;
   query?: Query;
   body?: Body;
   form?: boolean;
@@ -104,13 +120,19 @@ interface OperationDeclaration<Ctx, Path extends string, Query, Body, ResponseSh
     request: RequestOf<Path, Query, Body>,
   ): z.input<ResponseShape>;
   mayPend?: boolean;
+  /**
+   * For endpoints that are not about one instance: whether the operation uses only the instances that the caller's key
+   * allows. Otherwise, the engine refuses keys that are limited to instances.
+   */
+  limitable?: boolean;
 }
 
 /**
- * Returns a constructor of endpoints whose operation gets the context `Ctx`. `Allowed` limits the access that they can declare.
+ * Returns a constructor of endpoints whose operation gets the context `Ctx`. `Allowed` limits the access that they can declare, and
+ * `Needed` is what they must declare.
  */
 const endpointOf =
-  <Ctx, Allowed extends Access>() =>
+  <Ctx, Allowed extends Access, Needed>() =>
   <
     const Path extends string,
     ResponseShape extends z.ZodType,
@@ -119,7 +141,9 @@ const endpointOf =
     Query extends Schema = undefined,
     Body extends Schema = undefined,
   >(
-    declaration: OperationDeclaration<Ctx, Path, Query, Body, ResponseShape, Input, Output> & { access: Allowed },
+    declaration: OperationDeclaration<Ctx, Path, Query, Body, ResponseShape, Input, Output> & {
+      access: Allowed;
+    } & Needed,
     instance: Endpoint["instance"] = null,
   ): Endpoint => ({
     method: declaration.method,
@@ -127,6 +151,8 @@ const endpointOf =
     summary: declaration.summary,
     description: declaration.description ?? null,
     access: declaration.access,
+    scope: declaration.scope ?? null,
+    limitable: instance !== null || (declaration.limitable ?? false),
     instance,
     command: null,
     query: declaration.query ?? null,
@@ -153,12 +179,12 @@ const endpointOf =
  * An endpoint that anyone can call. With `optional` and `recognized` access, its context has the caller if the request has
  * credentials.
  */
-export const publicEndpoint = endpointOf<Context & { caller?: Caller }, OpenAccess>();
+export const publicEndpoint = endpointOf<Context & { caller?: Caller }, OpenAccess, unknown>();
 
 /** An endpoint for callers with valid credentials. */
-export const callerEndpoint = endpointOf<CallerContext, Permission>();
+export const callerEndpoint = endpointOf<CallerContext, Permission, Scoped>();
 
-const anyInstanceEndpoint = endpointOf<InstanceContext, Permission>();
+const anyInstanceEndpoint = endpointOf<InstanceContext, Permission, Scoped>();
 
 /** An endpoint about one of the caller's instances, named by `{instanceId}` in its path or by `instanceId` in its body. */
 export const instanceEndpoint: typeof anyInstanceEndpoint = (declaration) =>
@@ -170,7 +196,8 @@ type CommandResultOf<Name extends CommandName> = CommandOutput<Name> &
 
 /**
  * An endpoint that runs a command on one of the caller's instances. A send gets its response once it is accepted. Other commands
- * get their result, or 202 if they still run after the waiting time. The default summary is that of the command.
+ * get their result, or 202 if they still run after the waiting time. The summary and the scope are those of the command,
+ * unless the endpoint declares others.
  */
 export function commandEndpoint<
   Name extends CommandName,
@@ -199,6 +226,7 @@ export function commandEndpoint<
   const endpoint = instanceEndpoint({
     ...rest,
     summary: declaration.summary ?? definition.summary,
+    scope: declaration.scope ?? scopeOfCommand(command),
     errors: [...(declaration.errors ?? []), ...definition.errors, ...offline, ...limited, "idempotency_conflict"],
     mayPend: definition.kind !== "send",
     secrets: definition.secret,

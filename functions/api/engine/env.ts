@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Context } from "hono";
 import type { LambdaEvent } from "hono/aws-lambda";
+import type { Caller } from "../../../core/caller.ts";
 import type { Logger } from "../../../core/log.ts";
 import type { RateCount } from "../../../core/rate-limit/index.ts";
 import type { Streaming } from "./context.ts";
@@ -14,6 +15,8 @@ export interface ApiEnv {
     /** The path pattern that matched, for the log. */
     route: string;
     userId: string | undefined;
+    /** Set once the credentials are known to be valid. */
+    caller: Caller | undefined;
     /** Set if the dialect is rate limited. */
     rate: RateCount | undefined;
     errorCode: string | undefined;

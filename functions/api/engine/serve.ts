@@ -8,6 +8,7 @@ import { loadInstance } from "../../../core/instance/store.ts";
 import { readJson } from "../../../core/json.ts";
 import { defined } from "../../../core/object.ts";
 import { responseBytes } from "../../../core/page.ts";
+import { recordKeyUse } from "../../../core/user/authenticate.ts";
 import { validated } from "../../../core/validate.ts";
 import { authenticate } from "./authenticate.ts";
 import { storageOf } from "./bucket-links.ts";
@@ -19,8 +20,8 @@ import { isJson, mediaType } from "./middleware.ts";
 import { forwardingHeader } from "./open-key-generation.ts";
 
 /**
- * Serves a request with its endpoint. Every request with valid credentials counts as a call, even if it fails. The count is
- * written while the operation runs, and the response waits for it.
+ * Serves a request with its endpoint. Every request with valid credentials counts as a call and as a use of the key, even if
+ * it fails. Both are written while the operation runs, and the response waits for them.
  */
 export async function serve(
   c: HonoContext<ApiEnv>,
@@ -31,10 +32,14 @@ export async function serve(
 ): Promise<Response> {
   c.set("route", endpoint.path);
   let counted: Promise<void> | undefined;
+  let used: Promise<void> | undefined;
   const count = async (instanceId?: string) => {
-    const { userId } = c.var;
-    if (userId !== undefined) counted ??= shared.calls.count(userId, instanceId);
-    await counted;
+    const { caller, ip } = c.var;
+    if (caller) {
+      used ??= recordKeyUse(shared, caller, ip);
+      counted ??= shared.calls.count(caller.userId, instanceId);
+    }
+    await Promise.all([counted, used]);
   };
   try {
     return await respond(c, shared, dialect, endpoint, params, count);
@@ -56,7 +61,7 @@ async function respond(
   params: Record<string, string>,
   count: (instanceId?: string) => Promise<void>,
 ): Promise<Response> {
-  const caller = await authenticate(c, shared, endpoint.access).catch(async (error: unknown) => {
+  const caller = await authenticate(c, shared, endpoint).catch(async (error: unknown) => {
     // Throws `rate_limited` first, so that a caller over the limit can't find out whether credentials are valid.
     await c.var.rate?.settle();
     throw error;

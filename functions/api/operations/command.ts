@@ -1,7 +1,9 @@
 import { eq, getTableColumns } from "drizzle-orm";
-import { assertOwner } from "../../../core/caller.ts";
+import { assertInstance, assertOwner, assertScope } from "../../../core/caller.ts";
+import { isCommandName } from "../../../core/command/catalog/index.ts";
 import { commands } from "../../../core/command/command.sql.ts";
 import { openedOutput } from "../../../core/command/result.ts";
+import { scopeOfCommand } from "../../../core/command/scope.ts";
 import { AppError } from "../../../core/error.ts";
 import { isUuid } from "../../../core/id.ts";
 import type { CallerContext } from "../engine/context.ts";
@@ -23,6 +25,8 @@ export async function getCommand(context: CallerContext, input: { commandId: str
     : [];
   if (!command) throw new AppError("command_not_found");
   assertOwner(context.caller, command.userId);
+  assertInstance(context.caller, command.instanceId);
+  if (isCommandName(command.name)) assertScope(context.caller, scopeOfCommand(command.name));
   if (command.status !== "done") return command;
   return { ...command, output: openedOutput(context.deps.vault, command) };
 }

@@ -108,7 +108,7 @@ export const changeInstance = async (context: InstanceContext, changes: settings
   view(context, await updateInstance(context, changes));
 
 export const listInstances = async (context: CallerContext): Promise<InstanceView[]> =>
-  (await store.listInstances(context.deps.db, context.caller.userId)).map((instance) => view(context, instance));
+  (await store.listInstances(context.deps.db, context.caller)).map((instance) => view(context, instance));
 
 export type InstanceDetails = InstanceView & { sink: SinkState | null };
 

@@ -4,7 +4,7 @@ import type { CallerContext, InstanceContext } from "../engine/context.ts";
 
 /** Searches the messages of the caller's instances. */
 export async function searchAll({ deps, caller }: CallerContext, request: SearchRequest) {
-  const instances = await listInstances(deps.db, caller.userId);
+  const instances = await listInstances(deps.db, caller);
   const ids = instances.map(({ id }) => id);
   return await searchMessages(deps.db, ids, request);
 }

@@ -10,7 +10,7 @@ import type { CallerContext, InstanceContext } from "../engine/context.ts";
  * access to the instance.
  */
 const instancesOf = async ({ deps, caller }: CallerContext, instanceId: string | undefined) =>
-  instanceId === undefined ? listInstances(deps.db, caller.userId) : [await loadInstance(deps.db, caller, instanceId)];
+  instanceId === undefined ? listInstances(deps.db, caller) : [await loadInstance(deps.db, caller, instanceId)];
 
 const idsOf = async (context: CallerContext, instanceId: string | undefined) =>
   (await instancesOf(context, instanceId)).map(({ id }) => id);

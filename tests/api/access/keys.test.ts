@@ -103,6 +103,7 @@ describe("a user's keys", () => {
     expect((await me({ key: apiKey })).status).toBe(200);
     const { keys } = (await call("GET")).body;
     expect(keys).toMatchObject([{ name: "default", allowedIps: [], expiresAt: null }, { id: shown.id }]);
+    expect(keys[1].lastUsedIp).toBe("127.0.0.1");
     expect(Date.parse(keys[1].lastUsedAt)).toBeGreaterThan(Date.parse(shown.createdAt) - 1);
     expect(JSON.stringify(keys)).not.toMatch(new RegExp(`${apiKey}|${key}`));
 
@@ -229,5 +230,83 @@ describe("a user's keys", () => {
         body: { code: "user_not_found" },
       });
     }
+  });
+});
+
+describe("scopes and instances of a key", () => {
+  const create = (ask: Ask, body: object) =>
+    api.request("POST", "/api/keys", { ...ask, body: { name: "limited", ...body } });
+
+  test("appear where keys are listed, survive a rotation, and take effect at once when they change", async () => {
+    const user = await api.user();
+    const id = await api.instance(user.key, "connected");
+    const limits = { permissions: ["read", "write"], scopes: ["instances:read", "keys:rotate"], instances: [id] };
+    const made = await create({ key: user.key }, limits);
+    expect(made).toMatchObject({ status: 201, body: { ...limits, lastUsedAt: null, lastUsedIp: null } });
+    const rotated = await api.request("POST", "/api/auth/rotate-key", { key: made.body.apiKey });
+    const { apiKey } = rotated.body;
+    const { keys } = (await api.request("GET", "/api/keys", { key: user.key })).body;
+    const shown = keys.find(({ name }: { name: string }) => name === "limited");
+    expect(shown).toMatchObject(limits);
+    const path = `/api/instances/${id}`;
+    expect((await api.request("GET", path, { key: apiKey })).status).toBe(200);
+    const change = (body: object) => api.request("PUT", `/api/keys/${shown.id}`, { key: user.key, body });
+    expect((await change({ scopes: ["stats:read"] })).body.scopes).toEqual(["stats:read"]);
+    expect(await api.request("GET", path, { key: apiKey })).toMatchObject(forbidden);
+    expect((await change({ scopes: null, instances: null, expiresAt: null })).body).toMatchObject({
+      ...{ scopes: null, instances: null, expiresAt: null },
+    });
+    expect((await api.request("GET", path, { key: apiKey })).status).toBe(200);
+    const soon = new Date(api.deps.clock.now().getTime() + hour).toISOString();
+    expect((await change({ expiresAt: soon })).body.expiresAt).toBe(soon);
+    expect(await change({ expiresAt: "2020-01-01T00:00:00Z" })).toMatchObject(invalid);
+  });
+
+  test("can't be exceeded by keys that a key creates, changes or revokes", async () => {
+    const user = await api.user();
+    const [one, two] = [await api.instance(user.key, "connected"), await api.instance(user.key, "connected")];
+    const permissions = ["read", "write", "account"];
+    const own = { permissions, scopes: ["keys:write", "messages:send"], instances: [one] };
+    const { body: parent } = await create({ key: user.key }, own);
+    const key = parent.apiKey;
+    for (const more of [
+      { scopes: null },
+      { scopes: ["messages:send", "messages:read"] },
+      { instances: null },
+      { instances: [one, two] },
+    ])
+      expect(await create({ key }, more)).toMatchObject(forbidden);
+    const inherited = await create({ key }, { permissions: ["write"] });
+    expect(inherited.body).toMatchObject({ scopes: own.scopes, instances: own.instances });
+    expect((await create({ key }, { permissions: ["write"], scopes: ["messages:send"] })).status).toBe(201);
+    const lift = { scopes: null, instances: null };
+    expect(await api.request("PUT", `/api/keys/${parent.id}`, { key, body: lift })).toMatchObject(forbidden);
+    const [whole] = (await api.request("GET", "/api/keys", { key: user.key })).body.keys;
+    expect(await api.request("DELETE", `/api/keys/${whole.id}`, { key })).toMatchObject(forbidden);
+    expect((await api.request("DELETE", `/api/keys/${inherited.body.id}`, { key })).status).toBe(200);
+  });
+
+  test("must be known scopes and own instances", async () => {
+    const user = await api.user();
+    const foreign = await api.instance(admin.key, "connected");
+    const bad = [{ scopes: ["messages:fly"] }, { scopes: [] }, { instances: [] }, { instances: ["x"] }];
+    for (const body of bad) expect(await create({ key: user.key }, body)).toMatchObject(invalid);
+    const notFound = { status: 404, body: { code: "instance_not_found" } };
+    for (const id of [foreign, randomUUID()]) {
+      expect(await create({ key: user.key }, { instances: [id] })).toMatchObject(notFound);
+    }
+  });
+
+  test("a key with scopes can't set passwords or roles, which give access without scopes", async () => {
+    const scoped = await create(
+      { key: admin.key },
+      { permissions: ["read", "write", "admin"], scopes: ["users:admin"] },
+    );
+    const body = { email: `${randomUUID()}@example.com`, password };
+    expect(await api.request("POST", "/api/users", { key: scoped.body.apiKey, body })).toMatchObject(forbidden);
+    const plain = await api.request("POST", "/api/users", { key: scoped.body.apiKey, body: { email: body.email } });
+    expect(plain.status).toBe(201);
+    const { keys } = (await api.request("GET", `/api/keys?userId=${plain.body.id}`, { key: admin.key })).body;
+    expect(keys).toMatchObject([{ scopes: ["users:admin"] }]);
   });
 });

@@ -2,7 +2,8 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as z from "zod";
 import { type Permission, permissions } from "../../../core/caller.ts";
-import { createApiKey, createTokens, type NewUser } from "../../../core/user/index.ts";
+import { scopes } from "../../../core/scope.ts";
+import { createApiKey, createTokens, type NewApiKey, type NewUser } from "../../../core/user/index.ts";
 import { type Endpoint, isOpen } from "../../../functions/api/engine/endpoint.ts";
 import { type Ask, startApi, type TestApi } from "../../support/api/api.ts";
 import { bodies } from "../../support/api/valid-bodies.ts";
@@ -38,7 +39,7 @@ async function call(endpoint: Endpoint, credentials: Ask, ids: Record<string, st
 
 /** Creates a user with a key, and returns credentials of the user. */
 async function userWith(
-  key: { permissions?: readonly Permission[]; ipRanges?: string[]; expiresAt?: Date },
+  key: Partial<Omit<NewApiKey, "userId" | "name">>,
   wanted: Partial<NewUser> = {},
 ): Promise<{ id: string; key: string; token: string }> {
   const { id } = await api.user(wanted);
@@ -133,6 +134,113 @@ describe("a key without the permission of an endpoint is refused by it", () => {
   });
 });
 
+describe("a key with scopes", () => {
+  test("is refused by every endpoint whose scope it lacks, which the error names", async () => {
+    const { id } = await userWith({}, { role: "admin" });
+    const instanceId = await api.instance((await userWith({})).key, "connected");
+    for (const scope of scopes) {
+      const others = scopes.filter((one) => one !== scope);
+      const limits = { permissions: [...permissions], scopes: others };
+      const { key } = await createApiKey(api.deps, { userId: id, name: "scoped", ...limits });
+      for (const [name, endpoint] of named(closed.filter((one) => one.scope === scope))) {
+        const path = endpoint.path.replace("{instanceId}", instanceId).replaceAll(/\{\w+\}/g, randomUUID());
+        const { status, body } = await api.request(endpoint.method.toUpperCase(), path, { key });
+        const details = `this API key lacks the scope "${scope}"`;
+        expect([name, status, body.code, body.details ?? body.detail, body.missingScope]).toEqual([
+          ...[name, 403, "forbidden", details, scope],
+        ]);
+      }
+    }
+  });
+
+  test("no endpoint for callers is without a scope, and every scope has an endpoint", () => {
+    expect(closed.filter(({ scope }) => scope === null).map(({ path }) => path)).toEqual([]);
+    // These operations check the scope themselves.
+    expect(closed.filter(({ scope }) => scope === "any").map(({ path }) => path)).toEqual([
+      "/api/commands/{commandId}",
+    ]);
+    const used = new Set(endpoints.map(({ scope }) => scope));
+    expect(scopes.filter((scope) => !used.has(scope))).toEqual([]);
+  });
+
+  test("is allowed what its only scope covers, and no other scope", async () => {
+    const { id, key: whole } = await userWith({});
+    const instanceId = await api.instance(whole, "connected");
+    const { key } = await createApiKey(api.deps, {
+      ...{ userId: id, name: "sender", permissions: ["read", "write"], scopes: ["messages:send"] },
+    });
+    const send = { key, body: { phone: "79001234567", message: "x" } };
+    expect((await api.request("POST", `/api/whatsapp/${instanceId}/send`, send)).status).toBe(200);
+    const [command] = await api.db.sql<{ id: string }[]>`
+      select id from commands where user_id = ${id} and name = 'message.sendText'`;
+    expect((await api.request("GET", `/api/commands/${command?.id}`, { key })).status).toBe(200);
+    const { key: other } = await createApiKey(api.deps, {
+      ...{ userId: id, name: "reader", permissions: ["read", "write"], scopes: ["groups:read"] },
+    });
+    const refused = await api.request("GET", `/api/commands/${command?.id}`, { key: other });
+    expect(refused).toMatchObject({ status: 403, body: { missingScope: "messages:send" } });
+  });
+});
+
+describe("a key that is limited to an instance", () => {
+  let limited: string;
+  let allowed: string;
+  let forbidden: string;
+  let userId: string;
+  beforeAll(async () => {
+    const user = await userWith({}, { role: "admin" });
+    [allowed, forbidden] = [await api.instance(user.key, "connected"), await api.instance(user.key, "connected")];
+    userId = user.id;
+    const limits = { permissions: [...permissions], instances: [allowed] };
+    limited = (await createApiKey(api.deps, { userId, name: "limited", ...limits })).key;
+  });
+
+  test("is refused by every endpoint for another instance of its user, and by those of the whole user", async () => {
+    for (const [name, endpoint] of named(closed.filter(({ limitable, instance }) => instance || !limitable))) {
+      expect([name, await call(endpoint, { key: limited }, { instanceId: forbidden })]).toEqual([
+        name,
+        "403 forbidden",
+      ]);
+    }
+  });
+
+  test("sees only its instance in lists, and its commands only", async () => {
+    const list = await api.request("GET", "/api/instances", { key: limited });
+    expect(list.body.instances.map(({ id }: { id: string }) => id)).toEqual([allowed]);
+    const other = await api.request("GET", "/api/instance", { key: limited });
+    expect(other.body.data.map(({ id }: { id: string }) => id)).toEqual([allowed]);
+    const { key } = await createApiKey(api.deps, { userId, name: "whole", permissions: [...permissions] });
+    const send = { key, body: { phone: "79001234567", message: "x" } };
+    expect((await api.request("POST", `/api/whatsapp/${forbidden}/send`, send)).status).toBe(200);
+    const [command] = await api.db.sql<{ id: string }[]>`select id from commands where instance_id = ${forbidden}`;
+    expect((await api.request("GET", `/api/commands/${command?.id}`, { key: limited })).status).toBe(403);
+    expect((await api.request("GET", `/api/commands/${command?.id}`, { key })).status).toBe(200);
+  });
+
+  test("only these endpoints of the whole user work with it", () => {
+    const works = closed.filter(({ limitable, instance }) => limitable && !instance);
+    expect(named(works).map(([name]) => name)).toEqual([
+      "GET /api/instance",
+      "GET /api/message/search",
+      "GET /api/events",
+      "GET /api/events/stream",
+      "GET /api/webhook/logs",
+      "GET /api/webhook/stats",
+      "POST /api/webhook/retry/{webhookId}",
+      "DELETE /api/webhook/logs",
+      "GET /api/observability/version",
+      "GET /api/auth/me",
+      "POST /api/auth/rotate-key",
+      "GET /api/keys",
+      "POST /api/keys",
+      "PUT /api/keys/{keyId}",
+      "DELETE /api/keys/{keyId}",
+      "GET /api/instances",
+      "GET /api/commands/{commandId}",
+    ]);
+  });
+});
+
 describe("ids of another user", () => {
   let attacker: { id: string; key: string };
   let own: string;
@@ -164,7 +272,7 @@ describe("ids of another user", () => {
     expect(send.status).toBe(200);
     const bulk = await api.request("POST", `/api/whatsapp/${instance}/bulk`, {
       key,
-      body: { recipients: [{ phone: "79001234568" }], message: "x", startAt: at },
+      body: { recipients: [{ phone: "79001234568" }], message: "x", sendAt: at },
     });
     expect(bulk.status, JSON.stringify(bulk.body)).toBe(201);
     const [command] = await api.db.sql<{ id: string }[]>`select id from commands where wa_id = ${send.body.id}`;

@@ -377,6 +377,11 @@ describe("a stream", () => {
       (id: string) => api.db.sql`update api_keys set permissions = '["write"]'::jsonb where user_id = ${id}`,
     ],
     [
+      "the key loses the scope of events",
+      "forbidden",
+      (id: string) => api.db.sql`update api_keys set scopes = '["messages:read"]'::jsonb where user_id = ${id}`,
+    ],
+    [
       "the address is no longer allowed",
       "ip_not_allowed",
       (id: string) => api.db.sql`update users set ip_ranges = '["10.0.0.0/8"]'::jsonb where id = ${id}`,
@@ -395,6 +400,28 @@ describe("a stream", () => {
     }
     await append(closed(id));
     expect(streams.flatMap((stream) => stream.messages.filter(({ event }) => event === "message"))).toEqual([]);
+  });
+
+  test("shows a key that is limited to instances only these, also after a change", async () => {
+    const { key: own, id: userId } = await api.user();
+    const [one, two] = [await api.instance(own), await api.instance(own)];
+    const allow = (id: string) =>
+      api.db.sql`update api_keys set instances = ${JSON.stringify([id])}::text::jsonb where user_id = ${userId}`;
+    await allow(one);
+    expect((await open(`/api/instances/${two}/events/stream`, { key: own })).status).toBe(403);
+    const [all, single] = [
+      await open("/api/events/stream", { key: own }),
+      await open(`/api/instances/${one}/events/stream`, { key: own }),
+    ];
+    await append(closed(two), closed(one));
+    expect((await all.wait(1)).map(({ data }) => data.instanceId)).toEqual([one]);
+    await allow(two);
+    expect((await single.wait(1, "closing"))[0]?.data).toMatchObject({ code: "forbidden" });
+    await append(closed(one), closed(two));
+    const seen = (await all.wait(2)).map(({ data }) => data.instanceId);
+    expect(seen[0]).toBe(one);
+    expect(seen).toContain(two);
+    expect(seen.filter((id) => id === one)).toHaveLength(1);
   });
 
   test("ends when its instance is deleted", async () => {

@@ -36,6 +36,20 @@ export const rejections: [what: string, code: string, make: (fixture: RejectionF
     "invalid_request",
     ({ message }) => message({ command: "instance.restart", input: { force: true } }),
   ],
+  [
+    "a key without the scope of the command",
+    "forbidden",
+    async ({ gate, message }) =>
+      message({ apiKey: await newKey(gate, { scopes: ["messages:read", "messages:write"] }) }),
+  ],
+  [
+    "a key that is limited to other instances",
+    "forbidden",
+    async ({ gate, message }) => {
+      const instances = [(await gate.api("POST", "/api/instances", { body: { name: "other" } })).body.id];
+      return message({ apiKey: await newKey(gate, { instances }) });
+    },
+  ],
   ["an id with a space", "invalid_request", ({ message }) => message({ id: "a b" })],
   ["an unknown command", "invalid_request", ({ message }) => message({ command: "message.sendNothing" })],
   ["an invalid input", "invalid_request", ({ message }) => message({ input: { to: "nobody", text: "x" } })],

@@ -14,6 +14,8 @@ export const authEndpoints = [
     description:
       "With the setting OPEN_KEY_GENERATION, also works without credentials. It then creates a new user too.",
     access: "optional",
+    scope: "keys:write",
+    limitable: true,
     body: z.object({ name: instanceName.default("API key") }).default({ name: "API key" }),
     response: envelope(
       z.object({ name: z.string(), apiKey: z.string(), permissions: z.array(z.enum(permissions)), createdAt: isoDate }),

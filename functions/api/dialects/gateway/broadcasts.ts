@@ -104,6 +104,7 @@ export const broadcastEndpoints = [
     path: "/api/broadcasts/{instanceId}",
     summary: "List the broadcast lists of an instance, newest first",
     access: "read",
+    scope: "broadcasts:read",
     query: undatedPageQuery(50),
     response: envelope(z.array(listShape)).extend({ pagination: paginationShape }),
     toInput: ({ query }) => pageRequest(query, 50),
@@ -115,6 +116,7 @@ export const broadcastEndpoints = [
     path: "/api/broadcasts/{instanceId}",
     summary: "Create a broadcast list",
     access: "write",
+    scope: "broadcasts:write",
     body: z.object({ name, recipients }),
     response: detailsResponse,
     status: 201,
@@ -127,6 +129,7 @@ export const broadcastEndpoints = [
     path: "/api/broadcasts/{instanceId}/{broadcastId}",
     summary: "Get a broadcast list and its recipients",
     access: "read",
+    scope: "broadcasts:read",
     response: detailsResponse,
     errors: ["broadcast_not_found"],
     toInput: ({ params }) => params.broadcastId,
@@ -138,6 +141,7 @@ export const broadcastEndpoints = [
     path: "/api/broadcasts/{instanceId}/{broadcastId}",
     summary: "Change the name or the recipients of a broadcast list",
     access: "write",
+    scope: "broadcasts:write",
     body: z
       .object({ name: name.optional(), recipients: recipients.optional() })
       .refine((body) => body.name !== undefined || body.recipients !== undefined, "give name, recipients or both"),
@@ -154,6 +158,7 @@ export const broadcastEndpoints = [
     summary: "Delete a broadcast list",
     description: "Messages that were already accepted are still sent.",
     access: "write",
+    scope: "broadcasts:write",
     response: envelope(z.object({ broadcastId: z.string() })),
     errors: ["broadcast_not_found"],
     toInput: ({ params }) => params.broadcastId,
@@ -166,6 +171,7 @@ export const broadcastEndpoints = [
     summary: "Send a message to a broadcast list",
     description: "Each recipient gets the message in their own chat. The messages are sent as a bulk.",
     access: "write",
+    scope: "messages:send",
     body: sendBody,
     response: envelope(
       z.object({

@@ -65,6 +65,7 @@ export const channelEndpoints = [
     summary: "List the channels that the account follows or manages",
     description: "Includes only channels that WhatsApp has reported since the account was linked.",
     access: "read",
+    scope: "channels:read",
     response: envelope(z.array(listedShape)),
     toInput: () => ({}),
     operation: ({ deps, instance }) => readChannels(deps.db, instance.id),

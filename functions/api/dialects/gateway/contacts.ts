@@ -53,6 +53,7 @@ export const contactEndpoints = [
     summary: "List contacts and groups, ordered by name",
     description: "Also works while the instance is not connected.",
     access: "read",
+    scope: "contacts:read",
     query: contactsQuery,
     response: envelope(z.array(contact)).extend({
       /** Only if the query has a `limit`, or if more contacts follow. */
@@ -151,6 +152,7 @@ export const contactEndpoints = [
     summary: "List the contacts whose phone number and LID are both known",
     description: "Also works while the instance is not connected.",
     access: "read",
+    scope: "contacts:read",
     query: contactsQuery.omit({ search: true }),
     response: envelope(z.array(lidPair)).extend({
       /** Only if the query has a `limit`, or if more contacts follow. */
@@ -165,6 +167,7 @@ export const contactEndpoints = [
     path: "/api/contacts/{instanceId}/lids/count",
     summary: "Count the contacts whose phone number and LID are both known",
     access: "read",
+    scope: "contacts:read",
     response: envelope(z.object({ count: z.int() })),
     toInput: () => undefined,
     operation: ({ deps, instance }) => countLids(deps.db, instance.id),
@@ -176,6 +179,7 @@ export const contactEndpoints = [
     summary: "Get the LID of a phone number",
     description: "Looks in the contacts first, then asks WhatsApp.",
     access: "read",
+    scope: "contacts:read",
     response: envelope(lidPair),
     errors: ["contact_not_found", "instance_not_connected", "whatsapp_error"],
     mayPend: true,
@@ -189,6 +193,7 @@ export const contactEndpoints = [
     summary: "Get the phone number of a LID",
     description: "Looks in the contacts first, then in the LIDs that the session has learned from WhatsApp.",
     access: "read",
+    scope: "contacts:read",
     response: envelope(lidPair),
     errors: ["contact_not_found", "instance_not_connected", "whatsapp_error"],
     mayPend: true,
@@ -202,6 +207,7 @@ export const contactEndpoints = [
     summary: "Get a contact by phone number, JID or LID",
     description: "Also works while the instance is not connected.",
     access: "read",
+    scope: "contacts:read",
     query: whoQuery,
     response: envelope(contact),
     errors: ["contact_not_found"],

@@ -45,6 +45,7 @@ export const labelEndpoints = [
     summary: "List the labels of a WhatsApp Business account",
     description: "Also works while the instance is not connected.",
     access: "read",
+    scope: "labels:read",
     response: envelope(z.array(label)),
     errors: readErrors,
     toInput: () => undefined,
@@ -89,6 +90,7 @@ export const labelEndpoints = [
     summary: "List the labels of a chat by phone number, JID or LID",
     description: "Also works while the instance is not connected.",
     access: "read",
+    scope: "labels:read",
     response: chatLabels,
     errors: readErrors,
     toInput: ({ params }) => params.chatId,
@@ -111,6 +113,7 @@ export const labelEndpoints = [
     summary: "List the chats with a label",
     description: "Also works while the instance is not connected.",
     access: "read",
+    scope: "labels:read",
     response: envelope(
       z.array(
         z.object({

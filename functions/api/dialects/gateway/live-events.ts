@@ -25,6 +25,8 @@ export const liveEventEndpoints = [
     description:
       "With `wait`, a request without new events waits for the first one (long polling). Without `since` and `startDate`, the list begins now, so that it is empty and tells the place to continue from.",
     access: "read",
+    scope: "events:read",
+    limitable: true,
     query: query.extend({ wait: waitQuery }),
     response: envelope(
       z.object({
@@ -47,6 +49,8 @@ export const liveEventEndpoints = [
     description:
       "Server-Sent Events. The `id` of an event is a place in the events of all instances. A client that connects again with `Last-Event-ID` gets each event exactly once. Without it, and without `since` and `startDate`, the stream begins now.",
     access: "read",
+    scope: "events:read",
+    limitable: true,
     query: query.extend({ lastEventId: lastEventIdQuery }),
     response: z.object({}),
     rawTypes: ["text/event-stream"],

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
+import { scopeOfCommand } from "../../../../core/command/scope.ts";
 import { uploadId } from "../../../../core/media/index.ts";
 import { inlinePlace } from "../../../../core/media/inline.ts";
 import { stagedFile } from "../../../../core/media/staged.ts";
@@ -66,6 +67,7 @@ const convertEndpoint = (
     summary: commandCatalog[command].summary,
     description: "For one day, the new file can be downloaded, sent and converted.",
     access: "write",
+    scope: scopeOfCommand(command),
     idempotent: true,
     mayPend: true,
     body,
@@ -94,6 +96,7 @@ export const mediaEndpoints = [
     path: "/api/media/{instanceId}/{filePath}",
     summary: "Get a new URL for an uploaded or converted file",
     access: "read",
+    scope: "media:read",
     response: envelope(mediaFile),
     errors: ["invalid_request", "media_not_usable"],
     toInput: ({ params }) => ({ upload: params.filePath }),

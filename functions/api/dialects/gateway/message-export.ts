@@ -56,6 +56,7 @@ export const messageExportEndpoints = [
     description:
       "The export runs in the background. Ask for its state, and download the file from the link that it then has.",
     access: "read",
+    scope: "messages:read",
     body: z.object({
       chatId: z.string().max(128),
       format: z.enum(exportFormats).default("jsonl"),
@@ -79,6 +80,7 @@ export const messageExportEndpoints = [
     path: "/api/message/exports/{instanceId}",
     summary: "List the exports of an instance, newest first",
     access: "read",
+    scope: "messages:read",
     query: undatedPageQuery(50),
     response: envelope(z.array(job)).extend({ pagination: paginationShape }),
     toInput: ({ query }) => pageRequest(query, 50),
@@ -90,6 +92,7 @@ export const messageExportEndpoints = [
     path: "/api/message/exports/{instanceId}/{exportId}",
     summary: "Get the state of an export, and a link to its file",
     access: "read",
+    scope: "messages:read",
     response: envelope(details),
     errors: ["export_not_found"],
     toInput: ({ params }) => params,
@@ -102,6 +105,7 @@ export const messageExportEndpoints = [
     path: "/api/message/exports/{instanceId}/{exportId}",
     summary: "Cancel an export, or remove its file",
     access: "write",
+    scope: "messages:read",
     response: envelope(job),
     errors: ["export_not_found"],
     toInput: ({ params }) => params,

@@ -80,6 +80,8 @@ export const messageSearchEndpoints = [
   callerEndpoint({
     ...declaration,
     path: "/api/message/search",
+    scope: "messages:read",
+    limitable: true,
     summary: "Search the messages of all your instances, newest first",
     toInput: ({ query: parsed }) => toRequest(parsed),
     operation: searchAll,
@@ -88,6 +90,7 @@ export const messageSearchEndpoints = [
   instanceEndpoint({
     ...declaration,
     path: "/api/message/search/{instanceId}",
+    scope: "messages:read",
     summary: "Search the messages of an instance, newest first",
     toInput: ({ query: parsed }) => toRequest(parsed),
     operation: searchInstance,

@@ -120,6 +120,7 @@ export const statusEndpoints = [
     path: "/api/status/{instanceId}/new-message-id",
     summary: "Generate a message id for a status post",
     access: "read",
+    scope: "statuses:send",
     response: envelope(z.object({ messageId: z.string() })),
     toInput: () => undefined,
     operation: async ({ deps }) => ({ messageId: deps.ids.messageId() }),

@@ -38,6 +38,7 @@ export const webhookEndpoints = [
     summary: "Send a test event to a URL and return the response",
     description: "The event belongs to no instance and is not signed.",
     access: "write",
+    scope: "webhooks:write",
     body: z.object({
       url: webhookUrl,
       event: z.enum(gatewayEvents),
@@ -70,6 +71,8 @@ export const webhookEndpoints = [
     path: "/api/webhook/logs",
     summary: "List the webhook deliveries of your instances, newest first",
     access: "read",
+    scope: "webhooks:read",
+    limitable: true,
     query: pageQuery(50)
       .extend(instanceFilter.shape)
       .extend({
@@ -96,6 +99,8 @@ export const webhookEndpoints = [
     path: "/api/webhook/stats",
     summary: "Get statistics of the webhook deliveries of your instances",
     access: "read",
+    scope: "webhooks:read",
+    limitable: true,
     query: instanceFilter.extend({ endpointId: endpointFilter }),
     response: envelope(statsShape),
     errors: ["instance_not_found"],
@@ -109,6 +114,8 @@ export const webhookEndpoints = [
     summary: "Replay a webhook delivery",
     description: "Sends the delivery again with the same id, to the current URL of the webhook.",
     access: "write",
+    scope: "webhooks:write",
+    limitable: true,
     response: envelope(delivery),
     errors: ["delivery_not_found", "webhook_disabled"],
     toInput: ({ params }) => params.webhookId,
@@ -120,6 +127,8 @@ export const webhookEndpoints = [
     path: "/api/webhook/logs",
     summary: `Delete finished webhook deliveries of your instances, up to ${maxCleared} per request`,
     access: "write",
+    scope: "webhooks:write",
+    limitable: true,
     query: instanceFilter,
     response: envelope(
       z.object({

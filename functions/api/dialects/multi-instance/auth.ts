@@ -34,6 +34,8 @@ export const authEndpoints = [
     path: "/api/auth/me",
     summary: "Get the current user",
     access: "read",
+    scope: "account:read",
+    limitable: true,
     response: meShape,
     toInput: () => undefined,
     operation: currentUser,
@@ -44,6 +46,7 @@ export const authEndpoints = [
     path: "/api/auth/me",
     summary: "Change the current user; omitted fields keep their values",
     access: "account",
+    scope: "account:write",
     body: ownSettings.extend({ force }),
     response: meShape,
     toInput: ({ body }) => toSettings(body),
@@ -56,6 +59,7 @@ export const authEndpoints = [
     summary: "Change the password of the current user",
     description: "All earlier tokens become invalid. The response has a new token.",
     access: "account",
+    scope: "account:write",
     body: z.object({ currentPassword: password, newPassword: field.newPassword }),
     response: messageShape.extend({ token: z.string() }),
     errors: ["rate_limited"],
@@ -71,6 +75,8 @@ export const authEndpoints = [
     summary: "Replace the API key in use",
     description: "If you use an API key, replaces that key. If you use a token, replaces the key that login returns.",
     access: "write",
+    scope: "keys:rotate",
+    limitable: true,
     body: z
       .object({
         /** The name of the new key; default: the name of the old key. */

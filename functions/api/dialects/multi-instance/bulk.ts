@@ -74,6 +74,7 @@ export const bulkEndpoints = [
     description:
       "Invalid recipients are rejected without affecting the others. The list of recipients has the reason for each.",
     access: "write",
+    scope: "messages:send",
     body,
     response: z.object({ bulkId: z.string(), total: z.int(), accepted: z.int(), rejected: z.int() }),
     status: 201,
@@ -101,6 +102,7 @@ export const bulkEndpoints = [
     path: "/api/whatsapp/{instanceId}/bulk",
     summary: "List the bulks of an instance, newest first",
     access: "read",
+    scope: "messages:read",
     query: undatedPageQuery(50),
     response: z.object({ bulks: z.array(bulkShape), pagination: paginationShape }),
     toInput: ({ query }) => pageRequest(query, 50),
@@ -112,6 +114,7 @@ export const bulkEndpoints = [
     path: "/api/whatsapp/{instanceId}/bulk/{bulkId}",
     summary: "Get a bulk and its progress",
     access: "read",
+    scope: "messages:read",
     response: bulkShape.extend({
       /** The number of recipients by status. Their sum is the total. */
       progress: z.object(
@@ -142,6 +145,7 @@ export const bulkEndpoints = [
     path: "/api/whatsapp/{instanceId}/bulk/{bulkId}/recipients",
     summary: "List the recipients of a bulk with their status, in the given order",
     access: "read",
+    scope: "messages:read",
     query: undatedPageQuery(100).extend({ status: recipientStatus.optional() }),
     response: z.object({
       recipients: z.array(
@@ -175,6 +179,7 @@ export const bulkEndpoints = [
     summary: "Cancel a bulk",
     description: "Messages that were already released are still sent.",
     access: "write",
+    scope: "messages:send",
     response: successShape.extend({ canceled: z.int() }),
     errors: ["bulk_not_found"],
     toInput: ({ params }) => params,

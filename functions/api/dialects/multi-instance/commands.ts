@@ -12,6 +12,8 @@ export const commandEndpoints = [
     summary: "Get a command and its result",
     description: "The commands of an instance are deleted with the instance.",
     access: "read",
+    scope: "any",
+    limitable: true,
     response: z.object({
       id: z.string(),
       instanceId: z.string(),

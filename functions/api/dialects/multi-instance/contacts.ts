@@ -15,6 +15,7 @@ export const contactEndpoints = [
     summary: "List contacts and groups, ordered by name",
     description: "Also works while the instance is not connected.",
     access: "read",
+    scope: "contacts:read",
     query: contactsQuery,
     response: z.object({
       contacts: z.array(contact),
@@ -30,6 +31,7 @@ export const contactEndpoints = [
     path: "/api/whatsapp/{instanceId}/contacts/{contactId}",
     summary: "Get a contact or group by phone number, JID or LID",
     access: "read",
+    scope: "contacts:read",
     response: contact,
     errors: ["contact_not_found"],
     toInput: ({ params }) => params.contactId,

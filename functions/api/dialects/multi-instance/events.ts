@@ -45,6 +45,7 @@ export const eventEndpoints = [
     description:
       "Use this list to catch up after an outage. Events are kept for 30 days. With `wait`, a request without new events waits for the first one.",
     access: "read",
+    scope: "events:read",
     query,
     response: z.object({
       events: z.array(event),
@@ -72,6 +73,7 @@ export const eventEndpoints = [
     description:
       "Server-Sent Events. The `id` of an event is its sequence number. A client that connects again with `Last-Event-ID` gets each event exactly once. Without it, and without `since` and `startDate`, the stream begins now.",
     access: "read",
+    scope: "events:read",
     query: eventFilterQuery.extend({ since: sequence, lastEventId: lastEventIdQuery }),
     response: z.object({}),
     rawTypes: ["text/event-stream"],

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { permissions } from "../../../../core/caller.ts";
+import { scopes } from "../../../../core/scope.ts";
 import * as field from "../../../../core/user/field.ts";
 import type { KeyRecord } from "../../../../core/user/index.ts";
 import * as user from "../../../../core/user/index.ts";
@@ -20,9 +21,15 @@ const keyShape = z.object({
   permissions: z.array(permission),
   /** IP addresses and ranges in canonical form. Empty allows any address. */
   allowedIps: z.array(z.string()),
+  /** Null allows all instances of the user. */
+  instances: z.array(z.string()).nullable(),
+  /** Null allows everything within the permissions. */
+  scopes: z.array(z.enum(scopes)).nullable(),
   expiresAt: isoDate.nullable(),
   /** Accurate to the minute. */
   lastUsedAt: isoDate.nullable(),
+  /** The address of the last use. Null for SQS. */
+  lastUsedIp: z.string().nullable(),
   createdAt: isoDate,
 });
 
@@ -31,8 +38,11 @@ const toKey = (record: KeyRecord): z.input<typeof keyShape> => ({
   name: record.name,
   permissions: record.permissions,
   allowedIps: record.ipRanges ?? [],
+  instances: record.instances,
+  scopes: record.scopes,
   expiresAt: record.expiresAt?.toISOString() ?? null,
   lastUsedAt: record.lastUsedAt?.toISOString() ?? null,
+  lastUsedIp: record.lastUsedIp,
   createdAt: record.createdAt.toISOString(),
 });
 
@@ -42,12 +52,20 @@ const expiry = z.iso
   .nullable()
   .meta({ description: "ISO 8601; null means never" });
 
+const limits = {
+  instances: field.keyInstances.optional(),
+  scopes: field.keyScopes.optional(),
+  expiresAt: expiry.optional(),
+};
+
 export const keyEndpoints = [
   callerEndpoint({
     method: "get",
     path: "/api/keys",
     summary: "List the valid API keys, without the keys themselves",
     access: "read",
+    scope: "keys:read",
+    limitable: true,
     query: ownerQuery,
     response: z.object({ keys: z.array(keyShape) }),
     errors: ["user_not_found"],
@@ -60,18 +78,20 @@ export const keyEndpoints = [
     path: "/api/keys",
     summary: "Create an API key",
     description:
-      "The key appears only in this response. It can't have more permissions, IP addresses or lifetime than the credentials in use.",
+      "The key appears only in this response. It can't have more permissions, scopes, instances, IP addresses or lifetime than the credentials in use.",
     access: "account",
+    scope: "keys:write",
+    limitable: true,
     query: ownerQuery,
     body: z.object({
       name: field.keyName,
       permissions: z.array(permission).min(1).max(permissions.length).optional(),
       allowedIps: field.allowedIps.optional(),
-      expiresAt: expiry.optional(),
+      ...limits,
     }),
     response: keyShape.extend({ apiKey: z.string() }),
     status: 201,
-    errors: ["user_not_found"],
+    errors: ["user_not_found", "instance_not_found"],
     secrets: true,
     toInput: ({ query, body: { allowedIps, ...fields } }) => ({
       ...fields,
@@ -84,13 +104,16 @@ export const keyEndpoints = [
   callerEndpoint({
     method: "put",
     path: "/api/keys/{keyId}",
-    summary: "Change the name or the allowed IP addresses of an API key; omitted fields keep their values",
-    description: "A key can't change a key that has more permissions, IP addresses or lifetime.",
+    summary: "Change the name or the limits of an API key; omitted fields keep their values",
+    description:
+      "Takes effect at once. A key can't change a key that has more permissions, scopes, instances, IP addresses or lifetime than itself.",
     access: "account",
+    scope: "keys:write",
+    limitable: true,
     query: ownerQuery,
-    body: z.object({ name: field.keyName.optional(), allowedIps: field.allowedIps.optional(), force }),
+    body: z.object({ name: field.keyName.optional(), allowedIps: field.allowedIps.optional(), ...limits, force }),
     response: keyShape,
-    errors: ["key_not_found", "user_not_found"],
+    errors: ["key_not_found", "user_not_found", "instance_not_found"],
     toInput: ({ params, query, body: { allowedIps, ...changes } }) => ({
       ...changes,
       ipRanges: allowedIps,
@@ -104,8 +127,10 @@ export const keyEndpoints = [
     method: "delete",
     path: "/api/keys/{keyId}",
     summary: "Revoke an API key",
-    description: "A key can't revoke a key that has more permissions, IP addresses or lifetime.",
+    description: "A key can't revoke a key that has more permissions, scopes, instances, IP addresses or lifetime.",
     access: "account",
+    scope: "keys:write",
+    limitable: true,
     query: ownerQuery,
     response: messageShape,
     errors: ["key_not_found", "user_not_found"],

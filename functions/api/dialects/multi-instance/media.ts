@@ -118,6 +118,7 @@ export const mediaEndpoints = [
     summary: "Send a file from a form, up to 4.5 MB",
     description: "For larger files, create an upload.",
     access: "write",
+    scope: "messages:send",
     form: true,
     idempotent: true,
     body: formBody,
@@ -151,6 +152,7 @@ export const mediaEndpoints = [
     summary: "Create a URL for uploading a file",
     description: "For one day, the uploaded file can be sent any number of times.",
     access: "write",
+    scope: "media:write",
     status: 201,
     body: z.object({
       filename: fileName.optional(),

@@ -54,6 +54,7 @@ export const messageEndpoints = [
     path: "/api/instances/{instanceId}/chats",
     summary: "List the chats of an instance, newest message first",
     access: "read",
+    scope: "chats:read",
     query: chatsQuery,
     response: z.object({
       chats: z.array(listedChat),
@@ -70,6 +71,7 @@ export const messageEndpoints = [
     path: "/api/instances/{instanceId}/chats/{chatId}/messages",
     summary: "List the messages of a chat, newest first",
     access: "read",
+    scope: "messages:read",
     query: pageQuery(50).extend(messageFilterQuery),
     response: z.object({ messages: z.array(message), pagination: paginationShape }),
     errors: ["query_too_broad"],
@@ -108,6 +110,7 @@ export const messageEndpoints = [
     summary: "List who has received and read a message",
     description: "For messages and status posts that the account sent. Each person is listed once.",
     access: "read",
+    scope: "messages:read",
     query: undatedPageQuery(100).extend({ chatId: optionalChat }),
     response: messageReceipts.extend({ pagination: paginationShape }),
     errors: ["message_not_found"],
@@ -123,6 +126,7 @@ export const messageEndpoints = [
     description:
       "Redirects to a URL that is valid for five minutes. With `format=json`, returns the URL as JSON instead.",
     access: "read",
+    scope: "media:read",
     query: z.object({ format: z.enum(["json"]).optional() }),
     response: mediaFile,
     errors: ["message_not_found", "media_not_ready", "media_lost"],

@@ -31,6 +31,7 @@ export const scheduledEndpoints = [
     summary: "List scheduled messages, ordered by due time",
     description: "Includes messages that wait because WhatsApp restricts the account, except those of bulks.",
     access: "read",
+    scope: "messages:read",
     query: undatedPageQuery(50),
     response: z.object({
       scheduled: z.array(
@@ -66,6 +67,7 @@ export const scheduledEndpoints = [
     path: "/api/whatsapp/{instanceId}/scheduled/{messageId}",
     summary: "Cancel a scheduled message",
     access: "write",
+    scope: "messages:send",
     response: successShape,
     errors: ["message_not_found", "already_released"],
     toInput: ({ params }) => params.messageId,

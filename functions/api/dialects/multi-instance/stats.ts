@@ -43,6 +43,7 @@ export const statsEndpoints = [
     path: "/api/stats/user",
     summary: "Get the usage of your instances and your API calls",
     access: "read",
+    scope: "stats:read",
     query: query("month"),
     response: z.object({
       /** Includes deleted instances. */
@@ -58,6 +59,7 @@ export const statsEndpoints = [
     path: "/api/stats/quotas",
     summary: "Get the usage and the limits of your quotas",
     access: "read",
+    scope: "stats:read",
     response: z.object({ quotas: quotasShape }),
     toInput: () => undefined,
     operation: getQuotas,
@@ -68,6 +70,7 @@ export const statsEndpoints = [
     path: "/api/stats/instances/{instanceId}",
     summary: "Get the usage of an instance, in total and by day",
     access: "read",
+    scope: "stats:read",
     query: query("today"),
     response: z.object({
       usage: z.object({
@@ -93,6 +96,7 @@ export const statsEndpoints = [
     path: "/api/stats/system",
     summary: "Get the usage of all users together",
     access: "admin",
+    scope: "system:read",
     query: query("all"),
     response: z.object({ instances: totalAndActive, users: totalAndActive, usage: z.object(usage) }),
     toInput: ({ query: { period, timeZone } }) => ({ period, timeZone }),

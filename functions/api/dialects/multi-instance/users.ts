@@ -24,6 +24,7 @@ export const userEndpoints = [
     description:
       "The key appears only in this response. It can't have more permissions, IP addresses or lifetime than the credentials in use.",
     access: "admin",
+    scope: "users:admin",
     body: ownSettings.extend({
       email: field.emailAddress,
       /** Without a password, the user can't log in and needs API keys. */
@@ -43,6 +44,7 @@ export const userEndpoints = [
     path: "/api/users",
     summary: "List users, newest first",
     access: "admin",
+    scope: "users:admin",
     query: usersQuery,
     response: z.object({ users: z.array(userShape), pagination: paginationShape }),
     toInput: ({ query: { search, ...page } }) => ({ ...pageRequest(page, defaultLimit), search }),
@@ -54,6 +56,7 @@ export const userEndpoints = [
     path: "/api/users/{userId}",
     summary: "Get a user",
     access: "admin",
+    scope: "users:admin",
     response: userShape,
     errors: ["user_not_found"],
     toInput: ({ params }) => params.userId,
@@ -66,6 +69,7 @@ export const userEndpoints = [
     summary: "Change a user; omitted fields keep their values",
     description: "A new password makes all tokens of the user invalid.",
     access: "admin",
+    scope: "users:admin",
     body: ownSettings.extend({
       role: role.optional(),
       disabled: z.boolean().optional(),
@@ -85,6 +89,7 @@ export const userEndpoints = [
     summary: "Delete a user who has no instances",
     description: "Also deletes the keys and statistics of the user.",
     access: "admin",
+    scope: "users:admin",
     response: messageShape,
     errors: ["user_not_found", "conflict"],
     toInput: ({ params }) => params.userId,

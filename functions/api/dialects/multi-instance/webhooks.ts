@@ -28,6 +28,7 @@ export const webhookEndpoints = [
     path: "/api/instances/{instanceId}/webhooks/deliveries",
     summary: "List the webhook deliveries of an instance, newest first",
     access: "read",
+    scope: "webhooks:read",
     query: pageQuery(50).extend({
       status: z.enum(deliveryStatuses).optional(),
       event: eventFilter
@@ -50,6 +51,7 @@ export const webhookEndpoints = [
     path: "/api/instances/{instanceId}/webhooks/deliveries/{deliveryId}",
     summary: "Get a webhook delivery with its body and attempts",
     access: "read",
+    scope: "webhooks:read",
     response: delivery.omit({ attempts: true }).extend({
       /** The body as sent; null if it contains a QR code, which is a credential. */
       body: z.unknown(),
@@ -81,6 +83,7 @@ export const webhookEndpoints = [
     summary: "Replay a webhook delivery",
     description: "Sends the delivery again with the same id, to the current URL of the webhook.",
     access: "write",
+    scope: "webhooks:write",
     response: delivery,
     errors: ["delivery_not_found", "webhook_disabled"],
     toInput: ({ params }) => params.deliveryId,
@@ -92,6 +95,7 @@ export const webhookEndpoints = [
     path: "/api/instances/{instanceId}/webhooks/replay",
     summary: `Replay the webhook deliveries of a time range, up to ${maxReplayed} per request`,
     access: "write",
+    scope: "webhooks:write",
     body: z
       .object({
         from: instantInput,
@@ -116,6 +120,7 @@ export const webhookEndpoints = [
     path: "/api/instances/{instanceId}/webhooks/test",
     summary: "Send a test delivery to the first webhook endpoint and return the response",
     access: "write",
+    scope: "webhooks:write",
     response: testShape,
     errors: ["webhook_disabled"],
     secrets: true,
@@ -129,6 +134,7 @@ export const webhookEndpoints = [
     path: "/api/instances/{instanceId}/webhooks/status",
     summary: "Get the state of the first webhook endpoint",
     access: "read",
+    scope: "webhooks:read",
     response: statusShape,
     toInput: () => undefined,
     operation: ({ deps, instance: { id, webhookUrl: url, webhookEnabled: enabled } }) =>

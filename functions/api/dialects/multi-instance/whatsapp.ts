@@ -17,6 +17,7 @@ export const whatsappEndpoints = [
     path: "/api/whatsapp/{instanceId}/status",
     summary: "Get the connection status of an instance",
     access: "read",
+    scope: "instances:read",
     response: connectionStatusShape,
     toInput: () => undefined,
     operation: getInstance,
@@ -27,6 +28,7 @@ export const whatsappEndpoints = [
     path: "/api/whatsapp/{instanceId}/qr",
     summary: "Get the current QR code",
     access: "read",
+    scope: "instances:read",
     ...qrEndpoint,
   }),
   commandEndpoint({
@@ -58,6 +60,7 @@ export const whatsappEndpoints = [
     summary: "Log out of WhatsApp",
     description: "Unlinks the account. To link it again, scan a new QR code.",
     access: "write",
+    scope: "instances:write",
     response: successShape,
     mayPend: true,
     toInput: () => undefined,

@@ -1,0 +1,83 @@
+import type { InferInsertModel } from "drizzle-orm";
+import type { Clock } from "../clock.ts";
+import type { Database } from "../db/index.ts";
+import { storableJson, storableText } from "../db/index.ts";
+import type { Logger } from "../log.ts";
+import type { auditLog } from "./audit.sql.ts";
+
+export type AuditEntry = Required<Omit<InferInsertModel<typeof auditLog>, "id" | "at">>;
+
+interface Waiting {
+  entry: AuditEntry;
+  at: Date;
+  written: () => void;
+}
+
+/** So many refusals of one key, or of a user without a key, are logged in a minute. The others only appear in the log. */
+export const refusalsPerMinute = 20;
+
+/**
+ * Writes the audit log. One statement is in progress at a time, and the next one writes all entries that arrived meanwhile,
+ * so that a busy process needs few statements.
+ */
+export class AuditLog {
+  readonly #deps: { db: Database; clock: Clock; log: Logger };
+  #waiting: Waiting[] = [];
+  #writing = false;
+
+  constructor(deps: { db: Database; clock: Clock; log: Logger }) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Resolves when the entry is written. Never rejects: what the entry is about has happened already, so an entry that can't
+   * be written appears in the process' log instead.
+   */
+  write(entry: AuditEntry): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting.push({ entry, at: this.#deps.clock.now(), written: resolve });
+    if (!this.#writing) void this.#writeAll();
+    return promise;
+  }
+
+  async #writeAll(): Promise<void> {
+    this.#writing = true;
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0);
+      try {
+        await this.#insert(batch);
+      } catch (error) {
+        const entries = batch.map(({ entry, at }) => ({ ...entry, at }));
+        this.#deps.log.error({ err: error, entries }, "can't write to the audit log");
+      }
+      for (const { written } of batch) written();
+    }
+    this.#writing = false;
+  }
+
+  /** Refusals over the limit are skipped, so that a flood of them fills neither the table nor the disk. */
+  async #insert(batch: readonly Waiting[]): Promise<void> {
+    const rows = batch.map(({ entry, at }) => ({
+      ...entry,
+      operation: storableText(entry.operation),
+      at: at.toISOString(),
+    }));
+    await this.#deps.db.sql`
+      insert into audit_log (at, user_id, key_id, ip, source, operation, owner_id, instance_id, target, fields, outcome,
+        status, code, request_id)
+      select at, "userId", "keyId", ip, source, operation, "ownerId", "instanceId", target, fields, outcome, status, code,
+        "requestId"
+      from (
+        select entry.*, row_number() over (partition by coalesce("keyId", "userId"), outcome order by position) as place
+        from jsonb_to_recordset(${storableJson(rows.map((row, position) => ({ ...row, position })))}::text::jsonb) as entry(
+          position int, at timestamptz, "userId" uuid, "keyId" uuid, ip text, source text, operation text, "ownerId" uuid,
+          "instanceId" uuid, target jsonb, fields jsonb, outcome text, status int, code text, "requestId" text)) entry
+      where outcome <> 'refused' or place + (
+        select count(*) from (
+          select 1 from audit_log earlier
+          where earlier.outcome = 'refused' and coalesce(earlier.key_id, earlier.user_id) = coalesce("keyId", "userId")
+            and earlier.at > entry.at - interval '1 minute'
+          limit ${refusalsPerMinute}::int) recent) <= ${refusalsPerMinute}::int
+      order by position`;
+  }
+}
