@@ -19,10 +19,10 @@ export interface ServedInstance {
   commands: number;
 }
 
-type Traffic = { sent: number; received: number };
+export type Traffic = { sent: number; received: number };
 
 /** Returns the messages of instances within the last hour. Instances without messages are missing. */
-async function readTraffic(db: Database, ids: readonly string[]): Promise<Map<string, Traffic>> {
+export async function readTraffic(db: Database, ids: readonly string[]): Promise<Map<string, Traffic>> {
   const rows = await db.sql<({ id: string } & Traffic)[]>`
     select instance_id as id, sum(messages_sent)::float8 as sent, sum(messages_received)::float8 as received
     from usage where instance_id = any(${ids as string[]}::uuid[]) and slot > clock_timestamp() - interval '1 hour'
@@ -34,17 +34,17 @@ async function readTraffic(db: Database, ids: readonly string[]): Promise<Map<st
  * Returns the metrics of the instances with the most messages, at most `limit`, in Prometheus' text format. Each instance
  * has a label with its id, and no other label, so a host never has more series than `limit` times the metrics.
  */
-export async function instanceText(db: Database, served: readonly ServedInstance[], limit: number): Promise<string> {
-  if (limit === 0 || served.length === 0) return "";
-  const traffic = await readTraffic(
-    db,
-    served.map(({ id }) => id),
-  );
+export function instanceText(
+  served: readonly ServedInstance[],
+  traffic: ReadonlyMap<string, Traffic>,
+  limit: number,
+): string {
   const none: Traffic = { sent: 0, received: 0 };
   const samples = served
     .map((one) => ({ ...one, ...(traffic.get(one.id) ?? none) }))
     .sort((a, b) => b.sent + b.received - (a.sent + a.received) || b.commands - a.commands || (a.id < b.id ? -1 : 1))
     .slice(0, limit);
+  if (samples.length === 0) return "";
   const valueBy: Record<InstanceMetric, (sample: (typeof samples)[number]) => number> = {
     switchboard_instance_connected: ({ connected }) => Number(connected),
     switchboard_instance_commands: ({ commands }) => commands,

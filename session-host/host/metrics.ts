@@ -2,7 +2,7 @@ import { setTimeout as after } from "node:timers/promises";
 import type { Database } from "../../core/db/index.ts";
 import { readFleetGauges } from "../../core/metric/fleet.ts";
 import { prometheusText } from "../../core/metric/index.ts";
-import { instanceText } from "../../core/metric/instances.ts";
+import { instanceText, readTraffic } from "../../core/metric/instances.ts";
 import type { FleetGauge } from "../../core/metric/name.ts";
 import type { Host } from "./host.ts";
 
@@ -25,11 +25,13 @@ export function hostMetrics(
   let readAt = Number.NEGATIVE_INFINITY;
   let found: Promise<FromDatabase | undefined> = Promise.resolve(undefined);
   const read = async (): Promise<FromDatabase> => {
-    const [fleet, instances] = await Promise.all([
+    const served = instanceLimit === 0 ? [] : host.served();
+    const ids = served.map(({ id }) => id);
+    const [fleet, traffic] = await Promise.all([
       readFleetGauges(db),
-      instanceText(db, instanceLimit === 0 ? [] : host.served(), instanceLimit),
+      ids.length > 0 ? readTraffic(db, ids) : new Map(),
     ]);
-    return { fleet, instances };
+    return { fleet, instances: instanceText(served, traffic, instanceLimit) };
   };
   return async () => {
     const now = performance.now();

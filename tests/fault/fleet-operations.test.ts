@@ -32,7 +32,7 @@ beforeAll(async () => {
   const port = await freePort();
   status = `http://127.0.0.1:${port}`;
   const log = pino({ level: "info" }, { write: (line: string) => lines.push(line) });
-  gate = await startTestGateway({ env: { METRICS_PORT: String(port) }, log });
+  gate = await startTestGateway({ env: { METRICS_PORT: String(port), METRICS_INSTANCES: "5" }, log });
   alice = await gate.wa.addPhone({ number: "4915550000001", pushName: "Alice" });
   bob = await gate.wa.addPhone({ number: "4915550000002", pushName: "Bob" });
   instance = await gate.linked(alice, "gateway");
@@ -58,6 +58,15 @@ const shownAtBob = (id: string) => bob.inbox.messages.filter((message) => messag
 
 const metrics = async (): Promise<Record<string, number>> =>
   Object.fromEntries(readPrometheus(await (await fetch(`${status}/metrics`)).text()));
+
+test("a host shows the connection and the messages of its busiest instances", async () => {
+  await send("counted");
+  await until(async () => {
+    const shown = await metrics();
+    return shown[`switchboard_instance_messages_sent{instance="${instance}"}`] ? shown : undefined;
+  });
+  expect(await metrics()).toMatchObject({ [`switchboard_instance_connected{instance="${instance}"}`]: 1 });
+});
 
 test("a request id is in its response and in the log lines, events and webhooks that it causes", async () => {
   const headers = { "x-request-id": "order-4711" };

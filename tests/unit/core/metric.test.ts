@@ -3,8 +3,10 @@ import { readFileSync } from "node:fs";
 import { request } from "node:http";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readConfig } from "../../../core/config.ts";
 import { count, measure, prometheusName, prometheusText, takeEmf } from "../../../core/metric/index.ts";
+import { instanceMetrics, instanceText } from "../../../core/metric/instances.ts";
 import { type FleetGauge, type MetricName, metricCatalog } from "../../../core/metric/name.ts";
 import { startStatusServer, statusUrl } from "../../../session-host/host/status-server.ts";
 import { readPrometheus } from "../../support/prometheus.ts";
@@ -142,7 +144,8 @@ test.each([
 
 test("the observability page lists exactly the metrics of the catalog", () => {
   const page = readFileSync(`${root}docs/operations/observability.md`, "utf8");
-  const rows = page.split("\n").filter((line) => line.startsWith("| `switchboard_"));
+  const table = page.slice(0, page.indexOf("## Metrics of single instances"));
+  const rows = table.split("\n").filter((line) => line.startsWith("| `switchboard_"));
   expect(rows).toEqual(
     names.map((name) => {
       const metric = metricCatalog[name];
@@ -150,4 +153,44 @@ test("the observability page lists exactly the metrics of the catalog", () => {
       return `| \`${prometheusName(name)}\` | ${metric.kind === "gauge" && metric.of === "host" ? "" : `\`${name}\``} | ${where} | ${metric.help} |`;
     }),
   );
+});
+
+describe("metrics of single instances", () => {
+  const served = ["a", "b", "c"].map((id, index) => ({ id, connected: index > 0, commands: index }));
+  const traffic = new Map([["b", { sent: 3, received: 4 }]]);
+
+  test("have one label, and only the busiest instances have them", () => {
+    const text = instanceText(served, traffic, 2);
+    const read = readPrometheus(text);
+    expect(read.size).toBe(2 * Object.keys(instanceMetrics).length);
+    expect(read.get('switchboard_instance_messages_sent{instance="b"}')).toBe(3);
+    expect(read.get('switchboard_instance_messages_received{instance="b"}')).toBe(4);
+    expect(read.get('switchboard_instance_connected{instance="c"}')).toBe(1);
+    expect(read.get('switchboard_instance_commands{instance="c"}')).toBe(2);
+    expect(text).not.toContain('instance="a"');
+  });
+
+  test("are absent by default", () => {
+    expect(instanceText(served, traffic, 0)).toBe("");
+    expect(readConfig({}).METRICS_INSTANCES).toBe(0);
+  });
+});
+
+test("the Grafana dashboard shows every metric, and no metric that doesn't exist", () => {
+  const dashboard = JSON.parse(readFileSync(`${root}deploy/grafana/switchboard.json`, "utf8")) as {
+    panels: { type: string; title: string; targets?: { expr: string }[] }[];
+  };
+  const expressions = dashboard.panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
+  const shown = new Set(expressions.flatMap((text) => text.match(/switchboard_\w+/g) ?? []));
+  const emitted = [...names.map(prometheusName), ...Object.keys(instanceMetrics)];
+  expect([...shown].sort()).toEqual(emitted.sort());
+  // A counter starts at 0 with each process, so only its rate says something.
+  const bare = expressions.filter((text) => /_total/.test(text) && !/(?:rate|increase)\(\w+_total\[\w+\]\)/.test(text));
+  expect(bare).toEqual([]);
+  expect(dashboard.panels.filter(({ type, targets }) => type !== "row" && !targets?.length)).toEqual([]);
+});
+
+test("the page about metrics lists every metric of single instances with its meaning", () => {
+  const page = readFileSync(`${root}docs/operations/observability.md`, "utf8");
+  for (const [name, help] of Object.entries(instanceMetrics)) expect(page).toContain(`| \`${name}\` | ${help} |`);
 });
