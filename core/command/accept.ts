@@ -110,7 +110,8 @@ async function assertOptions(
   { preview }: NewCommand,
   now: Date,
 ): Promise<void> {
-  if (options && !preview) throw new AppError("invalid_request", "onRestriction, typing, delay: only for messages");
+  if (options && !preview)
+    throw new AppError("invalid_request", "onRestriction, typing, delay, priority: only for messages");
   if (options?.onRestriction === "fail" && preview && !runAt)
     await assertUnrestricted(db.sql, instance, preview.to, now);
 }

@@ -82,7 +82,7 @@ export async function expireCommands(deps: SweepDeps): Promise<number> {
       union all
       select instance_id, shard from commands
       where status = 'scheduled' and bulk_id is null and (run_at < ${now}::timestamptz or waiting_reason is not null)
-        and deadline < ${now}::timestamptz
+        and waiting_reason is distinct from 'paused' and deadline < ${now}::timestamptz
       union all
       select instance_id, shard from bulks b where ${stuck(deps.db.sql, now)}
         and exists (select 1 from commands where bulk_id = b.id and status = 'scheduled')
@@ -105,7 +105,7 @@ export async function expireCommands(deps: SweepDeps): Promise<number> {
 
 /**
  * A running bulk `b` that has been due for `bulkLifetime` while its instance released no message of any bulk, and whose
- * messages don't wait for the end of a restriction.
+ * messages don't wait for the end of a restriction. The sends of the instance are not paused, and were not resumed since.
  */
 const stuck = (sql: postgres.ISql, now: string) => sql`
   b.status = 'running' and b.start_at < ${now}::timestamptz - ${bulkLifetime}::interval and not exists (
@@ -113,7 +113,10 @@ const stuck = (sql: postgres.ISql, now: string) => sql`
       and o.released_at > ${now}::timestamptz - ${bulkLifetime}::interval)
   and not exists (
     select 1 from commands c where c.bulk_id = b.id and c.status = 'scheduled' and c.waiting_reason is not null
-      and c.run_at > ${now}::timestamptz - ${bulkLifetime}::interval)`;
+      and c.run_at > ${now}::timestamptz - ${bulkLifetime}::interval)
+  and not exists (
+    select 1 from instances i where i.id = b.instance_id and (i.sends_paused_at is not null
+      or i.sends_resumed_at > ${now}::timestamptz - ${bulkLifetime}::interval))`;
 
 interface ExpiredCommand {
   id: string;
@@ -174,7 +177,7 @@ async function lockExpired(
     where c.instance_id = ${instanceId}
       and ((c.status = 'scheduled' and c.bulk_id = any(${bulks.map((bulk) => bulk.id)}::uuid[]))
         or (c.deadline < ${now}::timestamptz and (c.status = 'queued'
-          or (c.status = 'scheduled' and c.bulk_id is null)
+          or (c.status = 'scheduled' and c.bulk_id is null and c.waiting_reason is distinct from 'paused')
           or (c.status = 'claimed' and exists (
             select 1 from shards where id = ${shard}
               and coalesce(lease_until, '-infinity') < clock_timestamp() - ${abandonedAfter}::interval)))))

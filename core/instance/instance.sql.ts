@@ -180,6 +180,10 @@ export const instances = pgTable(
     restrictions: jsonb().$type<Restrictions>(),
     /** Settings that differ from the defaults. */
     pace: jsonb().$type<OwnPace>(),
+    /** Since when no message of the API is sent, at the request of the user. Null means that messages are sent. */
+    sendsPausedAt: instant("sends_paused_at"),
+    /** When such a pause ended last. */
+    sendsResumedAt: instant("sends_resumed_at"),
     /** The day (UTC) of the last message to a new contact, and how many new contacts got a message that day. */
     newContacts: jsonb("new_contacts").$type<{ day: string; count: number }>(),
 

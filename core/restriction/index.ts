@@ -17,11 +17,11 @@ const instant = z.iso.datetime();
 
 /** Why a message waits, in the responses of both dialects. Null for a message that doesn't wait. */
 export const waitingFor = z
-  .object({ reason: z.enum(waitReasons), until: instant })
+  .object({ reason: z.enum(waitReasons), until: instant.nullable() })
   .nullable()
   .meta({
     description:
-      "Why the message waits, and when it is tried again: time_lock, new_chat_cap and rate_limit are restrictions of WhatsApp, pace is the setting of the instance. null if the message doesn't wait",
+      "Why the message waits, and when it is tried again: time_lock, new_chat_cap and rate_limit are restrictions of WhatsApp, pace is the setting of the instance, and paused is a pause of its sends, whose end is not known (until is null). null if the message doesn't wait",
   });
 
 /** Maximum of `typing` and `delay`, in milliseconds. For a longer delay, callers schedule the message. */
@@ -45,6 +45,10 @@ export const sendOptions = {
 /** What the sender of a single message may choose. */
 export const singleSendOptions = {
   ...sendOptions,
+  priority: z.enum(["high", "normal"]).optional().meta({
+    description:
+      "high: the message passes waiting messages to other chats that don't have it, such as those of bulks. Messages to the same chat keep their order. Default: normal",
+  }),
   delay: z.int().min(0).max(maxLeadInMs).optional().meta({
     description:
       "Milliseconds up to 60000 by which the message is delayed after its turn has come, before “typing…” is shown. Later messages to the same chat wait behind it. For a longer delay, use sendAt. Default: 0",
@@ -53,14 +57,14 @@ export const singleSendOptions = {
 
 /** Returns the options in a request, or undefined if it has none. */
 export function optionsOf(body: unknown): SendOptions | undefined {
-  const { onRestriction, typing, delay } = (body ?? {}) as SendOptions;
-  const options: SendOptions = defined({ onRestriction, typing, delay });
+  const { onRestriction, typing, delay, priority } = (body ?? {}) as SendOptions;
+  const options: SendOptions = defined({ onRestriction, typing, delay, priority });
   return Object.keys(options).length === 0 ? undefined : options;
 }
 
 /** The fields of a row in `commands` from which `waitingFor` is made. */
 export const toWaitingFor = (reason: WaitReason | null, until: Date | null): z.input<typeof waitingFor> =>
-  reason && until && { reason, until: until.toISOString() };
+  reason && until && { reason, until: reason === "paused" ? null : until.toISOString() };
 
 /** What WhatsApp restricts, in the responses of both dialects. */
 export const shownRestrictions = z
@@ -102,6 +106,7 @@ const texts: Readonly<Record<WaitReason, string>> = {
   new_chat_cap: "this account has sent as many messages to new chats as WhatsApp allows",
   rate_limit: "WhatsApp refuses messages of this account, because there were too many",
   pace: "the pace of the instance allows no more messages now",
+  paused: "the sends of the instance are paused",
 };
 
 /** Returns the error of a send that must not wait. */

@@ -1,5 +1,8 @@
-/** Why a send waits. `time_lock` and `new_chat_cap` concern only new chats, the others all sends. */
-export const waitReasons = ["time_lock", "new_chat_cap", "rate_limit", "pace"] as const;
+/**
+ * Why a send waits. `time_lock` and `new_chat_cap` concern only new chats, the others all sends. `paused`: the user has
+ * paused the sends of the instance.
+ */
+export const waitReasons = ["time_lock", "new_chat_cap", "rate_limit", "pace", "paused"] as const;
 export type WaitReason = (typeof waitReasons)[number];
 
 /** What WhatsApp restricts. Each is stored until its end. Times are ISO 8601. */
@@ -44,6 +47,8 @@ export interface SendOptions {
   onRestriction?: "wait" | "fail" | undefined;
   /** Whether the recipient sees "typing…" before the message, or for how many milliseconds. */
   typing?: boolean | number | undefined;
+  /** Whether the send passes messages of bulks, and other messages without it, to other chats. */
+  priority?: "high" | "normal" | undefined;
   /** How long the send is delayed after its turn has come, in milliseconds. */
   delay?: number | undefined;
 }

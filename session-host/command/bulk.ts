@@ -66,7 +66,7 @@ interface RunningBulk {
    * host.
    */
   needsUser: boolean;
-  /** Whether the bulk's start time has passed and its user is enabled. */
+  /** Whether the bulk's start time has passed, its user is enabled and the sends of its instance aren't paused. */
   due: boolean;
 }
 
@@ -134,7 +134,7 @@ export class BulkRelease {
   async #runningBulks(): Promise<RunningBulk[]> {
     const { sql } = this.#deps.db;
     const rows = await sql<RunningBulk[]>`
-      select b.id, b.instance_id as "instanceId", b.start_at <= clock_timestamp() and ${isEnabled(sql, sql`b.user_id`)} as due,
+      select b.id, b.instance_id as "instanceId", b.start_at <= clock_timestamp() and i.sends_paused_at is null and ${isEnabled(sql, sql`b.user_id`)} as due,
         exists (select 1 from commands where bulk_id = b.id and status = 'scheduled') as "hasUnreleased",
         ${needsUserCondition(sql)} as "needsUser"
       from bulks b join instances i on i.id = b.instance_id

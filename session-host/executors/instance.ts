@@ -24,6 +24,30 @@ export async function applySettings(session: ManagedSession): Promise<CommandOut
   return {};
 }
 
+export async function pauseSends(
+  session: ManagedSession,
+  _input: unknown,
+  correlationId: string,
+): Promise<CommandOutput<"instance.pauseSends">> {
+  return { pausedAt: (await session.sends.pause(correlationId)).toISOString() };
+}
+
+export async function resumeSends(
+  session: ManagedSession,
+  _input: unknown,
+  correlationId: string,
+): Promise<CommandOutput<"instance.resumeSends">> {
+  await session.sends.resume(correlationId);
+  return {};
+}
+
+export async function clearQueue(
+  session: ManagedSession,
+  input: CommandInput<"instance.clearQueue">,
+): Promise<CommandOutput<"instance.clearQueue">> {
+  return { canceled: await session.sends.clear(input) };
+}
+
 export async function stop(
   session: ManagedSession,
   _input: unknown,

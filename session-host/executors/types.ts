@@ -42,6 +42,11 @@ export interface ManagedSession {
   logout(correlationId: string): Promise<void>;
   remove(correlationId: string): Promise<void>;
   requestPairingCode(phoneNumber: string, correlationId: string): Promise<{ code: string; expiresAt: string }>;
+  readonly sends: {
+    pause(correlationId: string): Promise<Date>;
+    resume(correlationId: string): Promise<void>;
+    clear(filter: CommandInput<"instance.clearQueue">): Promise<number>;
+  };
   /** The passkey pairing of the current connection. Throws `conflict` if there is no connection. */
   readonly passkey: {
     answer(answer: CommandInput<"instance.answerPasskey">): Promise<string | null>;

@@ -6,7 +6,7 @@ import { mediaPrefix, uploadPrefix } from "../../core/media/index.ts";
 import { openForeignQueues } from "../../core/queue/foreign.ts";
 import { BulkRelease } from "../command/bulk.ts";
 import { queueUnmutes } from "../command/channel-mutes.ts";
-import { countAttempt } from "../command/claim/claim.ts";
+import { cancelWaiting, countAttempt } from "../command/claim/claim.ts";
 import { type ClaimedCommand, isOrdered } from "../command/claim/claimed-command.ts";
 import { Claimer } from "../command/claim/claimer.ts";
 import { Requesters } from "../command/claim/requesters.ts";
@@ -245,6 +245,8 @@ export class Shard {
         clock,
         heldBack: new HeldBack({ db, host: this.#deps.host, lease: this.lease }, row.id),
         holdBack: (command, wait) => this.#claimer.holdBack(command, wait),
+        cancelWaiting: (filter, claimed) =>
+          cancelWaiting({ db, host: this.#deps.host, lease: this.lease }, row.id, filter, { claimed, at: clock.now() }),
         countAttempt: (id) => countAttempt({ db, host: this.#deps.host, lease: this.lease }, id),
         mayStart: (command) => this.#mayStart(command),
         removeInstance: (id) => this.#removeInstance(id),

@@ -104,6 +104,8 @@ export interface InstanceFields {
   pairing_codes_blocked_until?: Date | null;
   passkey?: Buffer | null;
   history_completed_at?: Date | null;
+  sends_paused_at?: Date | null;
+  sends_resumed_at?: Date;
   restrictions?: Restrictions | null;
   new_contacts?: { day: string; count: number };
 }

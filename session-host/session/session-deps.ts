@@ -6,6 +6,7 @@ import type { MediaStage } from "../media/stage.ts";
 import type { SessionVersion } from "./connection/client-version.ts";
 import type { ConnectionDeps } from "./connection/connection-parts.ts";
 import type { LoginPlaces } from "./connection/login-places.ts";
+import type { SendControlDeps } from "./send-control.ts";
 
 /** What a session gets from its shard. */
 export interface SessionDeps
@@ -13,6 +14,8 @@ export interface SessionDeps
     Pick<SendQueueDeps, "countAttempt" | "mayStart">,
     Pick<BrakeDeps, "heldBack" | "holdBack"> {
   clock: Clock;
+  /** Cancels the waiting sends that match, and those that were taken out of the queue. Returns their number. */
+  cancelWaiting: SendControlDeps["cancel"];
   media: MediaStage;
   transfers: Transfers;
   version: SessionVersion;

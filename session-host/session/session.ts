@@ -18,6 +18,7 @@ import { CredentialsMissing } from "./credentials.ts";
 import { LinkCodes } from "./link/link-codes.ts";
 import type { Passkey } from "./link/passkey.ts";
 import { ImportFailed } from "./link/session-import.ts";
+import { SendControl } from "./send-control.ts";
 import type { SessionDeps } from "./session-deps.ts";
 import type { SessionRow } from "./session-row.ts";
 import { banCause, SessionState, withCloseEvent, withCloseEventAndActivity } from "./state.ts";
@@ -40,6 +41,7 @@ export class Session implements CommandTarget {
   readonly #deps: SessionDeps;
   readonly queue: SendQueue;
   readonly brake: Brake;
+  readonly sends: SendControl;
   readonly #state: SessionState;
   #connection: Connection | undefined;
   /** Whether the session should be connected. */
@@ -82,6 +84,13 @@ export class Session implements CommandTarget {
       countAttempt: deps.countAttempt,
       mayStart: deps.mayStart,
       onSilence: () => this.#lose("connection_lost"),
+    });
+    this.sends = new SendControl({
+      brake: this.brake,
+      queue: this.queue,
+      now: () => deps.clock.now(),
+      record: (change) => this.record(change),
+      cancel: deps.cancelWaiting,
     });
   }
 

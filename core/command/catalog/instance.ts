@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { passkeyAnswer } from "../../instance/passkey.ts";
+import { queueFilter } from "../waiting-queue.ts";
 import { defineCommand } from "./define.ts";
 
 const nothing = z.object({});
@@ -32,6 +33,40 @@ export const applySettings = defineCommand({
   summary: "Make the running session use the settings of an instance as they are now",
   input: nothing,
   output: nothing,
+  errors: [],
+  offline: true,
+  repeatable: true,
+});
+
+export const pauseSends = defineCommand({
+  name: "instance.pauseSends",
+  kind: "mutate",
+  summary: "Pause the sends of an instance: messages are accepted and wait. The instance still receives",
+  input: nothing,
+  output: z.object({ pausedAt: z.iso.datetime() }),
+  errors: [],
+  offline: true,
+  repeatable: true,
+});
+
+export const resumeSends = defineCommand({
+  name: "instance.resumeSends",
+  kind: "mutate",
+  summary: "Resume the sends of an instance. Messages that waited go out in order",
+  input: nothing,
+  output: nothing,
+  errors: [],
+  offline: true,
+  repeatable: true,
+});
+
+export const clearQueue = defineCommand({
+  name: "instance.clearQueue",
+  kind: "mutate",
+  summary: "Cancel the messages of an instance that wait to be sent, all or those that match",
+  input: z.object(queueFilter),
+  /** The number of messages that were canceled. Messages that are on their way to WhatsApp are not canceled. */
+  output: z.object({ canceled: z.int() }),
   errors: [],
   offline: true,
   repeatable: true,

@@ -40,6 +40,8 @@ export const eventCatalog = {
   [connection.qr.type]: connection.qr,
   [instance.restricted.type]: instance.restricted,
   [instance.unrestricted.type]: instance.unrestricted,
+  [instance.paused.type]: instance.paused,
+  [instance.resumed.type]: instance.resumed,
   [chat.update.type]: chat.update,
   [group.join.type]: group.join,
   [group.leave.type]: group.leave,

@@ -18,6 +18,21 @@ export const restricted = defineEvent({
   }),
 });
 
+export const paused = defineEvent({
+  type: "instance.paused",
+  summary: "The sends of the instance are paused at the user's request. The instance still receives",
+  data: z.object({ since: z.iso.datetime() }),
+});
+
+export const resumed = defineEvent({
+  type: "instance.resumed",
+  summary: "The pause of the sends has ended, so sends that waited for it go on",
+  data: z.object({
+    /** When the pause began. */
+    pausedAt: z.iso.datetime(),
+  }),
+});
+
 export const unrestricted = defineEvent({
   type: "instance.unrestricted",
   summary: "A restriction of the account has ended, so sends that waited for it go on",

@@ -140,6 +140,8 @@ const schemas = {
   "connection.problem": body("connection.problem", connection.problem.data.shape),
   "instance.restricted": body("instance.restricted", instance.restricted.data.shape),
   "instance.unrestricted": body("instance.unrestricted", instance.unrestricted.data.shape),
+  "instance.paused": body("instance.paused", instance.paused.data.shape),
+  "instance.resumed": body("instance.resumed", instance.resumed.data.shape),
   "chat.update": body("chat.update", chat.update.data.shape),
   "history.progress": body("history.progress", history.progress.data.shape),
   "history.completed": body("history.completed", history.completed.data.shape),
@@ -188,6 +190,10 @@ function instanceBody(
     case "instance.restricted":
       return make(event.type, event.data);
     case "instance.unrestricted":
+      return make(event.type, event.data);
+    case "instance.paused":
+      return make(event.type, event.data);
+    case "instance.resumed":
       return make(event.type, event.data);
   }
 }
@@ -245,6 +251,8 @@ export function gatewayBody(event: WebhookEvent, context: BodyContext, link: Fil
     case "connection.problem":
     case "instance.restricted":
     case "instance.unrestricted":
+    case "instance.paused":
+    case "instance.resumed":
       return instanceBody(event);
     case "chat.update":
       return make(event.type, event.data);

@@ -152,6 +152,8 @@ const schemas = {
   event_answered: body("event_answered", eventAnswer),
   instance_restricted: body("instance_restricted", instance.restricted.data.shape),
   instance_unrestricted: body("instance_unrestricted", instance.unrestricted.data.shape),
+  instance_paused: body("instance_paused", instance.paused.data.shape),
+  instance_resumed: body("instance_resumed", instance.resumed.data.shape),
   chat_updated: body("chat_updated", chat.update.data.shape),
   /** Only for endpoints that choose it, as all webhooks about status posts, groups and calls. `from` is the author. */
   status_received: body("status_received", {
@@ -282,6 +284,10 @@ export function multiInstanceBody(
       return make("instance_restricted", event.data);
     case "instance.unrestricted":
       return make("instance_unrestricted", event.data);
+    case "instance.paused":
+      return make("instance_paused", event.data);
+    case "instance.resumed":
+      return make("instance_resumed", event.data);
     case "chat.update":
       return make("chat_updated", event.data);
     case "history.progress":

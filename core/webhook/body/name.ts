@@ -22,6 +22,8 @@ const multiInstanceNames: Partial<Record<EventType, string>> = {
   "event.answered": "event_answered",
   "instance.restricted": "instance_restricted",
   "instance.unrestricted": "instance_unrestricted",
+  "instance.paused": "instance_paused",
+  "instance.resumed": "instance_resumed",
   "chat.update": "chat_updated",
   "status.received": "status_received",
   "group.join": "group_joined",

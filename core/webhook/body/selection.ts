@@ -28,13 +28,13 @@ export const isAboutMessages = (type: string) => /^(message|status|media|poll|ch
 /**
  * Further types that are on by default. Version 0.1 sent the first three; the last two of these report that something was
  * not stored or sent. A problem of the connection needs a person. The others come only if the instance imports its
- * history, or while sends wait because WhatsApp restricts the account.
+ * history, or while sends wait because WhatsApp restricts the account or the user has paused them.
  */
 const alsoDefault: readonly string[] = [
   ...["call.ended", "stanza.quarantined", "event.parked"],
   "connection.problem",
   ...["history.progress", "history.completed"],
-  ...["instance.restricted", "instance.unrestricted"],
+  ...["instance.restricted", "instance.unrestricted", "instance.paused", "instance.resumed"],
 ];
 
 /** Types of events that the Multi-Instance API sends only to endpoints that choose them. Receivers may not know them. */

@@ -7,6 +7,7 @@ import {
   isQueryName,
 } from "../../../core/command/catalog/index.ts";
 import { positionsPerClaim } from "../../../core/command/command.sql.ts";
+import { matches, type QueueFilter } from "../../../core/command/waiting-queue.ts";
 import type { Database } from "../../../core/db/index.ts";
 import { isEnabled } from "../../../core/instance/enabled-user.ts";
 import type { Wait } from "../../../core/restriction/index.ts";
@@ -49,7 +50,22 @@ export function claimCommands(
   );
 }
 
-/** Claims the oldest queued commands of an instance, up to `limit`. */
+/**
+ * The rank of a queued send of high priority: 0 if nothing that it must not pass is queued, otherwise 1. It must not pass
+ * earlier sends to its chat, and commands that send nothing.
+ */
+const rank = (sql: postgres.ISql) => sql`
+  case when exists (
+    select 1 from commands o
+    left join messages om on om.instance_id = o.instance_id and om.wa_id = o.wa_id and om.from_me
+    left join messages m on m.instance_id = commands.instance_id and m.wa_id = commands.wa_id and m.from_me
+    where o.instance_id = commands.instance_id and o.status = 'queued'
+      and (o.created_at, o.id) < (commands.created_at, commands.id) and (o.kind = 'mutate' or om.chat_id = m.chat_id)
+  ) then 1 else 0 end`;
+
+/**
+ * Claims the oldest queued commands of an instance, up to `limit`. Sends of high priority come first, as far as they may.
+ */
 export function claimOldest(
   deps: ClaimDeps,
   position: number,
@@ -60,9 +76,10 @@ export function claimOldest(
     "queued",
     position,
     (sql) => sql`
-      select id, row_number() over (order by created_at, id) as ord from commands
-      where status = 'queued' and instance_id = ${instanceId} and ${isEnabled(sql, sql`commands.user_id`)}
-      order by created_at, id limit ${limit}`,
+      select id, row_number() over (order by rank, created_at, id) as ord from (
+        select id, created_at, case when options->>'priority' = 'high' then ${rank(sql)} else 1 end as rank from commands
+        where status = 'queued' and instance_id = ${instanceId} and ${isEnabled(sql, sql`commands.user_id`)}
+        order by rank, created_at, id limit ${limit}) waiting`,
   );
 }
 
@@ -112,7 +129,7 @@ export function claimDue(deps: ClaimDeps, position: number, except: readonly str
       select id, row_number() over (order by place, run_at, id) as ord from (
         select id, run_at, row_number() over (partition by instance_id order by run_at, id) as place from commands
         where status = 'scheduled' and bulk_id is null and shard = ${deps.lease.grant.shard}
-          and run_at <= clock_timestamp() and instance_id <> all(${except}::uuid[])
+          and run_at <= clock_timestamp() and waiting_reason is distinct from 'paused' and instance_id <> all(${except}::uuid[])
           and ${isEnabled(sql, sql`commands.user_id`)}
       ) due order by place, run_at, id limit ${claimLimit}`,
   );
@@ -170,6 +187,38 @@ export async function holdBack({ db, host, lease }: ClaimDeps, id: string, { rea
     update commands set status = 'scheduled', position = null, run_at = ${until}, waiting_reason = ${reason}
     from (select fence(${lease.grant.shard}, ${host}, ${lease.grant.epoch})) as held
     where id = ${id} and status = 'claimed'`;
+}
+
+/**
+ * Cancels the sends of an instance that wait: those that no host has claimed and that match, and `claimed` ones, which
+ * their session has taken out of its queue. Returns their number.
+ */
+export async function cancelWaiting(
+  { db, host, lease }: ClaimDeps,
+  instanceId: string,
+  filter: QueueFilter,
+  { claimed, at }: { claimed: readonly string[]; at: Date },
+): Promise<number> {
+  const { sql } = db;
+  const rows = await sql`
+    with held as materialized (select fence(${lease.grant.shard}, ${host}, ${lease.grant.epoch})),
+    waiting as materialized (
+      select c.id from held, (
+        select commands.*, m.chat_id from commands
+        join messages m on m.instance_id = commands.instance_id and m.wa_id = commands.wa_id and m.from_me
+        where commands.instance_id = ${instanceId} and commands.kind = 'send'
+          and commands.status in ('scheduled', 'queued')) c
+      where ${matches(sql, filter)}
+      union all select id from unnest(${claimed}::uuid[]) as id),
+    command as (
+      update commands set status = 'canceled', finished_at = ${at.toISOString()}::timestamptz, waiting_reason = null
+      from waiting where commands.id = waiting.id and commands.status in ('scheduled', 'queued', 'claimed')
+      returning commands.instance_id, commands.wa_id)
+    update messages set status = 'canceled' from command
+    where messages.instance_id = command.instance_id and messages.wa_id = command.wa_id and messages.from_me
+      and messages.instance_id = ${instanceId} and messages.status = 'pending'
+    returning messages.wa_id`;
+  return rows.length;
 }
 
 /** Counts an attempt of a command that might crash the host. Returns the number of attempts so far. */

@@ -38,6 +38,7 @@ export interface Claimed<Name extends CommandName> {
   position: number;
   attempts: number;
   deadline: Date;
+  acceptedAt: Date;
   correlationId: string;
   /** For a send. */
   options?: SendOptions | null;
@@ -70,6 +71,7 @@ export interface ClaimedRow {
   position: number;
   attempts: number;
   deadline: Date;
+  created_at: Date;
   correlation_id: string;
   options: SendOptions | null;
   in_bulk: boolean;
@@ -80,7 +82,7 @@ export interface ClaimedRow {
 
 /** Selects the columns of a claimed command (alias `c`) and of its message. */
 export const claimedColumns = (sql: postgres.ISql) => sql`
-  c.id, c.instance_id, c.user_id, c.name, c.input, c.wa_id, c.position::float8 as position, c.attempts, c.deadline, c.correlation_id,
+  c.id, c.instance_id, c.user_id, c.name, c.input, c.wa_id, c.position::float8 as position, c.attempts, c.deadline, c.created_at, c.correlation_id,
   c.options, c.bulk_id is not null as in_bulk,
   messages.chat_id, messages.payload, messages.context->>'addressedBy' as addressed_by`;
 
@@ -102,6 +104,7 @@ export function toCommand(row: ClaimedRow): ClaimedCommand {
     position: row.position,
     attempts: row.attempts,
     deadline: row.deadline,
+    acceptedAt: row.created_at,
     correlationId: row.correlation_id,
     options: row.options,
     inBulk: row.in_bulk,

@@ -62,6 +62,7 @@ export class Brake {
   #asking: Promise<void> | undefined;
   #unrestrictedAt = Number.NEGATIVE_INFINITY;
   #strikes = 0;
+  #pausedAt: Date | null = null;
   #sweptAt = Number.NEGATIVE_INFINITY;
   #pace = defaultPace;
   #paceAt = Number.NEGATIVE_INFINITY;
@@ -84,11 +85,13 @@ export class Brake {
   load(): Promise<void> {
     this.#loading ??= this.#deps.heldBack
       .load()
-      .then(({ restrictions, held, pace, newContacts }) => {
+      .then(({ restrictions, held, pace, newContacts, pausedAt }) => {
         this.#restrictions = restrictions;
         this.#setPace(pace);
         this.#contacts.load(newContacts);
         for (const send of held) this.#held.restore(send);
+        this.#pausedAt = pausedAt;
+        if (!pausedAt) this.#releasePaused();
         this.#isLoaded = true;
       })
       .catch((error: unknown) => {
@@ -134,12 +137,38 @@ export class Brake {
   async #blockOf(command: OrderedCommand, context: Connected): Promise<Wait | undefined> {
     this.#held.forget(command.id);
     const now = this.#deps.now();
+    if (this.#pausedAt) return { reason: "paused", until: now };
     const isRestricted = blockOf(this.#restrictions, true, now) !== undefined;
     if (!isRestricted && this.#held.size === 0) return undefined;
     const jids = await this.#chatOf(command, context);
     const earlier = await this.#earlier(command.id, jids);
     if (earlier) return { ...earlier, until: new Date(Math.max(earlier.until.getTime(), now.getTime() + 1000)) };
     return isRestricted ? blockOf(this.#restrictions, await this.#isNew(jids, context), now) : undefined;
+  }
+
+  /** Keeps all sends back until `resume` is called. Returns since when, and whether they were kept back before. */
+  async pause(): Promise<{ since: Date; isNew: boolean }> {
+    await this.load();
+    const isNew = this.#pausedAt === null;
+    this.#pausedAt ??= this.#deps.now();
+    return { since: this.#pausedAt, isNew };
+  }
+
+  /** Ends a pause. Call this when its end is durable. */
+  resume(): void {
+    this.#pausedAt = null;
+    this.#releasePaused();
+  }
+
+  /** Since when sends are paused. */
+  async pausedAt(): Promise<Date | null> {
+    await this.load();
+    return this.#pausedAt;
+  }
+
+  #releasePaused(): void {
+    this.#held.release(this.#held.waitingFor("paused"), this.#deps.now());
+    void this.#release();
   }
 
   /** Puts a send back into the database until it can go out. */
@@ -192,7 +221,7 @@ export class Brake {
       this.#onceLoaded(() => this.personWrote(jids));
       return;
     }
-    const sends = this.#held.inChat(jids).filter(({ wait }) => wait.reason !== "rate_limit");
+    const sends = this.#held.inChat(jids).filter(({ wait }) => !["rate_limit", "paused"].includes(wait.reason));
     if (sends.length === 0) return;
     this.#held.release(sends, this.#deps.now());
     void this.#release();

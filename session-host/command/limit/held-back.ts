@@ -1,3 +1,4 @@
+import { sendLifetimeMs } from "../../../core/command/accept.ts";
 import { storableText } from "../../../core/db/index.ts";
 import {
   hasWritten,
@@ -17,6 +18,7 @@ export interface NewContacts {
 }
 
 interface StoredPace {
+  pausedAt: Date | null;
   pace: Pace;
   newContacts: NewContacts | null;
 }
@@ -36,6 +38,7 @@ export const stepMs: Readonly<Record<WaitReason, number>> = {
   new_chat_cap: 5_000,
   rate_limit: 1_000,
   pace: 0,
+  paused: 0,
 };
 
 /**
@@ -74,10 +77,17 @@ export class HeldBack {
 
   async #read(): Promise<{ restrictions: Restrictions } & StoredPace> {
     const [row] = await this.#deps.db.sql<
-      { restrictions: Restrictions | null; pace: OwnPace | null; newContacts: NewContacts | null }[]
-    >`select restrictions, pace, new_contacts as "newContacts" from instances where id = ${this.#instanceId}`;
-    const { restrictions, pace = null, newContacts = null } = row ?? {};
-    return { restrictions: restrictions ?? {}, pace: paceOf(pace), newContacts };
+      {
+        restrictions: Restrictions | null;
+        pace: OwnPace | null;
+        newContacts: NewContacts | null;
+        pausedAt: Date | null;
+      }[]
+    >`
+      select restrictions, pace, new_contacts as "newContacts", sends_paused_at as "pausedAt" from instances
+      where id = ${this.#instanceId}`;
+    const { restrictions, pace = null, newContacts = null, pausedAt = null } = row ?? {};
+    return { restrictions: restrictions ?? {}, pace: paceOf(pace), newContacts, pausedAt };
   }
 
   /** Whether one of these chats has a message that was received, or that WhatsApp accepted. */
@@ -95,11 +105,17 @@ export class HeldBack {
     return new Set(rows.map(({ id }) => id));
   }
 
-  /** Makes waiting commands due now. All get the same time, because commands of the same time are claimed by id. */
+  /**
+   * Makes waiting commands due now. All get the same time, because commands of the same time are claimed by id. Those
+   * that waited for the end of a pause get as much time as a new send, because the pause may have been long.
+   */
   async release(ids: readonly string[]): Promise<void> {
     const { sql } = this.#deps.db;
     await sql`
-      update commands set run_at = statement_timestamp() from (select ${this.#fence()}) as held
+      update commands set run_at = statement_timestamp(), waiting_reason = nullif(waiting_reason, 'paused'),
+        deadline = case when waiting_reason = 'paused'
+          then greatest(deadline, statement_timestamp() + ${sendLifetimeMs} * interval '1 ms') else deadline end
+      from (select ${this.#fence()}) as held
       where id = any(${ids}::uuid[]) and status = 'scheduled' and waiting_reason is not null`;
   }
 

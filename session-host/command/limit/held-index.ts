@@ -1,4 +1,4 @@
-import type { Wait } from "../../../core/restriction/index.ts";
+import type { Wait, WaitReason } from "../../../core/restriction/index.ts";
 import type { OrderedCommand } from "../claim/claimed-command.ts";
 import { type HeldSend, stepMs } from "./held-back.ts";
 
@@ -73,10 +73,16 @@ export class HeldIndex {
     return [...this.#byId.values()].filter((send) => send.isStored);
   }
 
+  /** Returns the sends that wait for a reason, those that the database doesn't have yet included. */
+  waitingFor(reason: WaitReason): IndexedSend[] {
+    return [...this.#byId.values()].filter((send) => send.wait.reason === reason);
+  }
+
   /** Makes sends due. */
   release(sends: readonly IndexedSend[], now: Date): void {
     for (const send of sends) {
-      send.wait = { ...send.wait, until: now };
+      // A released send no longer waits for the end of a pause, and neither do later sends to its chat.
+      send.wait = { reason: send.wait.reason === "paused" ? "pace" : send.wait.reason, until: now };
       send.isDue = true;
     }
   }

@@ -155,6 +155,20 @@ export class SendQueue {
     return this.#pumping || this.#inFlight.size > 0;
   }
 
+  /** Returns a command that `takeSends` took to its position. */
+  putBack(command: OrderedCommand): void {
+    this.#waiting.putBack(command);
+    void this.#pump();
+  }
+
+  /**
+   * Takes the sends that match out of the queue, and returns them. Those that are on their way to WhatsApp, and those
+   * that are being typed, stay.
+   */
+  takeSends(matches: (command: OrderedCommand) => boolean): OrderedCommand[] {
+    return this.#waiting.takeIf((command) => isSend(command) && matches(command));
+  }
+
   /** Empties the queue and fails all its commands, because the instance will not be connected again. */
   async failAll(error: AppError): Promise<void> {
     this.pause();
@@ -275,7 +289,7 @@ export class SendQueue {
 
   /** Puts a send back until it can go out, or fails it if its caller does not want to wait. */
   #wait(command: OrderedCommand, wait: Wait, context: ConnectedContext): void {
-    if (command.options?.onRestriction === "fail" && wait.reason !== "pace") {
+    if (command.options?.onRestriction === "fail" && wait.reason !== "pace" && wait.reason !== "paused") {
       this.#end(command, fail(command, restrictionError(wait, new Date())));
       return;
     }

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { Phone } from "../../../simulator/index.ts";
 import {
   type Body,
@@ -194,4 +194,115 @@ test("the list of chats is ordered by the newest message and has names, counts a
     400,
     "invalid_request",
   ]);
+});
+
+describe("the waiting queue", () => {
+  const path = () => `/api/instance/${instance}/queue`;
+  const queue = async (query = "") => {
+    const { status, body } = await gate.api("GET", `${path()}${query}`);
+    expect(status).toBe(200);
+    return body.data;
+  };
+  const waiting = async (query = "") =>
+    (await queue(query)).messages.map(({ messageId, reason }: { messageId: string; reason: string }) => [
+      messageId,
+      reason,
+    ]);
+  const control = async (what: "pause" | "resume") =>
+    expect((await gate.api("POST", `${path()}/${what}`)).status).toBe(200);
+  const accepted = async (to: Phone, message: string, more: Body = {}): Promise<string> =>
+    (await ask("POST", "send/text", { to: to.jid, message, ...more })).body.data.messageId;
+  /** Waits until all of these messages are in the database with the reason `paused`. */
+  const heldBack = (ids: string[]) =>
+    vi.waitFor(async () => {
+      const { messages } = await queue();
+      const shown = new Map(messages.map((one: { messageId: string; reason: string }) => [one.messageId, one]));
+      for (const id of ids) expect(shown.get(id)).toMatchObject({ reason: "paused", expectedAt: null });
+      const listed = (await gate.api("GET", `/api/whatsapp/${instance}/scheduled`)).body.scheduled;
+      for (const id of ids) expect(listed.some((one: { id: string }) => one.id === id)).toBe(true);
+    }, 20_000);
+  const webhook = (event: string) => gate.receiver.waitFor(({ body }) => body.event === event);
+
+  test("paused sends wait across a restart while the instance receives, and go out in order when resumed", async () => {
+    // With a gap, the order of the sends to several chats is visible.
+    const pace = { minGapMs: 400, jitter: 0 };
+    expect((await gate.api("PUT", `/api/instances/${instance}`, { body: { pace } })).status).toBe(200);
+    await control("pause");
+    await control("pause");
+    expect((await webhook("instance.paused")).body.data).toMatchObject({ since: expect.any(String) });
+    const first = await accepted(bob, "first");
+    const second = await accepted(bob, "second");
+    const high = await accepted(carol, "high", { priority: "high" });
+    await heldBack([first, second, high]);
+    const messages = [{ phone: carol.number }, { phone: bob.number }];
+    const bulk = await gate.api("POST", `/api/whatsapp/${instance}/bulk`, {
+      body: { message: "to many", recipients: messages, perMinute: 6000 },
+    });
+    expect(bulk.status).toBeLessThan(300);
+    await received(bob, "still there?");
+    const shown = await gate.api("GET", `/api/instances/${instance}`);
+    expect(shown.body.sendsPausedAt).toEqual(expect.any(String));
+    expect((await gate.api("GET", `/api/instance/${instance}/status`)).body.data.sendsPausedAt).toBe(
+      shown.body.sendsPausedAt,
+    );
+    await gate.restart();
+    await gate.status(instance, "connected");
+    expect(await queue()).toMatchObject({ counts: { paused: 5 }, pagination: { total: 5 } });
+    const history = await gate.api("GET", `/api/message/chat/${instance}/${bob.jid}`);
+    expect(history.body.data.find((one: { messageId: string }) => one.messageId === first)).toMatchObject({
+      status: "pending",
+      waitingFor: { reason: "paused", until: null },
+    });
+    expect(bob.inbox.messages.some(({ id }) => id === first)).toBe(false);
+    await control("resume");
+    expect((await webhook("instance.resumed")).body.data).toMatchObject({ pausedAt: shown.body.sendsPausedAt });
+    const [one, two, urgent] = [
+      await bob.waitFor(({ id }) => id === first),
+      await bob.waitFor(({ id }) => id === second),
+      await carol.waitFor(({ id }) => id === high),
+    ];
+    expect(one.receivedAt).toBeLessThan(two.receivedAt);
+    expect(urgent.receivedAt).toBeLessThan(two.receivedAt);
+    await bob.waitFor(({ text }) => text === "to many");
+    await carol.waitFor(({ text }) => text === "to many");
+    await vi.waitFor(async () => expect(await waiting()).toEqual([]), 10_000);
+    expect((await gate.api("PUT", `/api/instances/${instance}`, { body: { pace: null } })).status).toBe(200);
+  });
+
+  test("the queue shows why each message waits and until when, and a part of it can be cleared", async () => {
+    const at = new Date(Date.now() + 3_600_000).toISOString();
+    const later = await gate.api("POST", `/api/whatsapp/${instance}/send`, {
+      body: { phone: carol.number, message: "later", sendAt: at },
+    });
+    expect(later.status).toBe(200);
+    const recipients = [{ phone: carol.number }, { phone: bob.number }];
+    await gate.api("POST", `/api/whatsapp/${instance}/bulk`, {
+      body: { message: "slowly", recipients, perMinute: 1, sendAt: at },
+    });
+    expect(await queue()).toMatchObject({
+      messages: expect.arrayContaining([
+        expect.objectContaining({ messageId: later.body.id, reason: "scheduled", expectedAt: at, bulkId: null }),
+      ]),
+      counts: { scheduled: 3 },
+    });
+    expect((await queue("?bulk=true&limit=1")).pagination).toMatchObject({ total: 2, hasMore: true });
+    await control("pause");
+    const [kept, dropped] = [await accepted(carol, "kept"), await accepted(bob, "dropped")];
+    await heldBack([kept, dropped]);
+    const clear = async (query: string) => (await gate.api("DELETE", `${path()}?${query}`)).body.data.canceled;
+    expect(await clear("bulk=true")).toBe(2);
+    expect(await clear("acceptedBefore=2020-01-01T00:00:00Z")).toBe(0);
+    expect(await clear(`chatId=${bob.number}`)).toBe(1);
+    expect(await waiting("?bulk=false")).toEqual([
+      [kept, "paused"],
+      [later.body.id, "paused"],
+    ]);
+    await control("resume");
+    await carol.waitFor(({ id }) => id === kept);
+    expect(await clear("")).toBe(1);
+    expect((await queue()).counts).toEqual({});
+    expect(await client.inHistory(bob.jid, dropped, "canceled")).toMatchObject({ body: "dropped" });
+    await send("send/text", { message: "fence" });
+    expect(bob.inbox.messages.some(({ id }) => id === dropped)).toBe(false);
+  });
 });

@@ -1,6 +1,7 @@
 import { type Capability, defineCapability } from "./define.ts";
 
 const file = "tests/integration/message/polls-and-calendar-events.test.ts";
+const queue = "tests/integration/message/gateway-chat.test.ts";
 
 /** Answers to messages of others, and what a send can have besides its content. */
 export const answers: readonly Capability[] = [
@@ -43,5 +44,33 @@ export const answers: readonly Capability[] = [
     multiInstance: ["POST /api/whatsapp/{instanceId}/send", "POST /api/whatsapp/{instanceId}/send-media"],
     simulator: "presence",
     tests: ["tests/integration/message/gateway-chat.test.ts > the recipient sees typing before %s of %s"],
+  }),
+  defineCapability({
+    name: "List and clear the waiting messages of an instance",
+    commands: ["instance.clearQueue"],
+    gateway: ["GET /api/instance/{instanceId}/queue", "DELETE /api/instance/{instanceId}/queue"],
+    multiInstance: [],
+    simulator: null,
+    tests: [`${queue} > the queue shows why each message waits and until when, and a part of it can be cleared`],
+  }),
+  defineCapability({
+    name: "Pause and resume the sends of an instance",
+    commands: ["instance.pauseSends", "instance.resumeSends"],
+    gateway: ["POST /api/instance/{instanceId}/queue/pause", "POST /api/instance/{instanceId}/queue/resume"],
+    multiInstance: [],
+    simulator: "messages",
+    tests: [
+      `${queue} > paused sends wait across a restart while the instance receives, and go out in order when resumed`,
+    ],
+  }),
+  defineCapability({
+    name: "Let a message pass those of bulks",
+    commands: ["message.sendText"],
+    gateway: ["POST /api/message/send/text"],
+    multiInstance: ["POST /api/whatsapp/{instanceId}/send"],
+    simulator: "messages",
+    tests: [
+      `${queue} > paused sends wait across a restart while the instance receives, and go out in order when resumed`,
+    ],
   }),
 ];

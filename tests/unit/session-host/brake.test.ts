@@ -23,6 +23,7 @@ const send = (id: string, chatId: string): OrderedCommand => ({
   position: 1,
   attempts: 0,
   deadline: at(10_000),
+  acceptedAt: at(0),
   correlationId: "test",
 });
 
@@ -34,10 +35,12 @@ function startBrake({
   restrictions = {},
   held = [],
   pace = defaultPace,
+  pausedAt = null,
 }: {
   restrictions?: Restrictions;
   held?: HeldSend[];
   pace?: Pace;
+  pausedAt?: Date | null;
 } = {}) {
   let minutes = 0;
   const waiting = new Map<string, Wait>(held.map((one) => [one.id, one]));
@@ -48,7 +51,7 @@ function startBrake({
   const database = { stored: Promise.resolve() };
   const whatsapp = { lock: { isActive: false } as { isActive: boolean; timeEnforcementEnds?: Date }, cap: {} };
   const heldBack: BrakeDeps["heldBack"] = {
-    load: async () => ({ restrictions, held, pace, newContacts: null }),
+    load: async () => ({ restrictions, held, pace, newContacts: null, pausedAt }),
     pace: async () => pace,
     isKnown: async (jids) => jids.includes(writer),
     stillWaiting: async (ids) => new Set(ids.filter((id) => waiting.has(id))),
@@ -350,4 +353,50 @@ test("a person who writes doesn't end the wait for a rate limit", async () => {
   brake.personWrote([alice]);
   await new Promise(setImmediate);
   expect(released).toEqual(["B"]);
+});
+
+test("a pause keeps all sends back until it is resumed, answers too", async () => {
+  const { brake, context, released, waiting } = startBrake();
+  expect(await brake.pause()).toEqual({ since: at(0), isNew: true });
+  expect(await brake.pause()).toEqual({ since: at(0), isNew: false });
+  for (const [id, chat] of [
+    ["A", alice],
+    ["B", writer],
+  ] as const) {
+    const wait = await brake.before(send(id, chat), context);
+    expect(wait).toMatchObject({ reason: "paused" });
+    if (wait) await brake.hold(send(id, chat), wait, context);
+  }
+  brake.personWrote([alice]);
+  expect(released).toEqual([]);
+  brake.resume();
+  expect(released).toEqual(["A", "B"]);
+  // The database still has A. A later send to the chat waits behind it, and no longer for the end of the pause.
+  expect(await brake.before(send("C", alice), context)).toMatchObject({ reason: "pace" });
+  waiting.clear();
+  expect(await brake.before(send("C", alice), context)).toBeUndefined();
+});
+
+test("a send that is put back while the pause ends is released", async () => {
+  const { brake, context, database, released } = startBrake();
+  await brake.pause();
+  const wait = await brake.before(send("A", alice), context);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  database.stored = promise;
+  const holding = wait && brake.hold(send("A", alice), wait, context);
+  brake.resume();
+  expect(released).toEqual([]);
+  resolve();
+  await holding;
+  expect(released).toEqual(["A"]);
+});
+
+test("a host that starts continues a pause, and ends one whose end was stored", async () => {
+  const held: HeldSend[] = [{ id: "A", chatId: alice, inBulk: false, reason: "paused", until: at(0) }];
+  const paused = startBrake({ held, pausedAt: at(-5) });
+  expect(await paused.brake.before(send("B", writer), paused.context)).toMatchObject({ reason: "paused" });
+  expect(paused.released).toEqual([]);
+  const resumed = startBrake({ held });
+  expect(await resumed.brake.before(send("B", writer), resumed.context)).toBeUndefined();
+  expect(resumed.released).toEqual(["A"]);
 });

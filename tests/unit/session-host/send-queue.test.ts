@@ -23,6 +23,7 @@ const command = (id: string, deadline: number): OrderedCommand => ({
   position: 1,
   attempts: 0,
   deadline: new Date(deadline),
+  acceptedAt: new Date(0),
   correlationId: "test",
 });
 
@@ -316,6 +317,35 @@ test.each<[string, Parameters<typeof leadInOf>[0], boolean, ReturnType<typeof le
   ],
 ])("%s has this lead-in", (_what, send, inChat, leadIn) => {
   expect(leadInOf(send, { ...defaultPace, typing: true }, inChat)).toEqual(leadIn);
+});
+
+test("a send of high priority passes sends to other chats, but neither those to its chat nor mutations", async () => {
+  const { queue, done, push, resume } = startTyped();
+  const high = { options: { priority: "high" as const } };
+  const chat = (digit: number) => ({ chatId: `491555000000${digit}@s.whatsapp.net` });
+  push("BULK1", 1, { inBulk: true, ...chat(2) });
+  push("BULK2", 2, { inBulk: true, ...chat(3) });
+  push("SAME", 3, { ...high, ...chat(3) });
+  push("NORMAL", 4, chat(4));
+  push("HIGH1", 5, { ...high, ...chat(5) });
+  push("HIGH2", 6, { ...high, ...chat(6) });
+  resume();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(done.map((id) => id.slice(4))).toEqual(["HIGH1", "HIGH2", "BULK1", "BULK2", "SAME", "NORMAL"]);
+  queue.pause();
+});
+
+test("sends that are cleared leave the queue, and those that stay go out in order", async () => {
+  const { queue, done, push, resume } = startTyped();
+  push("A", 1);
+  push("B", 2, { inBulk: true });
+  push("C", 3, { options: { priority: "high" } });
+  expect(queue.takeSends(({ inBulk }) => inBulk === true).map(({ id }) => id)).toEqual(["B"]);
+  expect(queue.size).toBe(2);
+  resume();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(done).toEqual(["3EB0A", "3EB0C"]);
+  queue.pause();
 });
 
 const closed = () => new Boom("Connection Closed", { statusCode: 428 });

@@ -5,6 +5,7 @@ const families: Dialect["families"] = {
   "auth/generate-key": async () => (await import("./auth.ts")).authEndpoints,
   instance: async () => [
     ...(await import("./instance.ts")).instanceEndpoints,
+    ...(await import("./queue.ts")).queueEndpoints,
     ...(await import("./webhook.ts")).instanceWebhookEndpoints,
   ],
   groups: async () => (await import("./groups.ts")).groupEndpoints,

@@ -36,6 +36,8 @@ const detailed = created.extend({
   pushName: z.string().nullable(),
   connectedAt: isoDate.nullable(),
   restrictions: shownRestrictions,
+  /** Since when the sends are paused; null while they are not. */
+  sendsPausedAt: isoDate.nullable(),
 });
 
 const toCreated = (
@@ -60,6 +62,7 @@ const toDetailed = (instance: instances.InstanceView): z.input<typeof detailed> 
   pushName: instance.pushName,
   connectedAt: instance.connectedAt?.toISOString() ?? null,
   restrictions: instance.shownRestrictions,
+  sendsPausedAt: instance.sendsPausedAt?.toISOString() ?? null,
 });
 
 const reference = envelope(z.object({ id: z.string() }));

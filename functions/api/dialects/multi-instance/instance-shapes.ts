@@ -96,6 +96,8 @@ export const updatedShape = instanceShape.omit({ status: true, createdAt: true }
 export const listedShape = instanceShape.extend({
   connectionStatus: connectionStatusShape,
   restrictions: shownRestrictions,
+  /** Since when the sends are paused; null while they are not. */
+  sendsPausedAt: isoDate.nullable(),
 });
 
 export const detailedShape = listedShape.extend({

@@ -80,6 +80,7 @@ export const instanceEndpoints = [
         ...shapes.toInstance(each),
         connectionStatus: each.connectionStatus,
         restrictions: each.shownRestrictions,
+        sendsPausedAt: each.sendsPausedAt?.toISOString() ?? null,
       })),
     }),
   }),
@@ -98,6 +99,7 @@ export const instanceEndpoints = [
       eventDelivery: shapes.toEventDelivery(found.sink),
       connectionStatus: found.connectionStatus,
       restrictions: found.shownRestrictions,
+      sendsPausedAt: found.sendsPausedAt?.toISOString() ?? null,
     }),
   }),
   instanceEndpoint({

@@ -64,6 +64,7 @@ const formBody = z
     sendAt: orEmpty(sendAt),
     onRestriction: orEmpty(singleSendOptions.onRestriction),
     typing: orEmpty(z.preprocess(fromForm, singleSendOptions.typing)),
+    priority: orEmpty(singleSendOptions.priority),
     delay: orEmpty(z.preprocess(fromForm, singleSendOptions.delay)),
   })
   .transform((body, context) => {

@@ -1,3 +1,4 @@
+import { expect } from "vitest";
 import { passkeyAnswer } from "../../api/valid-bodies.ts";
 import { baileysSession } from "../../session-import/session.ts";
 import { testIn } from "../case.ts";
@@ -14,6 +15,8 @@ const scanned = link(
 );
 const fresh = ({ gate }: GatewayFixture) => gate.createInstance("gateway");
 const url = "https://example.com/hook";
+const queued = testIn("integration/message/gateway-chat.test.ts");
+const paused = "paused sends wait across a restart while the instance receives, and go out in order when resumed";
 const passkey =
   "an account that demands a passkey is linked with the answer of the passkey, after a QR code or a pairing code";
 
@@ -48,6 +51,31 @@ export const instanceCases: GatewayCases = {
     testedBy: testIn("fault/session/connection.test.ts")(
       "an instance reconnects after a lost connection, and the messages of both sides arrive in order and once",
     ),
+    unconnected: 200,
+  },
+  "GET /api/instance/{instanceId}/queue": {
+    answers: { data: { messages: [], counts: {}, pagination: { total: 0 } } },
+    testedBy: queued("the queue shows why each message waits and until when, and a part of it can be cleared"),
+    invalid: [{ query: "limit=0" }, { query: "bulk=maybe" }, { query: "acceptedBefore=yesterday" }],
+    unconnected: 200,
+  },
+  "DELETE /api/instance/{instanceId}/queue": {
+    answers: { data: { canceled: 0 } },
+    simulator: "messages",
+    testedBy: queued("the queue shows why each message waits and until when, and a part of it can be cleared"),
+    invalid: [{ query: "chatId=nobody" }],
+    unconnected: 200,
+  },
+  "POST /api/instance/{instanceId}/queue/pause": {
+    answers: { data: { sendsPausedAt: expect.any(String) } },
+    simulator: "messages",
+    testedBy: queued(paused),
+    unconnected: 200,
+  },
+  "POST /api/instance/{instanceId}/queue/resume": {
+    answers: { data: { sendsPausedAt: null } },
+    simulator: "messages",
+    testedBy: queued(paused),
     unconnected: 200,
   },
   "GET /api/instance/{instanceId}/qr": {

@@ -1,0 +1,69 @@
+import type { QueueFilter } from "../../core/command/waiting-queue.ts";
+import type { Brake } from "../command/limit/brake.ts";
+import type { SendQueue } from "../command/send/send-queue.ts";
+import type { Change } from "../ledger/change.ts";
+
+export interface SendControlDeps {
+  brake: Brake;
+  queue: SendQueue;
+  now: () => Date;
+  record: (change: Change) => Promise<void>;
+  /** Cancels the waiting sends of the instance that match, and those that were taken out of the queue. */
+  cancel: (filter: QueueFilter, claimed: readonly string[]) => Promise<number>;
+}
+
+/** What a user can do with the waiting sends of one instance. */
+export class SendControl {
+  readonly #deps: SendControlDeps;
+
+  constructor(deps: SendControlDeps) {
+    this.#deps = deps;
+  }
+
+  /** Keeps all sends back. Those that are on their way to WhatsApp go out. */
+  async pause(correlationId: string): Promise<Date> {
+    const { since, isNew } = await this.#deps.brake.pause();
+    if (isNew) {
+      await this.#deps.record({
+        instance: { sends_paused_at: since },
+        events: [{ type: "instance.paused", data: { since: since.toISOString() } }],
+        correlationId,
+      });
+    }
+    return since;
+  }
+
+  /** Ends a pause. The sends that waited go out in the order in which they were accepted. */
+  async resume(correlationId: string): Promise<void> {
+    const { brake, record, now } = this.#deps;
+    const pausedAt = await brake.pausedAt();
+    if (!pausedAt) return;
+    await record({
+      instance: { sends_paused_at: null, sends_resumed_at: now() },
+      events: [{ type: "instance.resumed", data: { pausedAt: pausedAt.toISOString() } }],
+      correlationId,
+    });
+    brake.resume();
+  }
+
+  /** Cancels the waiting sends that match. Returns their number. */
+  async clear(filter: QueueFilter): Promise<number> {
+    const { queue, cancel } = this.#deps;
+    const { bulk, chat, acceptedBefore } = filter;
+    const taken = queue.takeSends(
+      ({ inBulk = false, chatId, acceptedAt }) =>
+        (bulk === undefined || inBulk === bulk) &&
+        (chat === undefined || chatId === chat) &&
+        (acceptedBefore === undefined || acceptedAt.getTime() < Date.parse(acceptedBefore)),
+    );
+    try {
+      return await cancel(
+        filter,
+        taken.map(({ id }) => id),
+      );
+    } catch (error) {
+      for (const command of taken) queue.putBack(command);
+      throw error;
+    }
+  }
+}
