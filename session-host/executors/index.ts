@@ -23,7 +23,6 @@ import * as instance from "./instance.ts";
 import * as label from "./label.ts";
 import * as link from "./link.ts";
 import * as media from "./media.ts";
-import * as message from "./message.ts";
 import * as actions from "./message-action.ts";
 import * as content from "./message-content.ts";
 import * as presence from "./presence.ts";
@@ -50,7 +49,7 @@ type Result<Name extends CommandName> = CommandOutput<Name> | ExecutorResult<Com
 
 /** Sends prepare a message. The send queue then sends it. */
 export const sends: { readonly [Name in SendName]: Execute<SendContext, Name, PreparedMessage> } = {
-  "message.sendText": message.sendText,
+  "message.sendText": link.sendText,
   "message.sendMedia": media.sendMedia,
   "message.sendLocation": content.sendLocation,
   // Is refused before it is accepted, so this only refuses a command of another version.

@@ -1,12 +1,12 @@
-import { readFile, stat } from "node:fs/promises";
-import { generateWAMessage } from "@whiskeysockets/baileys";
+import { generateWAMessage, prepareWAMessageMedia, type proto, type WAUrlInfo } from "@whiskeysockets/baileys";
 import type { CommandInput } from "../../core/command/catalog/index.ts";
 import { AppError } from "../../core/error.ts";
+import { firstLink } from "../../core/message/link.ts";
 import type { PageInfo } from "../../core/message/link-page.ts";
+import { isChannelJid } from "../../core/message/recipient.ts";
 import { defined } from "../../core/object.ts";
-import type { Owner } from "../concurrency/fair-turns.ts";
+import { type LinkPicture, pictureOf } from "../media/link-picture.ts";
 import { parse } from "../media/parser.ts";
-import { preview } from "../media/transcode.ts";
 import { generationOptions, resolveRecipient } from "./message.ts";
 import { extrasOf } from "./message-extras.ts";
 import type { PreparedMessage, SendContext } from "./types.ts";
@@ -14,34 +14,45 @@ import type { PreparedMessage, SendContext } from "./types.ts";
 /** Maximum sizes of what is fetched, in bytes. */
 const maxPageBytes = 5 * 1024 * 1024;
 const maxPictureBytes = 5 * 1024 * 1024;
-/** A JPEG up to this size is put into the message unchanged, in bytes. Thumbnails of videos have the same limit. */
-const maxThumbnailBytes = 32 * 1024;
+
+/** The parts of a preview that the caller gives. */
+type Given = Pick<CommandInput<"message.sendLink">, "title" | "description" | "image">;
 
 /** Prepares a link with a preview. Reads the page for the missing parts if the caller gives no title. */
 export async function sendLink(
   context: SendContext,
   input: CommandInput<"message.sendLink">,
 ): Promise<PreparedMessage> {
-  const { url } = input;
+  return await sendWithPreview(context, { ...input, text: input.url }, (jid) =>
+    previewOf(context, jid, input.url, input),
+  );
+}
+
+export async function sendText(
+  context: SendContext,
+  input: CommandInput<"message.sendText">,
+): Promise<PreparedMessage> {
+  const { text, linkPreview } = input;
+  const url = linkPreview ? firstLink(text) : undefined;
+  return await sendWithPreview(context, input, async (jid) => {
+    // A page is fetched only if the caller requests it, not as a side effect of a text.
+    if (url === undefined || !linkPreview) return null;
+    if (linkPreview !== true) return await previewOf(context, jid, url, linkPreview);
+    return await previewOf(context, jid, url, {}).catch(() => null);
+  });
+}
+
+async function sendWithPreview(
+  context: SendContext,
+  input: Omit<CommandInput<"message.sendText">, "linkPreview">,
+  makePreview: (jid: string) => Promise<WAUrlInfo | null>,
+): Promise<PreparedMessage> {
   const jid = await resolveRecipient(context.sock, input.to);
   const extras = await extrasOf(context, jid, input);
-  const page = input.title === undefined ? await readPageAt(context, url) : undefined;
-  const title = input.title ?? page?.title;
-  if (title === undefined) throw new AppError("media_not_usable", "the page has no title: pass a title in `title`");
-  const description = input.description ?? page?.description;
-  const picture = await thumbnail(context, input.image, page);
+  const linkPreview = await makePreview(jid);
   const { message } = await generateWAMessage(
     jid,
-    {
-      text: url,
-      linkPreview: {
-        "canonical-url": url,
-        "matched-text": url,
-        title,
-        ...defined({ description, jpegThumbnail: picture }),
-      },
-      ...extras.content,
-    },
+    { text: input.text, linkPreview, ...extras.content },
     { ...generationOptions(context), ...extras.options },
   );
   return {
@@ -54,37 +65,54 @@ export async function sendLink(
   };
 }
 
+/** Returns the preview of a link. Throws `media_not_usable` if its page can't be read or has no title. */
+async function previewOf(context: SendContext, jid: string, url: string, given: Given): Promise<WAUrlInfo> {
+  const page = given.title === undefined ? await readPageAt(context, url) : undefined;
+  const title = given.title ?? page?.title;
+  if (title === undefined) throw new AppError("media_not_usable", "the page has no title: pass a title in `title`");
+  const description = given.description ?? page?.description;
+  // The files of a channel are not encrypted, and Baileys encrypts the large picture.
+  const upload = isChannelJid(jid) ? undefined : (large: Large) => uploadLarge(context, large);
+  const picture = await fetchPicture(context, given.image, page, upload);
+  return { "canonical-url": url, "matched-text": url, title, ...defined({ description, ...picture }) };
+}
+
+type Large = NonNullable<LinkPicture["large"]>;
+type Uploaded = Pick<WAUrlInfo, "jpegThumbnail" | "highQualityThumbnail">;
+
 async function readPageAt(context: SendContext, url: string): Promise<PageInfo> {
   const { media, instanceId } = context;
   return await media.useSmall(instanceId, { url }, maxPageBytes, (path) => parse(context, { name: "page", path, url }));
 }
 
 /**
- * Returns a small JPEG. If a picture can't be fetched, throws if the caller named the picture, and returns undefined if
- * the page did.
+ * Returns the picture of a preview, small and, after its upload, large. If the picture can't be fetched, throws if the caller
+ * named it, and returns nothing if the page did.
  */
-async function thumbnail(
+async function fetchPicture(
   context: SendContext,
   given: string | undefined,
   page: PageInfo | undefined,
-): Promise<Buffer | undefined> {
+  upload: ((large: Large) => Promise<proto.Message.IImageMessage | undefined>) | undefined,
+): Promise<Uploaded> {
   const { media, instanceId } = context;
   const fetched = (url: string) =>
-    media.useSmall(instanceId, { url }, maxPictureBytes, (path) => shrink(context, path));
+    media.useSmall(instanceId, { url }, maxPictureBytes, async (path): Promise<Uploaded> => {
+      const { small: jpegThumbnail, large } = await pictureOf(context, path);
+      const highQualityThumbnail = large && (await upload?.(large));
+      return defined({ jpegThumbnail, highQualityThumbnail });
+    });
   if (given !== undefined) return await fetched(given);
-  return page?.image === undefined ? undefined : await fetched(page.image).catch(() => undefined);
+  return page?.image === undefined ? {} : await fetched(page.image).catch(() => ({}));
 }
 
-/**
- * Returns a picture as a small JPEG. Returns undefined if the file is not a picture, or if the picture is not a small
- * JPEG and ffmpeg is not installed.
- */
-async function shrink(owner: Owner, path: string): Promise<Buffer | undefined> {
-  const { size } = await stat(path);
-  if (size <= maxThumbnailBytes) {
-    const bytes = await readFile(path);
-    if (bytes.subarray(0, 3).equals(Buffer.from([0xff, 0xd8, 0xff]))) return bytes;
-  }
-  const recognized = await parse(owner, { name: "recognize", path, claimed: "application/octet-stream" });
-  return recognized.kind === "image" ? await preview(owner, path, recognized).catch(() => undefined) : undefined;
+/** Uploads the large picture of a preview, as `getUrlInfo` in Baileys' Utils/link-preview.ts does. */
+async function uploadLarge(
+  { sock }: SendContext,
+  { path, width, height }: Large,
+): Promise<proto.Message.IImageMessage | undefined> {
+  // Null prevents Baileys from making a thumbnail, for which it needs a library.
+  const image = { image: { url: path }, mimetype: "image/jpeg", width, height, jpegThumbnail: null as never };
+  const options = { upload: sock.waUploadToServer, mediaTypeOverride: "thumbnail-link" as const };
+  return (await prepareWAMessageMedia(image, options)).imageMessage ?? undefined;
 }

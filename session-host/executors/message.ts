@@ -1,33 +1,8 @@
-import { generateWAMessage, type WASocket } from "@whiskeysockets/baileys";
-import type { CommandInput } from "../../core/command/catalog/index.ts";
+import type { WASocket } from "@whiskeysockets/baileys";
 import { AppError } from "../../core/error.ts";
 import { isChannelJid, isGroupJid, isLidJid } from "../../core/message/recipient.ts";
 import { numbersOnWhatsApp } from "../baileys/address/usync.ts";
-import { extrasOf } from "./message-extras.ts";
-import type { PreparedMessage, SendContext } from "./types.ts";
-
-export async function sendText(
-  context: SendContext,
-  input: CommandInput<"message.sendText">,
-): Promise<PreparedMessage> {
-  const jid = await resolveRecipient(context.sock, input.to);
-  const extras = await extrasOf(context, jid, input);
-  const { message } = await generateWAMessage(
-    jid,
-    // No link preview: a page is fetched only if the caller requests it (`message.sendLink`), not as a side effect of a
-    // text.
-    { text: input.text, linkPreview: null, ...extras.content },
-    { ...generationOptions(context), ...extras.options },
-  );
-  return {
-    jid,
-    message: message ?? {},
-    type: "text",
-    protoType: "extendedTextMessage",
-    media: null,
-    context: extras.context,
-  };
-}
+import type { SendContext } from "./types.ts";
 
 /** Returns the options for Baileys' `generateWAMessage`. */
 export function generationOptions({ sock, waId }: SendContext) {

@@ -151,6 +151,19 @@ async function convert(
   }
 }
 
+/** Makes a JPEG whose longer side has at most `side` pixels. A transparent picture gets a black background. Throws like `toOpus`. */
+export async function toJpeg(
+  owner: Owner,
+  input: string,
+  file: Recognized,
+  output: string,
+  side: number,
+): Promise<void> {
+  const fit = `scale=w='min(${side},iw)':h='min(${side},ih)':force_original_aspect_ratio=decrease`;
+  const options = ["-map", "0:v:0", "-frames:v", "1", "-vf", fit, "-pix_fmt", "yuvj420p", "-c:v", "mjpeg", "-q:v", "5"];
+  await runPreview(owner, input, file, [...options, "-f", "image2", "-update", "1", `file:${output}`], () => true);
+}
+
 /** Returns a small JPEG of a picture, or of the first frame of a video. Throws like `toOpus`. */
 export async function preview(owner: Owner, input: string, file: Recognized): Promise<Buffer | undefined> {
   const scale = `scale=w=${previewSide}:h=${previewSide}:force_original_aspect_ratio=decrease`;

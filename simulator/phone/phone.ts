@@ -77,6 +77,7 @@ const MIME: Record<MediaKind, string> = {
   sticker: "image/webp",
   history: "",
   "app-state": "",
+  link: "image/jpeg",
 };
 
 /** A phone: device 0 of its account, and a real Signal endpoint in the server's process. */

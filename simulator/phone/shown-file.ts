@@ -14,6 +14,7 @@ const STICKER = { side: 512, stillBytes: 100 * 1024, animatedBytes: 500 * 1024, 
 export function showFile(media: MediaStore, message: proto.IMessage): WebPFile | undefined {
   const { media: info, viewOnce } = readContent(message);
   if (info && viewOnce) checkViewOnce(unwrap(message));
+  showLinkPicture(media, unwrap(message));
   if (info?.kind !== "sticker") return undefined;
   const ciphertext = media.get(info.directPath);
   if (!ciphertext) throw new Error(`${info.directPath} is not on the media host`);
@@ -33,4 +34,30 @@ export function showFile(media: MediaStore, message: proto.IMessage): WebPFile |
 function checkViewOnce({ imageMessage, videoMessage, audioMessage }: proto.IMessage): void {
   const part = imageMessage ?? videoMessage ?? audioMessage;
   if (!part?.viewOnce || audioMessage?.ptt === false) throw new Error("the message can't be view-once");
+}
+
+/** Checks the large picture of a link's preview. Source: `DownloadThumbnail` in whatsmeow's download.go. */
+function showLinkPicture(media: MediaStore, message: proto.IMessage): void {
+  if (!message.extendedTextMessage?.thumbnailDirectPath) return;
+  const { matchedText, text, title, thumbnailWidth, thumbnailHeight } = message.extendedTextMessage;
+  const picture = linkPicture(media, message);
+  if (!picture?.subarray(0, 3).equals(Buffer.from([0xff, 0xd8, 0xff])))
+    throw new Error("the link's picture is no JPEG");
+  if (!thumbnailWidth || !thumbnailHeight || !title) throw new Error("the link's preview has no title or size");
+  if (!matchedText || !text?.includes(matchedText)) throw new Error("the text doesn't contain the link of its preview");
+}
+
+/** Downloads the large picture of a link's preview. Throws if a hash or the MAC is wrong. */
+export function linkPicture(media: MediaStore, message: proto.IMessage): Buffer | undefined {
+  const part = unwrap(message).extendedTextMessage;
+  const ciphertext = part?.thumbnailDirectPath ? media.get(part.thumbnailDirectPath) : undefined;
+  if (!part || !ciphertext) return undefined;
+  const none = Buffer.alloc(0);
+  const { mediaKey, thumbnailSha256, thumbnailEncSha256 } = part;
+  const reference = {
+    mediaKey: mediaKey ?? none,
+    fileSha256: thumbnailSha256 ?? none,
+    fileEncSha256: thumbnailEncSha256 ?? none,
+  };
+  return openMedia(ciphertext, reference, "link");
 }

@@ -111,6 +111,22 @@ export const mediaRules = [
     witness: false,
   }),
   defineRule({
+    name: "link_picture",
+    claim:
+      "The large picture of a link's preview is an encrypted JPEG on the media hosts, whose keys are not those of pictures. The message has its size in pixels, and the link as its text spells it.",
+    sources: [
+      baileys("Utils/link-preview.js", "thumbnail-link"),
+      whatsmeow("download.go", "MediaLinkThumbnail"),
+      mautrix("pkg/msgconv/urlpreview.go", "dest.ThumbnailDirectPath"),
+    ],
+    checked: "2026-11",
+    tests: [
+      "tests/integration/message/gateway-send.test.ts > a text has a preview of its link with a large picture: %s, in the %s dialect",
+    ],
+    enforced: true,
+    witness: false,
+  }),
+  defineRule({
     name: "view_once_content",
     claim:
       "A picture, video or voice note can be view-once: it is in a wrapper, and says so itself. Apps open its file once. WhatsApp's own linked devices don't offer it.",

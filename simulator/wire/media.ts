@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { cbcDecrypt, cbcEncrypt, hkdf, hmac, sha256 } from "./crypto.ts";
 
-export type MediaKind = "image" | "video" | "audio" | "document" | "sticker" | "history" | "app-state" | "ptv";
+export type MediaKind = "image" | "video" | "audio" | "document" | "sticker" | "history" | "app-state" | "ptv" | "link";
 
 /** The HKDF info of each kind: `MEDIA_HKDF_KEY_MAPPING` in Baileys' Defaults. */
 const INFO: Record<MediaKind, string> = {
@@ -13,6 +13,7 @@ const INFO: Record<MediaKind, string> = {
   sticker: "WhatsApp Image Keys",
   history: "WhatsApp History Keys",
   "app-state": "WhatsApp App State Keys",
+  link: "WhatsApp Link Thumbnail Keys",
 };
 
 const MAC_BYTES = 10;
@@ -56,8 +57,12 @@ export type MediaReference = {
   fileLength: number;
 };
 
-/** Decrypts media. Throws if a hash, the MAC or the length is wrong. */
-export function openMedia(ciphertext: Buffer, reference: MediaReference, kind: MediaKind): Buffer {
+/** Decrypts media. The message of a link's picture states no length. Throws if a hash, the MAC or the length is wrong. */
+export function openMedia(
+  ciphertext: Buffer,
+  reference: Omit<MediaReference, "fileLength"> & { fileLength?: number },
+  kind: MediaKind,
+): Buffer {
   const { iv, cipherKey, macKey } = keys(reference.mediaKey, kind);
   if (reference.mediaKey.length === 0) return openPlain(ciphertext, reference);
   if (!sha256(ciphertext).equals(reference.fileEncSha256)) throw new Error("fileEncSha256 does not match the file");
@@ -66,12 +71,13 @@ export function openMedia(ciphertext: Buffer, reference: MediaReference, kind: M
   if (!mac.equals(ciphertext.subarray(-MAC_BYTES))) throw new Error("the media MAC is wrong");
   const plaintext = cbcDecrypt(cipherKey, iv, encrypted);
   if (!sha256(plaintext).equals(reference.fileSha256)) throw new Error("fileSha256 does not match the file");
-  if (plaintext.length !== reference.fileLength) throw new Error("fileLength does not match the file");
+  if (reference.fileLength !== undefined && plaintext.length !== reference.fileLength)
+    throw new Error("fileLength does not match the file");
   return plaintext;
 }
 
 /** Checks the unencrypted file of a channel post. */
-function openPlain(file: Buffer, { fileSha256, fileLength }: MediaReference): Buffer {
+function openPlain(file: Buffer, { fileSha256, fileLength }: { fileSha256: Uint8Array; fileLength?: number }): Buffer {
   if (!sha256(file).equals(fileSha256)) throw new Error("fileSha256 does not match the file");
   if (file.length !== fileLength) throw new Error("fileLength does not match the file");
   return file;

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Phone } from "../../../simulator/index.ts";
 import type { InboxMessage } from "../../../simulator/phone/mailbox/inbox.ts";
+import { linkPicture } from "../../../simulator/phone/shown-file.ts";
 import {
   type Body,
   type LinkedGateway,
@@ -8,8 +9,9 @@ import {
   startLinkedGateway,
 } from "../../support/gateway/linked-gateway.ts";
 import { type Messenger, messenger } from "../../support/gateway/message-api.ts";
+import { jpeg as sizedJpeg } from "../../support/media/jpeg.ts";
 import { oggOpus } from "../../support/media/ogg-opus.ts";
-import { png } from "../../support/media/png.ts";
+import { hugePng, png } from "../../support/media/png.ts";
 import { until } from "../../support/until.ts";
 
 let linked: LinkedGateway;
@@ -29,11 +31,37 @@ const page = Buffer.from(`<!doctype html><html><head><title>Its &amp; own</title
   <meta content='A page&#39;s "words"' property='og:description'><meta property="og:image" content="/small.jpg">
   </head></html>`);
 
+const large = sizedJpeg(1200, 630, { bytes: 100_000 });
+/** Pages that can be read, with pictures that can't be used. */
+const hostile = Object.fromEntries(
+  Object.entries({
+    bomb: hugePng(16_000),
+    oversized: Buffer.concat([large, Buffer.alloc(5 * 1024 * 1024)]),
+    script: Buffer.from("<svg xmlns='http://www.w3.org/2000/svg'><script>1</script></svg>"),
+    polyglot: Buffer.concat([Buffer.from("%PDF-1.7\n"), large]),
+  }).flatMap(([name, body]) => [
+    [`/${name}.jpg`, { body, type: "image/jpeg" }],
+    [
+      `/${name}`,
+      {
+        body: Buffer.from(`<title>${name}</title><meta property="og:image" content="/${name}.jpg">`),
+        type: "text/html",
+      },
+    ],
+  ]),
+);
+
 beforeAll(async () => {
   linked = await startLinkedGateway("gateway", {
     "/page": { body: page, type: "text/html; charset=utf-8" },
     "/nothing": { body: Buffer.from("<p>no title</p>"), type: "text/html" },
     "/small.jpg": { body: jpeg, type: "image/jpeg" },
+    "/large.jpg": { body: large, type: "image/jpeg" },
+    "/article": {
+      body: Buffer.from(`<title>Article</title><meta property="og:image" content="/large.jpg">`),
+      type: "text/html",
+    },
+    ...hostile,
   });
   ({ gate, files, owner, bob, carol, instance, client } = linked);
   ({ ask, send, received } = messenger(linked));
@@ -210,6 +238,76 @@ describe("sending a link preview", () => {
     const arrived = await send("send/link-preview", { url: files.url("/page") });
     expect(previewOf(arrived)).toMatchObject({ title: "Its & own", description: `A page's "words"` });
     expect(Buffer.from(previewOf(arrived)?.jpegThumbnail ?? []).equals(jpeg)).toBe(true);
+  });
+
+  const sendText = async (body: Body, dialect = "gateway") => {
+    const answer =
+      dialect === "gateway"
+        ? await ask("POST", "send/text", { to: bob.jid, ...body })
+        : await gate.api("POST", `/api/whatsapp/${instance}/send`, { body: { phone: bob.number, ...body } });
+    expect(answer.status).toBe(200);
+    return answer.body.id ?? answer.body.data.messageId;
+  };
+
+  test.each([
+    ["as given", "gateway"],
+    ["as given", "multi-instance"],
+    ["of its page", "gateway"],
+    ["of its page", "multi-instance"],
+  ])("a text has a preview of its link with a large picture: %s, in the %s dialect", async (from, dialect) => {
+    const link = files.url("/article");
+    const given = { title: "Given", description: "About it", image: files.url("/large.jpg") };
+    const message = `Read (${link}), and more at https://example.com.`;
+    const id = await sendText({ message, linkPreview: from === "as given" ? given : true }, dialect);
+    const arrived = await bob.waitFor((one) => one.id === id);
+    const title = from === "as given" ? "Given" : "Article";
+    const size = { thumbnailWidth: 1200, thumbnailHeight: 630 };
+    expect(previewOf(arrived)).toMatchObject({ text: message, matchedText: link, title, ...size });
+    expect(linkPicture(gate.wa.media, arrived.message)?.equals(large)).toBe(true);
+    expect(bob.errors).toEqual([]);
+    const shown = (await client.reported("sent", id)).body.data;
+    expect(shown.content).toMatchObject({ kind: "text", linkPreview: { url: link, title } });
+  });
+
+  test.each(Object.keys(hostile).filter((path) => !path.endsWith(".jpg")))(
+    "a text arrives with a preview without a picture if the page %s has one that can't be used",
+    async (path) => {
+      const id = await sendText({ message: files.url(path), linkPreview: true });
+      const { jpegThumbnail, thumbnailDirectPath, title } = previewOf(await bob.waitFor((one) => one.id === id)) ?? {};
+      expect({ jpegThumbnail, thumbnailDirectPath, title }).toEqual({
+        jpegThumbnail: expect.toSatisfy((bytes) => !bytes?.length),
+        thumbnailDirectPath: expect.toSatisfy((text) => !text),
+        title: path.slice(1),
+      });
+    },
+  );
+
+  test("a text has no preview unless the caller asks for one, or if its page can't be read", async () => {
+    for (const [message, linkPreview] of [
+      [files.url("/article?unasked"), undefined],
+      [files.url("/article?off"), false],
+      [files.url("/missing"), true],
+      ["http://169.254.169.254/latest/meta-data/", true],
+    ] as const) {
+      const id = await sendText({ message, linkPreview });
+      const arrived = await bob.waitFor((one) => one.id === id);
+      expect(arrived.text).toBe(message);
+      expect(previewOf(arrived)?.title).toBeFalsy();
+    }
+    expect(files.requested.filter((path) => path.includes("?"))).toEqual([]);
+  });
+
+  test("a text fails if the picture that the caller gives can't be fetched, and needs a link", async () => {
+    const given = { title: "x", image: "http://169.254.169.254/a.jpg" };
+    const id = await sendText({ message: "https://example.com", linkPreview: given });
+    expect((await client.reported("failed", id)).body.data.error.code).toBe("url_not_allowed");
+    for (const body of [
+      { message: "no link", linkPreview: true },
+      { message: "https://a.b", linkPreview: { title: "" } },
+    ]) {
+      const refused = await ask("POST", "send/text", { to: bob.jid, ...body });
+      expect(rejectionOf(refused)).toEqual([400, "invalid_request"]);
+    }
   });
 
   test("a link fails with a webhook if its page has no preview or its address is forbidden", async () => {

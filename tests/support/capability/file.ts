@@ -33,6 +33,16 @@ export const files = [
     tests: [`${conversion} > an HD picture is sent unchanged, and a small one is refused`],
   }),
   defineCapability({
+    name: "Send a text with a preview of its link and a large picture",
+    commands: ["message.sendText"],
+    gateway: ["POST /api/message/send/text", "POST /api/groups/{instanceId}/{groupId}/message"],
+    multiInstance: ["POST /api/whatsapp/{instanceId}/send"],
+    simulator: "messages",
+    tests: [
+      "tests/integration/message/gateway-send.test.ts > a text has a preview of its link with a large picture: %s, in the %s dialect",
+    ],
+  }),
+  defineCapability({
     name: "Learn why a live location can't be sent",
     commands: ["message.sendLiveLocation"],
     gateway: ["POST /api/message/send/live-location"],

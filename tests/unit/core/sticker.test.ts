@@ -7,6 +7,7 @@ import { recognize } from "../../../core/media/recognize.ts";
 import { readStickerExif, stickerExif, stickerMetadata } from "../../../core/media/sticker.ts";
 import { readWebP, withStickerMetadata } from "../../../core/media/webp.ts";
 import { readWebP as readAsPhone } from "../../../simulator/wire/webp.ts";
+import { jpeg } from "../../support/media/jpeg.ts";
 import { png } from "../../support/media/png.ts";
 import { gif, plainWebp, webp } from "../../support/media/webp.ts";
 
@@ -98,31 +99,17 @@ test("metadata has at most three emojis, and names of at most 128 characters", (
     expect([emojis, accepts({ emojis })]).toEqual([emojis, false]);
 });
 
-/** Returns the start of a JPEG: EXIF with an orientation, and a frame of 300 by 200 pixels. */
-function jpeg(orientation: number, order: "II" | "MM" = "II"): Buffer {
-  const exif = Buffer.alloc(32);
-  exif.write(`Exif\0\0${order}`, 0, "latin1");
-  const short = (value: number, at: number) =>
-    order === "II" ? exif.writeUInt16LE(value, at) : exif.writeUInt16BE(value, at);
-  if (order === "II") exif.writeUInt32LE(8, 10);
-  else exif.writeUInt32BE(8, 10);
-  short(1, 14);
-  short(0x0112, 16);
-  short(3, 18);
-  short(orientation, 24);
-  const frame = Buffer.from([0xff, 0xc2, 0, 11, 8, 0, 200, 300 >> 8, 300 & 0xff, 1, 1, 0x11, 0]);
-  return Buffer.concat([Buffer.from([0xff, 0xd8, 0xff, 0xe1, 0, 34]), exif, Buffer.from([0xff]), frame]);
-}
+const turned = (orientation: number, order?: "II" | "MM") => jpeg(300, 200, { orientation, ...(order && { order }) });
 
 test("the size of a picture is read from its header, as apps show the picture", async () => {
   const sizeOf = async (bytes: Buffer) => await readPictureSize(await save(bytes));
   expect(await sizeOf(png(48))).toEqual({ width: 48, height: 48 });
   expect(await sizeOf(gif)).toEqual({ width: 1, height: 1 });
   for (const order of ["II", "MM"] as const) {
-    expect(await sizeOf(jpeg(1, order))).toEqual({ width: 300, height: 200 });
-    expect(await sizeOf(jpeg(6, order))).toEqual({ width: 200, height: 300 });
+    expect(await sizeOf(turned(1, order))).toEqual({ width: 300, height: 200 });
+    expect(await sizeOf(turned(6, order))).toEqual({ width: 200, height: 300 });
   }
-  expect(await recognize(await save(jpeg(8)), "")).toMatchObject({ mimetype: "image/jpeg", width: 200, height: 300 });
+  expect(await recognize(await save(turned(8)), "")).toMatchObject({ mimetype: "image/jpeg", width: 200, height: 300 });
 });
 
 test("a picture with a damaged header has no size, and takes no time", async () => {
@@ -130,12 +117,12 @@ test("a picture with a damaged header has no size, and takes no time", async () 
   for (const bytes of [
     endless,
     Buffer.alloc(100, 0xff),
-    jpeg(6).subarray(0, 30),
+    turned(6).subarray(0, 30),
     Buffer.from([0xff, 0xd8, 0xff, 0xe0, 0, 0]),
   ])
     expect(await readPictureSize(await save(bytes))).toBeUndefined();
   for (let at = 4; at < 36; at++) {
-    const broken = jpeg(6);
+    const broken = turned(6);
     broken[at] = 0xff;
     await expect(readPictureSize(await save(broken))).resolves.not.toThrow();
   }

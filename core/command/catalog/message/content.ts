@@ -5,12 +5,9 @@ import { messageId } from "../../../message/id.ts";
 import { destination, recipient } from "../../../message/recipient.ts";
 import { appStateErrors } from "../app-state-errors.ts";
 import { defineCommand } from "../define.ts";
-import { checkContext, contextFields, sent } from "./fields.ts";
+import { checkContext, contextFields, line, previewFields, sent, webUrl } from "./fields.ts";
 
 const errors = ["recipient_not_on_whatsapp", "message_not_found", "whatsapp_error"] as const;
-
-/** A line of a contact card or a poll, of at most this many characters. */
-const line = (maxLength: number) => z.string().trim().min(1).max(maxLength);
 
 export const sendLocation = defineCommand({
   name: "message.sendLocation",
@@ -127,8 +124,6 @@ export const sendPoll = defineCommand({
   },
 });
 
-const webUrl = z.url({ protocol: /^https?$/ }).max(2048);
-
 export const sendLink = defineCommand({
   name: "message.sendLink",
   kind: "send",
@@ -137,10 +132,7 @@ export const sendLink = defineCommand({
   input: z.object({
     to: recipient,
     url: webUrl,
-    title: line(300).optional(),
-    description: line(1000).optional(),
-    /** URL of the preview image. Without ffmpeg on the session host, only a JPEG of at most 32 KiB is shown. */
-    image: webUrl.optional(),
+    ...previewFields,
     ...contextFields,
   }),
   output: sent,

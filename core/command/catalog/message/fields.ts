@@ -13,6 +13,22 @@ export const text = z
   .min(1)
   .refine((value) => Buffer.byteLength(value) <= maxTextBytes, `must be at most ${maxTextBytes} bytes of UTF-8`);
 
+/** A line of text, of at most this many characters. */
+export const line = (maxLength: number) => z.string().trim().min(1).max(maxLength);
+
+export const webUrl = z.url({ protocol: /^https?$/ }).max(2048);
+
+/** The parts of a link's preview that the caller gives. Absent parts are read from the page if the title is absent. */
+export const previewFields = {
+  title: line(300).optional(),
+  description: line(1000).optional(),
+  /**
+   * URL of the preview's picture. Without ffmpeg on the session host, a small picture needs a JPEG of at most 32 KiB, and a
+   * large one a JPEG of at most 512 KiB and 1600 pixels.
+   */
+  image: webUrl.optional(),
+};
+
 /** The output of every send. */
 export const sent = z.object({ messageId: z.string() });
 

@@ -2,17 +2,39 @@ import * as z from "zod";
 import { fileName } from "../../../media/filename.ts";
 import { type MediaKind, mediaKinds, uploadId } from "../../../media/index.ts";
 import { stickerMetadata } from "../../../media/sticker.ts";
+import { firstLink } from "../../../message/link.ts";
 import { destination, isChannelJid } from "../../../message/recipient.ts";
 import { defineCommand } from "../define.ts";
-import { checkContext, contextFields, sent, text } from "./fields.ts";
+import { checkContext, contextFields, previewFields, sent, text } from "./fields.ts";
 
 export const sendText = defineCommand({
   name: "message.sendText",
   kind: "send",
   summary: "Send a text message",
-  input: z.object({ to: destination, text, ...contextFields }),
+  input: z
+    .object({
+      to: destination,
+      text,
+      /**
+       * Whether to show a preview of the first link in the text, or the parts of the preview. By default, no page is
+       * fetched and there is no preview. With `true`, the text is sent without a preview if its page has none.
+       */
+      linkPreview: z.union([z.boolean(), z.object(previewFields)]).optional(),
+      ...contextFields,
+    })
+    .refine((input) => !input.linkPreview || firstLink(input.text) !== undefined, {
+      path: ["linkPreview"],
+      message: "needs a text with a link that begins with http:// or https://",
+    }),
   output: sent,
-  errors: ["recipient_not_on_whatsapp", "not_supported", "whatsapp_error"],
+  errors: [
+    "recipient_not_on_whatsapp",
+    "not_supported",
+    "whatsapp_error",
+    "url_not_allowed",
+    "media_not_usable",
+    "payload_too_large",
+  ],
   precheck: checkContext,
   preview: ({ to, text: body }) => ({ to, type: "text", protoType: "extendedTextMessage", body }),
 });

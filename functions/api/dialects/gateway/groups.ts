@@ -21,7 +21,7 @@ import {
   toMember,
 } from "./group-shapes.ts";
 
-const { text, quoted, mentions, mentionAll } = commandCatalog["message.sendText"].input.shape;
+const { text, quoted, mentions, mentionAll, linkPreview } = commandCatalog["message.sendText"].input.shape;
 const { url } = commandCatalog["group.setPicture"].input.shape;
 const picture = commandCatalog["contact.picture"];
 const { subject, description, participants, withServer } = group;
@@ -249,7 +249,7 @@ export const groupEndpoints = [
     summary: "Send a text message to a group",
     access: "write",
     command: "message.sendText",
-    body: z.object({ message: text, quotedMessageId: quoted, mentions, mentionAll, ...singleSendOptions }),
+    body: z.object({ message: text, quotedMessageId: quoted, mentions, mentionAll, linkPreview, ...singleSendOptions }),
     response: envelope(
       z.object({
         /** The WhatsApp message id, as in webhooks and the history. */
@@ -267,6 +267,7 @@ export const groupEndpoints = [
       to: withServer(params.groupId),
       text: body.message,
       quoted: body.quotedMessageId,
+      linkPreview: body.linkPreview,
       mentions: body.mentions,
       mentionAll: body.mentionAll,
     }),

@@ -10,7 +10,7 @@ import { mediaOptions } from "../../shape/media-options.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 export const instanceId = z.string().min(1).max(128);
-const { to, text, quoted, mentions, mentionAll } = commandCatalog["message.sendText"].input.shape;
+const { to, text, quoted, mentions, mentionAll, linkPreview } = commandCatalog["message.sendText"].input.shape;
 const media = commandCatalog["message.sendMedia"].input.shape;
 const { caption, filename } = media;
 const location = commandCatalog["message.sendLocation"].input.shape;
@@ -74,8 +74,8 @@ export const messageEndpoints = [
   commandEndpoint({
     ...sendDeclaration("message.sendText"),
     path: "/api/message/send/text",
-    body: z.object({ ...common, message: text }),
-    toInput: ({ body }) => ({ ...commonInput(body), text: body.message }),
+    body: z.object({ ...common, message: text, linkPreview }),
+    toInput: ({ body }) => ({ ...commonInput(body), text: body.message, linkPreview: body.linkPreview }),
     toResponse: toSentResponse,
   }),
   commandEndpoint({

@@ -9,7 +9,7 @@ import { qrEndpoint } from "./qr.ts";
 import { schedulable } from "./scheduled.ts";
 import { success, successShape } from "./success.ts";
 
-const { to, text, quoted, mentions, mentionAll } = commandCatalog["message.sendText"].input.shape;
+const { to, text, quoted, mentions, mentionAll, linkPreview } = commandCatalog["message.sendText"].input.shape;
 
 export const whatsappEndpoints = [
   instanceEndpoint({
@@ -43,6 +43,7 @@ export const whatsappEndpoints = [
       quotedMessageId: quoted,
       mentions,
       mentionAll,
+      linkPreview,
       sendAt,
       ...singleSendOptions,
     }),
@@ -52,6 +53,7 @@ export const whatsappEndpoints = [
       quoted: body.quotedMessageId,
       mentions: body.mentions,
       mentionAll: body.mentionAll,
+      linkPreview: body.linkPreview,
     }),
   }),
   instanceEndpoint({

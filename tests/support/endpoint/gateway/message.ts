@@ -67,6 +67,7 @@ export const messageCases: GatewayCases = {
   "POST /api/message/send/live-location": {
     with: ({ bob }) => ({ body: { to: bob.number, latitude: 52.5, longitude: 13.4 } }),
     refused: 501,
+    simulator: "messages",
     answers: { code: "not_supported" },
     testedBy: effectTest("%s is rejected with the reason"),
     invalid: bodiesOf({ to }, { to, latitude: 91, longitude: 0 }),
