@@ -259,6 +259,9 @@ const quotas = {
   QUOTA_OPEN_BULKS: quota("Number of unfinished bulks that each user may have.", 100),
   QUOTA_UPLOADS_PER_DAY: quota("Number of files that each user may upload per day (UTC).", 10_000),
   QUOTA_UPLOAD_BYTES_PER_DAY: quota("Bytes that each user may upload per day (UTC).", 50_000_000_000),
+  QUOTA_EVENT_STREAMS: positiveInt.max(10_000).default(100).meta({
+    description: "Number of streams of live events that each user may have open at the same time.",
+  }),
   QUOTA_STORED_BYTES: quota(
     "Bytes of message files in the bucket at which a user can't upload or send further files. Incoming files count, but are always stored.",
     200_000_000_000,

@@ -12,6 +12,7 @@ export * from "./crypto/crypto.sql.ts";
 export * from "./db/claim-lease.sql.ts";
 export * from "./event/event.sql.ts";
 export * from "./event-sink/event-sink.sql.ts";
+export * from "./event-stream/event-stream.sql.ts";
 export * from "./history/history.sql.ts";
 export * from "./ingress/reply.sql.ts";
 export * from "./instance/call-answer.sql.ts";

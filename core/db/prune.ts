@@ -47,6 +47,14 @@ const retentions: readonly Retention[] = [
       select ctid from known_logins where seen_at < ${before}::timestamptz order by seen_at limit ${limit}`,
   },
   {
+    // A token that has expired has no effect.
+    table: "stream_tokens",
+    ms: 60_000,
+    key: "hash",
+    expired: (sql, before, limit) => sql`
+      select hash from stream_tokens where expires_at < ${before}::timestamptz order by expires_at limit ${limit}`,
+  },
+  {
     // A window that has ended has no effect. A minute covers small differences between the clocks of processes.
     table: "rate_windows",
     ms: 60_000,

@@ -4,6 +4,7 @@ import { AppError } from "../error.ts";
 import { Guard, type GuardDeps, type Guarded } from "./guard.ts";
 import { EventHub, type HubDeps } from "./hub.ts";
 import { type EventSession, openSession, type SessionOptions } from "./session.ts";
+import { Slots } from "./slots.ts";
 
 export type { EventFilter } from "./session.ts";
 
@@ -11,17 +12,27 @@ export interface StreamRequest extends Omit<SessionOptions, "sees"> {
   caller: Caller;
   ip: string | undefined;
   vault: Vault;
+  /** Whether this is a stream, which stays open, or a request that waits. */
+  lasting: boolean;
 }
+
+/** How many requests of a user may wait at the same time in this process. */
+const maxWaiting = 100;
 
 /** The streams and waiting requests of this process. They share what they read. */
 export class LiveEvents {
   readonly #deps: HubDeps;
   readonly #hub: EventHub;
   readonly #guard: Guard;
+  readonly #slots: Slots;
   readonly #open = new Set<EventSession>();
+  /** The number of waiting requests by user. */
+  readonly #waiting = new Map<string, number>();
   #closed = false;
 
-  constructor(deps: HubDeps & GuardDeps) {
+  /** `maxStreams`: open streams of each user, over all processes. */
+  constructor(deps: HubDeps & GuardDeps, maxStreams: number) {
+    this.#slots = new Slots(deps, maxStreams);
     this.#deps = deps;
     this.#hub = new EventHub(deps);
     this.#guard = new Guard(deps);
@@ -32,10 +43,41 @@ export class LiveEvents {
   }
 
   /**
-   * Opens a stream for a caller with valid credentials. Call `close` when it is no longer read. Throws `unavailable` while
-   * this process stops.
+   * Opens a stream for a caller with valid credentials. Call `close` when it is no longer read. Throws `rate_limited` if the
+   * user has too many streams, and `unavailable` while this process stops.
    */
-  async open({ caller, ip, vault, ...options }: StreamRequest): Promise<{ session: EventSession; close(): void }> {
+  async open(request: StreamRequest): Promise<{ session: EventSession; close(): void }> {
+    const { userId } = request.caller;
+    const free = request.lasting ? await this.#slots.take(userId) : this.#wait(userId);
+    try {
+      const { session, close } = await this.#start(request);
+      const closeAll = () => {
+        close();
+        free();
+      };
+      return { session, close: closeAll };
+    } catch (error) {
+      free();
+      throw error;
+    }
+  }
+
+  /** Counts a waiting request, and returns a function that ends this. */
+  #wait(userId: string): () => void {
+    const count = (this.#waiting.get(userId) ?? 0) + 1;
+    if (count > maxWaiting) {
+      const details = `at most ${maxWaiting} requests of a user can wait for events at the same time`;
+      throw new AppError("rate_limited", details, { data: { retryAfter: 1 } });
+    }
+    this.#waiting.set(userId, count);
+    return () => {
+      const left = (this.#waiting.get(userId) ?? 1) - 1;
+      if (left > 0) this.#waiting.set(userId, left);
+      else this.#waiting.delete(userId);
+    };
+  }
+
+  async #start({ caller, ip, vault, ...options }: StreamRequest): Promise<{ session: EventSession; close(): void }> {
     if (this.#closed) throw new AppError("unavailable", "this process stops; connect again");
     const guarded: Guarded = {
       caller,

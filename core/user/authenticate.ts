@@ -58,7 +58,10 @@ export async function callerOfKey(
 }
 
 /** Callers of requests that last, with the address of each connection. */
-export type LastingCaller = { caller: Caller; ip: string | undefined };
+export interface LastingCaller {
+  caller: Pick<Caller, "userId" | "token"> & { key?: { id: string } };
+  ip: string | undefined;
+}
 
 /**
  * Checks the credentials of callers again. Returns for each the caller with its present permissions, or why the

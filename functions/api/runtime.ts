@@ -36,7 +36,10 @@ export async function openApp(
   const log = createLogger("api", config.LOG_LEVEL);
   const live = once(async () => {
     const { LiveEvents, Listener } = await import("../../core/event-stream/index.ts");
-    const opened = new LiveEvents({ db, clock: systemClock, log, wakeups: new Listener({ db, log }) });
+    const opened = new LiveEvents(
+      { db, clock: systemClock, log, wakeups: new Listener({ db, log }) },
+      config.QUOTA_EVENT_STREAMS,
+    );
     onLive(opened);
     return opened;
   });

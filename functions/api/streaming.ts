@@ -3,6 +3,7 @@ import { pipeline } from "node:stream/promises";
 import type { Hono } from "hono";
 import type { LambdaContext, LambdaEvent } from "hono/aws-lambda";
 import type { ApiEnv } from "./engine/env.ts";
+import { isStreamPath } from "./engine/stream-path.ts";
 import { plainEvent } from "./lambda.ts";
 
 /** The status and the headers of a response. */
@@ -17,9 +18,6 @@ export type StreamHandler = (
   begin: (head: ResponseHead) => Writable,
   context: Pick<LambdaContext, "getRemainingTimeInMillis">,
 ) => Promise<void>;
-
-/** The paths whose responses are streams. */
-export const isStreamPath = (path: string) => /^\/api\/(?:instances\/[^/]+\/)?events\/stream$/.test(path);
 
 /**
  * Writes the response of the app to a stream, as it becomes available. If the stream ends early, the response is cancelled,

@@ -6,6 +6,7 @@ import { callerOfKey, callerOfToken } from "../../../core/user/authenticate.ts";
 import type { SharedContext } from "./context.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { ApiEnv } from "./env.ts";
+import { isStreamPath } from "./stream-path.ts";
 
 /**
  * Identifies the caller by the token in `Authorization: Bearer`, or else by the API key in `x-api-key`. Ignores other schemes
@@ -58,5 +59,10 @@ async function callerOf(c: HonoContext<ApiEnv>, deps: SharedContext): Promise<Ca
   const token = /^Bearer +(\S+)$/i.exec(c.req.header("authorization") ?? "")?.[1];
   if (token) return callerOfToken(deps, token, c.var.ip);
   const key = c.req.header("x-api-key");
+  const streamToken = c.req.query("token");
+  if (!key && streamToken && isStreamPath(c.req.path)) {
+    const { callerOfStreamToken } = await import("../../../core/event-stream/token.ts");
+    return await callerOfStreamToken(deps, streamToken, c.var.ip);
+  }
   return key ? callerOfKey(deps, key, c.var.ip) : undefined;
 }

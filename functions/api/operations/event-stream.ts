@@ -35,7 +35,10 @@ export async function streamEvents(context: StreamContext, request: EventRequest
   const { streaming, lastEventId } = context;
   if (!streaming) throw new AppError("not_supported", "this address can't stream: use the list of events with `wait`");
   const since = lastEventId || request.since;
-  const opened = await (await context.deps.live()).open(await streamOf(context, { ...request, since }));
+  const opened = await (await context.deps.live()).open({
+    ...(await streamOf(context, { ...request, since })),
+    lasting: true,
+  });
   return new RawResponse(serverSentEvents(opened, streaming.remainingMs), {
     "content-type": "text/event-stream; charset=utf-8",
     // Without this header, nginx keeps events back to fill its buffers.
@@ -78,7 +81,10 @@ export async function pollEvents(
 type PublicEvent = z.output<ReturnType<typeof publicEvent>>;
 
 async function nextEvents(context: StreamContext, request: EventRequest, waitMs: number): Promise<Batch> {
-  const { session, close } = await (await context.deps.live()).open(await streamOf(context, request));
+  const { session, close } = await (await context.deps.live()).open({
+    ...(await streamOf(context, request)),
+    lasting: false,
+  });
   try {
     const batch = await session.next(waitMs);
     if (batch.ended?.error) throw batch.ended.error;
@@ -88,7 +94,7 @@ async function nextEvents(context: StreamContext, request: EventRequest, waitMs:
   }
 }
 
-async function streamOf(context: StreamContext, request: EventRequest): Promise<StreamRequest> {
+async function streamOf(context: StreamContext, request: EventRequest): Promise<Omit<StreamRequest, "lasting">> {
   const { caller, ip, instance, deps } = context;
   const start = startOf(request, instance !== undefined);
   const common = { caller, ip, vault: deps.vault, start, filter: request.filter };

@@ -38,9 +38,17 @@ export const instancesQuery = list(4000)
 /** A place in the events of all instances. */
 export const cursorText = z.string().max(2000);
 
-export const lastEventIdQuery = cursorText.optional().meta({
+const lastEventIdQuery = cursorText.optional().meta({
   description: "Like the header `Last-Event-ID`, for clients that can't send headers",
 });
+
+/** The query parameters for clients that can't send headers. */
+export const headerless = {
+  lastEventId: lastEventIdQuery,
+  token: z.string().max(100).optional().meta({
+    description: "A token of `POST /api/events/stream/token`, for clients that can't send headers",
+  }),
+};
 
 export const waitQuery = wholeNumber
   .pipe(z.number().max(25))

@@ -224,6 +224,7 @@ describe("a key that is limited to an instance", () => {
       "GET /api/message/search",
       "GET /api/events",
       "GET /api/events/stream",
+      "POST /api/events/stream/token",
       "GET /api/webhook/logs",
       "GET /api/webhook/stats",
       "POST /api/webhook/retry/{webhookId}",

@@ -9,7 +9,7 @@ import { until } from "../../support/until.ts";
 let api: TestApi;
 let key: string;
 beforeAll(async () => {
-  api = await startApi();
+  api = await startApi({ QUOTA_EVENT_STREAMS: "20" });
   ({ key } = await api.user());
 }, 60_000);
 afterAll(() => api?.stop());
@@ -422,6 +422,51 @@ describe("a stream", () => {
     expect(seen[0]).toBe(one);
     expect(seen).toContain(two);
     expect(seen.filter((id) => id === one)).toHaveLength(1);
+  });
+
+  test("opens once with a token instead of a key, and ends when the key of the token is revoked", async () => {
+    const user = await api.user();
+    const id = await api.instance(user.key);
+    const newToken = async () =>
+      (await api.request("POST", "/api/events/stream/token", { key: user.key })).body.data.token;
+    const withToken = async (path: string, token: string) => {
+      const stream = await openStream(`${api.url}${path}?token=${token}`);
+      opened.push(stream);
+      return stream;
+    };
+    const token = await newToken();
+    const stream = await withToken("/api/events/stream", token);
+    expect((await withToken("/api/events/stream", token)).error).toMatchObject({ code: "invalid_credentials" });
+    const single = await withToken(`/api/instances/${id}/events/stream`, await newToken());
+    await append(closed(id));
+    for (const one of [stream, single]) expect(seqs(await one.wait(1))).toEqual([1]);
+    const [expired, unused] = [await newToken(), await newToken()];
+    await api.db.sql`update stream_tokens set expires_at = now() where hash = sha256(${expired}::text::bytea)`;
+    expect((await withToken("/api/events/stream", expired)).error).toMatchObject({ code: "invalid_credentials" });
+    const elsewhere = await api.request("GET", `/api/instances?token=${unused}`);
+    expect(elsewhere).toMatchObject({ status: 401, body: { code: "missing_credentials" } });
+    const stranger = await api.instance(key);
+    expect((await withToken(`/api/instances/${stranger}/events/stream`, unused)).status).toBe(403);
+    const late = await newToken();
+    await api.db.sql`update api_keys set revoked_at = now() where user_id = ${user.id}`;
+    for (const one of [stream, single])
+      expect((await one.wait(1, "closing"))[0]?.data).toEqual({ reason: "credentials", code: "invalid_credentials" });
+    expect((await withToken("/api/events/stream", late)).status).toBe(401);
+  });
+
+  test("is refused when the user has too many, until another one is closed", async () => {
+    const user = await api.user();
+    const streams = await Promise.all(Array.from({ length: 20 }, () => open("/api/events/stream", { key: user.key })));
+    expect(streams.map(({ status }) => status)).toEqual(Array.from({ length: 20 }, () => 200));
+    const refused = await open("/api/events/stream", { key: user.key });
+    expect({ status: refused.status, body: refused.error }).toMatchObject({
+      status: 429,
+      body: { code: "rate_limited" },
+    });
+    expect(refused.headers.get("retry-after")).toBe("30");
+    streams[0]?.close();
+    await until(async () => (await open("/api/events/stream", { key: user.key })).status === 200 || undefined);
+    expect((await open("/api/events/stream")).status).toBe(200);
   });
 
   test("ends when its instance is deleted", async () => {

@@ -17,8 +17,9 @@ import { openStorage, type Storage } from "../../../core/storage/index.ts";
 import { createUser, type NewUser } from "../../../core/user/index.ts";
 import { createApp } from "../../../functions/api/app.ts";
 import type { ApiDeps } from "../../../functions/api/engine/dependencies.ts";
+import { isStreamPath } from "../../../functions/api/engine/stream-path.ts";
 import { lambdaHandler } from "../../../functions/api/lambda.ts";
-import { isStreamPath, streamResponse } from "../../../functions/api/streaming.ts";
+import { streamResponse } from "../../../functions/api/streaming.ts";
 import { startApiGateway } from "../../../local/lambda/api-gateway.ts";
 import { functionUrl } from "../../../local/lambda/function-url.ts";
 import { startPostgres } from "../../../local/postgres/index.ts";
@@ -122,7 +123,10 @@ export async function startApi(env: Record<string, string> = {}): Promise<TestAp
     log,
     waitMs: 15_000,
   };
-  const live = new LiveEvents({ db, clock, log, wakeups: { ...polling, intervalMs: 200 }, checkMs: 200 });
+  const live = new LiveEvents(
+    { db, clock, log, wakeups: { ...polling, intervalMs: 200 }, checkMs: 200 },
+    config.QUOTA_EVENT_STREAMS,
+  );
   const served = { ...deps, vault: async () => vault, live: async () => live };
   const addForwarded = !config.OPEN_KEY_GENERATION;
   const app = createApp(served);

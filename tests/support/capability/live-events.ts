@@ -15,6 +15,14 @@ export const liveEvents = [
     ],
   }),
   defineCapability({
+    name: "Open a stream in a browser with a token",
+    commands: [],
+    gateway: ["POST /api/events/stream/token"],
+    multiInstance: [],
+    simulator: null,
+    tests: [`${tests} > opens once with a token instead of a key, and ends when the key of the token is revoked`],
+  }),
+  defineCapability({
     name: "Wait for events (long polling)",
     commands: [],
     gateway: ["GET /api/events"],

@@ -1,12 +1,14 @@
 import * as z from "zod";
+import { createStreamToken } from "../../../../core/event-stream/token.ts";
 import { callerEndpoint } from "../../engine/endpoint.ts";
 import { pollEvents, streamEvents } from "../../operations/event-stream.ts";
+import { isoDate } from "../../shape/common.ts";
 import {
   cursorText,
   eventFilterOf,
   eventFilterQuery,
+  headerless,
   instancesQuery,
-  lastEventIdQuery,
   liveEvent,
   waitQuery,
 } from "../../shape/live-event.ts";
@@ -51,15 +53,29 @@ export const liveEventEndpoints = [
     access: "read",
     scope: "events:read",
     limitable: true,
-    query: query.extend({ lastEventId: lastEventIdQuery }),
+    query: query.extend({ ...headerless }),
     response: z.object({}),
     rawTypes: ["text/event-stream"],
     errors: ["not_supported", "instance_not_found"],
     secrets: true,
-    toInput: ({ query: { since, lastEventId, instances, ...filter } }) => ({
+    toInput: ({ query: { since, lastEventId, instances, token: _token, ...filter } }) => ({
       ...{ since: lastEventId || since, instances, filter: eventFilterOf(filter) },
     }),
     operation: streamEvents,
     toResponse: (response: never) => response,
+  }),
+  callerEndpoint({
+    method: "post",
+    path: "/api/events/stream/token",
+    summary: "Create a token that opens one stream",
+    description:
+      "For browsers, whose `EventSource` can't send headers: add the token to the URL of a stream as `?token=`. It can be used once, within 30 seconds. The stream ends when the credentials of this request are no longer valid.",
+    access: "read",
+    scope: "events:read",
+    limitable: true,
+    response: envelope(z.object({ token: z.string(), expiresAt: isoDate })),
+    toInput: () => ({}),
+    operation: ({ deps, caller }) => createStreamToken(deps, caller),
+    toResponse: ({ token, expiresAt }) => enveloped({ token, expiresAt: expiresAt.toISOString() }),
   }),
 ];

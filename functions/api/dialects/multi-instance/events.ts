@@ -3,7 +3,7 @@ import { type EventType, eventCatalog } from "../../../../core/event/catalog/ind
 import { instanceEndpoint } from "../../engine/endpoint.ts";
 import { listEvents, streamEvents } from "../../operations/event-stream.ts";
 import { isoDate, pageQuery } from "../../shape/common.ts";
-import { eventFilterOf, eventFilterQuery, lastEventIdQuery, waitQuery } from "../../shape/live-event.ts";
+import { eventFilterOf, eventFilterQuery, headerless, waitQuery } from "../../shape/live-event.ts";
 
 const { limit, skip } = pageQuery(100).shape;
 const sequence = skip.meta({ description: "Sequence number of the last event that you have" });
@@ -74,12 +74,12 @@ export const eventEndpoints = [
       "Server-Sent Events. The `id` of an event is its sequence number. A client that connects again with `Last-Event-ID` gets each event exactly once. Without it, and without `since` and `startDate`, the stream begins now.",
     access: "read",
     scope: "events:read",
-    query: eventFilterQuery.extend({ since: sequence, lastEventId: lastEventIdQuery }),
+    query: eventFilterQuery.extend({ since: sequence, ...headerless }),
     response: z.object({}),
     rawTypes: ["text/event-stream"],
     errors: ["not_supported"],
     secrets: true,
-    toInput: ({ query: { since, lastEventId, ...filter } }) => ({
+    toInput: ({ query: { since, lastEventId, token: _token, ...filter } }) => ({
       filter: eventFilterOf(filter),
       since: lastEventId || (since === undefined ? undefined : String(since)),
     }),

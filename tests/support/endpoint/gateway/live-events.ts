@@ -14,6 +14,10 @@ export const liveEventCases: GatewayCases = {
     ],
     testedBy: stream("returns the first event as soon as there is one, or none at the end"),
   },
+  "POST /api/events/stream/token": {
+    answers: { success: true },
+    testedBy: stream("opens once with a token instead of a key, and ends when the key of the token is revoked"),
+  },
   "GET /api/events/stream": {
     with: () => ({ query: "since=0" }),
     invalid: [{ query: "since=x" }, { query: "types=message.teleported" }, { headers: { "last-event-id": "x" } }],
