@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { expect, test } from "vitest";
 import { capabilities } from "../support/capability/index.ts";
+import { runningCases } from "../support/capability/running.ts";
 import { capabilitiesPage, splitTest } from "../support/docs/capabilities.ts";
 import { read } from "../support/docs/markdown.ts";
 import { nameOf } from "../support/endpoint/case.ts";
@@ -35,8 +36,16 @@ test("each capability has an endpoint and a unique name", () => {
   expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([]);
 });
 
-test("each test that a capability names exists", () => {
-  const missing = all.flatMap(({ tests }) =>
+test("each case of running the gateway has a unique name, a source and what happens", () => {
+  const names = runningCases.map(({ name }) => name);
+  expect(new Set(names).size).toBe(names.length);
+  expect(runningCases.filter(({ source, now }) => source === "" || now === "")).toEqual([]);
+  // One for each row of the evidence that the list began with, and those found since.
+  expect(names.length).toBeGreaterThanOrEqual(25);
+});
+
+test("each test that a capability or a case names exists", () => {
+  const missing = [...all, ...runningCases].flatMap(({ tests }) =>
     tests.filter((one) => {
       const { file, name } = splitTest(one);
       const text = existsSync(file) ? read(file) : "";

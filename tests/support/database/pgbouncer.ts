@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { chown, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { serverUser } from "../../../local/postgres/binaries.ts";
 import { type LocalPostgres, startPostgres } from "../../../local/postgres/index.ts";
 import { restClient } from "../gateway/rest-client.ts";
 import { startTestGateway } from "../gateway/test-gateway.ts";
+import { freePort } from "../network/free-port.ts";
 import { seedPostgres } from "../postgres.ts";
 import { temporaryFolder } from "../process/temporary-folder.ts";
 
@@ -14,14 +14,6 @@ export interface Pooler {
   /** Returns the URL of a database that leads through pgbouncer. */
   through(url: string): string;
   stop(): Promise<void>;
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
-  const address = probe.address();
-  await new Promise<void>((resolve) => probe.close(() => resolve()));
-  return typeof address === "object" && address ? address.port : 0;
 }
 
 /** Starts pgbouncer with few connections to the server, so that clients share them. */

@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import type { Capability, NamedTest } from "../capability/define.ts";
 import { capabilities } from "../capability/index.ts";
+import { runningCases } from "../capability/running.ts";
 
 const cell = (text: string) => text.replaceAll("|", "\\|");
 const codes = (values: readonly string[]) => (values.length > 0 ? values.map((one) => `\`${one}\``).join(", ") : "–");
@@ -46,6 +47,18 @@ export function capabilitiesPage(): string {
       ...list.map(row),
       "",
     ]),
+    "## Running it",
+    "",
+    "Cases that people who run WhatsApp gateways report, what happens here, and the tests that show it. `.ci/run` also runs the tests in",
+    "`fault` and `debian`, which `npm test` leaves out.",
+    "",
+    "| case | source | what happens | tests |",
+    "| --- | --- | --- | --- |",
+    ...runningCases.map(({ name, source, now, tests }) => {
+      const cells = [name, source, now, tests.map(testText).join("; ")];
+      return `| ${cells.map(cell).join(" | ")} |`;
+    }),
+    "",
   ].join("\n");
 }
 
