@@ -2,10 +2,23 @@ import * as z from "zod";
 import type { OwnPace, Pace } from "./restriction.sql.ts";
 
 /**
- * The pace of an instance without own settings. A limit that users don't know of would delay their messages, so only the
- * jitter is on. It applies to slow bulks, and to gaps.
+ * How many people per day an instance writes to for the first time by default: as many as WhatsApp lets a new business
+ * reach in 24 hours outside of conversations that people began
+ * (https://developers.facebook.com/documentation/business-messaging/whatsapp/messaging-limits).
  */
-export const defaultPace: Pace = { perMinute: null, newContactsPerDay: null, minGapMs: 0, jitter: 0.3, typing: false };
+const defaultNewContacts = 250;
+
+/**
+ * The pace of an instance without own settings. It never delays an answer, or a message to a known chat. The jitter
+ * applies to slow bulks, and to gaps.
+ */
+export const defaultPace: Pace = {
+  perMinute: null,
+  newContactsPerDay: defaultNewContacts,
+  minGapMs: 0,
+  jitter: 0.3,
+  typing: false,
+};
 
 /** The `pace` of an instance, in requests. Null is the default. Replaces the whole setting. */
 export const paceSetting = z
@@ -19,7 +32,7 @@ export const paceSetting = z
   .nullish()
   .meta({
     description:
-      "How fast the instance sends. perMinute: maximum number of messages per minute, also for bulks. newContactsPerDay: maximum number of people per day (UTC) to whom the account writes for the first time. minGapMs: minimum time between two messages. jitter: by which part gaps vary, 0 to 1. typing: show “typing…” before texts. null: the defaults, which are no limits and a jitter of 0.3",
+      "How fast the instance sends. perMinute: maximum number of messages per minute, also for bulks. newContactsPerDay: maximum number of people per day (UTC) to whom the account writes for the first time; null means no limit. minGapMs: minimum time between two messages. jitter: by which part gaps vary, 0 to 1. typing: show “typing…” before texts. null: the defaults, which are 250 new contacts per day, no other limits, and a jitter of 0.3",
   });
 
 /** The `pace` of an instance, in responses. */

@@ -48,13 +48,15 @@ describe.each(Object.entries(dialects))("an instance in the %s dialect", (_name,
     expect(await read(id)).toMatchObject({ history: "none", retention: null });
   });
 
-  test("has a pace without limits unless a request sets one, and null restores it", async () => {
-    const initial = { perMinute: null, newContactsPerDay: null, minGapMs: 0, jitter: 0.3, typing: false };
+  test("has a pace that limits only new contacts unless a request sets one, and null restores it", async () => {
+    const initial = { perMinute: null, newContactsPerDay: 250, minGapMs: 0, jitter: 0.3, typing: false };
     const created = of((await create({})).body);
     expect(created.pace).toEqual(initial);
     const id = created.id as string;
     await update(id, { pace: { perMinute: 20, newContactsPerDay: 50, typing: true } });
     expect((await read(id)).pace).toEqual({ ...initial, perMinute: 20, newContactsPerDay: 50, typing: true });
+    await update(id, { pace: { newContactsPerDay: null } });
+    expect((await read(id)).pace).toEqual({ ...initial, newContactsPerDay: null });
     await update(id, { pace: null });
     expect((await read(id)).pace).toEqual(initial);
     expect((await update(id, { pace: { perMinute: 0 } })).status).toBe(400);

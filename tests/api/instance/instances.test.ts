@@ -23,7 +23,7 @@ const defaultSettings = {
   presence: "unavailable",
   proxy: null,
   deviceName: null,
-  pace: { perMinute: null, newContactsPerDay: null, minGapMs: 0, jitter: 0.3, typing: false },
+  pace: { perMinute: null, newContactsPerDay: 250, minGapMs: 0, jitter: 0.3, typing: false },
 };
 
 const row = async (id: string) => (await api.db.sql`select * from instances where id = ${id}`)[0];

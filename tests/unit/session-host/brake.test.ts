@@ -2,7 +2,7 @@ import { Boom } from "@hapi/boom";
 import { expect, test } from "vitest";
 import { AppError } from "../../../core/error.ts";
 import { createLogger } from "../../../core/log.ts";
-import { defaultPace, type Pace, type Restrictions, type Wait } from "../../../core/restriction/index.ts";
+import { defaultPace, type Pace, paceOf, type Restrictions, type Wait } from "../../../core/restriction/index.ts";
 import type { OrderedCommand } from "../../../session-host/command/claim/claimed-command.ts";
 import { Brake, type BrakeDeps } from "../../../session-host/command/limit/brake.ts";
 import type { HeldSend } from "../../../session-host/command/limit/held-back.ts";
@@ -108,7 +108,9 @@ test("a 463 without a known time-lock asks WhatsApp, and the send waits until th
   expect(await brake.before(command, context)).toBeUndefined();
   expect(await brake.refused(command, "463", context)).toEqual({ reason: "time_lock", until: at(60) });
   expect(events()).toMatchObject([{ type: "instance.restricted", data: { restriction: "time_lock" } }]);
-  expect(changes[0]?.instance?.restrictions?.timeLock).toMatchObject({ until: at(60).toISOString() });
+  expect(changes.find(({ instance }) => instance?.restrictions)?.instance?.restrictions?.timeLock).toMatchObject({
+    until: at(60).toISOString(),
+  });
   expect(await brake.before(send("B", writer), context)).toBeUndefined();
   expect(await brake.before(send("C", "120363000@g.us"), context)).toBeUndefined();
 });
@@ -399,4 +401,25 @@ test("a host that starts continues a pause, and ends one whose end was stored", 
   const resumed = startBrake({ held });
   expect(await resumed.brake.before(send("B", writer), resumed.context)).toBeUndefined();
   expect(resumed.released).toEqual(["A"]);
+});
+
+test("by default, 250 people per day get a first message, further ones wait until the next day, and answers don't", async () => {
+  const { brake, context, to } = startBrake({ pace: paceOf(null) });
+  const stranger = (index: number) => `49155510${String(index).padStart(5, "0")}@s.whatsapp.net`;
+  const before = (index: number, chat = stranger(index)) => brake.before(send(`S${index}`, chat), context);
+  for (let index = 0; index < 250; index++) expect(await before(index)).toBeUndefined();
+  expect(await before(250)).toEqual({ reason: "pace", until: new Date("2026-12-01T00:00:00Z") });
+  expect(await before(3)).toBeUndefined();
+  expect(await before(251, writer)).toBeUndefined();
+  expect(await before(252, "120363000@g.us")).toBeUndefined();
+  to(14 * 60);
+  expect(await before(250)).toBeUndefined();
+});
+
+test("null turns the default limit of new contacts off", async () => {
+  const { brake, context } = startBrake({ pace: paceOf({ newContactsPerDay: null }) });
+  for (let index = 0; index < 251; index++) {
+    const chat = `49155510${String(index).padStart(5, "0")}@s.whatsapp.net`;
+    expect(await brake.before(send(`S${index}`, chat), context)).toBeUndefined();
+  }
 });
