@@ -21,6 +21,7 @@ export const errorCodes = {
   message_not_found: { status: 404, title: "The message does not exist" },
   delivery_not_found: { status: 404, title: "The webhook delivery does not exist" },
   webhook_not_found: { status: 404, title: "The webhook endpoint does not exist" },
+  chat_not_found: { status: 404, title: "The chat does not exist" },
   contact_not_found: { status: 404, title: "The contact does not exist" },
   group_not_found: { status: 404, title: "The group does not exist" },
   invite_not_found: { status: 404, title: "The invite link does not exist or was revoked" },

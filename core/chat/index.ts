@@ -1,5 +1,6 @@
 import type { Database } from "../db/index.ts";
 import { type Fragment, readWithinBytes } from "../db/page.ts";
+import { AppError } from "../error.ts";
 import type { MessageStatus } from "../message/message.sql.ts";
 import { type Pagination, paged } from "../page.ts";
 import { type ChatCursor, decodeCursor, encodeCursor } from "./cursor.ts";
@@ -75,12 +76,9 @@ export interface ChatPage {
  * index, so the query reads names and newest messages only of the chats on the page.
  */
 export async function readChats(db: Database, instanceId: string, request: ChatsRequest): Promise<ChatPage> {
-  const { limit, skip, pinnedFirst = false } = request;
-  const after = request.cursor === undefined ? undefined : decodeCursor(request.cursor);
+  const { limit, skip } = request;
   const where = conditionOf(db, instanceId, request);
-  const page = pinnedFirst
-    ? pinnedPage(db, { where, after, limit, skip })
-    : plainPage(db, { where, after, limit, skip });
+  const page = chatPage(db, instanceId, request);
   const [found, [count]] = await Promise.all([
     readWithinBytes<Chat & Position>(
       db.sql,
@@ -96,9 +94,30 @@ export async function readChats(db: Database, instanceId: string, request: Chats
   const hasMore = found.cut || found.items.length > items.length;
   return {
     chats: items.map(({ rank: _rank, lastAt: _lastAt, ...chat }) => chat),
-    pagination: after ? { ...pagination, hasMore } : pagination,
+    pagination: request.cursor !== undefined ? { ...pagination, hasMore } : pagination,
     nextCursor: hasMore && end ? encodeCursor({ rank: end.rank, lastAt: end.lastAt, chatId: end.id }) : null,
   };
+}
+
+/** Returns the query for the rows of `chats` on a page, and one more. */
+export function chatPage(db: Database, instanceId: string, request: ChatsRequest): Fragment {
+  const { limit, skip, cursor, pinnedFirst = false } = request;
+  const after = cursor === undefined ? undefined : decodeCursor(cursor);
+  const part = { where: conditionOf(db, instanceId, request), after, limit, skip };
+  return pinnedFirst ? pinnedPage(db, part) : plainPage(db, part);
+}
+
+/** Returns a chat by its JID or the LID of the person. Throws `chat_not_found`. */
+export async function findChat(db: Database, instanceId: string, jid: string): Promise<Chat> {
+  const rows = db.sql`
+    select c.*, 0 as rank from chats c where c.instance_id = ${instanceId} and c.chat_id in (
+      select ${jid}::text union select unnest(array[jid, lid]) from contacts
+      where instance_id = ${instanceId} and (jid = ${jid} or lid = ${jid}))
+    order by c.messages desc, c.chat_id desc limit 1`;
+  const [found] = await db.sql<(Chat & Position)[]>`${detailed(db, instanceId, rows)}`;
+  if (!found) throw new AppError("chat_not_found", `no chat with ${jid} is known`);
+  const { rank: _rank, lastAt: _lastAt, ...shown } = found;
+  return shown;
 }
 
 /** Where a chat is in the list: its rank, and the time of its newest message with microseconds. */

@@ -2,6 +2,7 @@ import { proto, type WAPatchName } from "@whiskeysockets/baileys";
 import type { ChatFact, ChatState } from "../../core/chat/fact.ts";
 import type { CommandInput, CommandName, CommandOutput } from "../../core/command/catalog/index.ts";
 import { AppError } from "../../core/error.ts";
+import { derivedMessageId } from "../../core/id.ts";
 import { isGroupJid, isLidJid } from "../../core/message/recipient.ts";
 import { personOf } from "../baileys/address/jids.ts";
 import { answerOf } from "./answer.ts";
@@ -68,6 +69,34 @@ export async function setRead(
   const state = read ? { markedUnread: false, readThrough: through.toISOString() } : { markedUnread: true };
   const { output, change } = done(context, chat, state, { read, messages: unread.length });
   return new ExecutorResult(output, { ...change, readMarks: unread.map(({ id }) => id) });
+}
+
+/**
+ * Sets the timer of a group by a request, and that of a chat with one person by a message, as `SetDisappearingTimer` in
+ * whatsmeow's send.go does.
+ */
+export async function setTimer(
+  context: MutationContext,
+  { chat: to, seconds }: CommandInput<"chat.setTimer">,
+): Result<"chat.setTimer"> {
+  const { sock, disappearing, commandId } = context;
+  const jid = await resolveRecipient(sock, to);
+  if (isGroupJid(jid)) {
+    await answerOf(sock.groupToggleEphemeral(jid, seconds));
+    return new ExecutorResult({ chat: jid, seconds }, { groupTimers: [{ chatId: jid, seconds }] });
+  }
+  const spellings = await spellingsOf(context, jid);
+  const chatId = spellings.find((spelling) => !isLidJid(spelling)) ?? jid;
+  const setAt = Math.floor(Date.now() / 1000);
+  const by = personOf(sock.user?.id, sock.user?.lid);
+  const change = await disappearing.learn({ chatId, seconds, setAt, change: { by, fromMe: true, source: "api" } });
+  const protocolMessage = {
+    type: proto.Message.ProtocolMessage.Type.EPHEMERAL_SETTING,
+    ephemeralExpiration: seconds,
+    ephemeralSettingTimestamp: setAt,
+  };
+  const stanza = { waId: derivedMessageId(commandId), jid: chatId, message: { protocolMessage }, attributes: {} };
+  return new ExecutorResult({ chat: chatId, seconds }, change, stanza);
 }
 
 /** A chat to change, and its newest message that WhatsApp has. */

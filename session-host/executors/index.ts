@@ -78,6 +78,7 @@ export const mutations: { readonly [Name in MutationName]: Execute<MutationConte
   "chat.setPinned": chat.setPinned,
   "chat.setMuted": chat.setMuted,
   "chat.setRead": chat.setRead,
+  "chat.setTimer": chat.setTimer,
   "contact.setBlocked": contact.setBlocked,
   "contact.setName": contact.setName,
   "profile.setName": profile.setName,

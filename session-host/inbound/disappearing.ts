@@ -29,13 +29,15 @@ export interface DisappearingDeps {
   instanceId: string;
   /** Ends the connection, because the timers can't be read. */
   fail: (error: unknown) => void;
+  /** Records a change in the background. */
+  record: (change: Change) => void;
   /** Returns a group, from the connection's cache if possible. */
   readGroup: (group: string) => Promise<Pick<GroupMetadata, "ephemeralDuration">>;
 }
 
 /**
  * The timers for disappearing messages, in seconds. WhatsApp reports those of groups to each connection. Those of chats
- * with one person are known only from messages, so they are stored (`chat_timers`).
+ * with one person are known only from messages. Both are stored (`chat_timers`).
  */
 export class DisappearingTimers {
   readonly #deps: DisappearingDeps;
@@ -50,17 +52,27 @@ export class DisappearingTimers {
     // Baileys reports the timer of every group that it reads completely. Partial updates have no participants. A report
     // may be late, so it does not replace a change that WhatsApp has already announced.
     const addRead = (groups: Partial<GroupMetadata>[]) => {
-      for (const { id, participants, ephemeralDuration = 0 } of groups)
-        if (id && participants && !this.#groups.has(id)) this.#groups.set(id, ephemeralDuration);
+      const read = groups.flatMap(({ id, participants, ephemeralDuration = 0 }) =>
+        id && participants && !this.#groups.has(id) ? [{ chatId: id, seconds: boundSeconds(ephemeralDuration) }] : [],
+      );
+      this.#noteGroups(read);
     };
     sock.ev.on("groups.update", addRead);
     sock.ev.on("groups.upsert", addRead);
     sock.ws.on("CB:notification,type:w:gp2", (stanza: BinaryNode) => {
       const { from } = stanza.attrs;
       const on = getBinaryNodeChild(stanza, "ephemeral");
-      if (from && on) this.#groups.set(from, Number(on.attrs.expiration) || 0);
-      else if (from && getBinaryNodeChild(stanza, "not_ephemeral")) this.#groups.set(from, 0);
+      if (from && on) this.#noteGroups([{ chatId: from, seconds: boundSeconds(on.attrs.expiration) }]);
+      else if (from && getBinaryNodeChild(stanza, "not_ephemeral")) this.#noteGroups([{ chatId: from, seconds: 0 }]);
     });
+  }
+
+  /** Keeps the timers of groups, and records them for the list of chats. */
+  #noteGroups(timers: readonly { chatId: string; seconds: number }[]): void {
+    const groups = timers.filter(({ chatId }) => isGroupJid(chatId));
+    if (groups.length === 0) return;
+    for (const { chatId, seconds } of groups) this.#groups.set(chatId, seconds);
+    this.#deps.record({ groupTimers: groups });
   }
 
   /**
@@ -133,12 +145,14 @@ export class DisappearingTimers {
     );
     const announced = this.#groups.get(group);
     if (announced !== undefined || !metadata) return announced ?? 0;
-    const seconds = metadata.ephemeralDuration ?? 0;
-    this.#groups.set(group, seconds);
+    const seconds = boundSeconds(metadata.ephemeralDuration);
+    this.#noteGroups([{ chatId: group, seconds }]);
     return seconds;
   }
 }
 
 const unknown: Timer = { seconds: 0, setAt: 0 };
+
+const boundSeconds = (value: unknown): number => boundCount(value ?? 0, maxInteger) ?? 0;
 
 const isPerson = (jid: string) => isPhoneJid(jid) || isLidJid(jid);

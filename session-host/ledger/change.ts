@@ -262,7 +262,7 @@ export interface ChatTimer {
   /** When the timer was set, in Unix seconds. */
   setAt: number;
   /** Who set the timer. Null if a message only mentions the timer. */
-  change: { by: Person | null; fromMe: boolean } | null;
+  change: { by: Person | null; fromMe: boolean; source?: "phone" | "api" } | null;
 }
 
 /** The kinds of stanzas that WhatsApp keeps until the device acknowledges them. */
@@ -336,6 +336,8 @@ export interface Change {
   responses?: NewResponse[];
   timers?: ChatTimer[];
   callAnswers?: CallAnswer[];
+  /** The timers of groups, in seconds. `group.update` announces their changes. */
+  groupTimers?: { chatId: string; seconds: number }[];
   /** Facts about the state of chats, oldest first. */
   chats?: ChatFact[];
   /** Row ids of received messages that the API or the session marks as read. */

@@ -15,7 +15,7 @@ import { acks, progress } from "./write/receipts.ts";
 import { recipients } from "./write/recipients.ts";
 import { responses } from "./write/responses.ts";
 import { revisions } from "./write/revisions.ts";
-import { timers } from "./write/timers.ts";
+import { groupTimers, timers } from "./write/timers.ts";
 import { phoneRequests, readable, unreadable } from "./write/unreadable.ts";
 import { arrived, waiting } from "./write/waiting.ts";
 import type { RecordedChange, Writer } from "./writer.ts";
@@ -51,6 +51,7 @@ const writerOf = {
   arrived,
   responses,
   timers,
+  groupTimers,
   prepared,
   recipients,
   commands,

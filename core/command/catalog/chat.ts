@@ -2,6 +2,7 @@ import * as z from "zod";
 import { recipient } from "../../message/recipient.ts";
 import { appStateErrors } from "./app-state-errors.ts";
 import { defineCommand } from "./define.ts";
+import { ephemeralSeconds } from "./group.ts";
 
 /** JID of the chat, by phone number if it is known. */
 const output = { chat: z.string() };
@@ -69,5 +70,19 @@ export const setRead = defineCommand({
     messages: z.int(),
   }),
   errors,
+  repeatable: true,
+});
+
+export const setTimer = defineCommand({
+  name: "chat.setTimer",
+  kind: "mutate",
+  summary: "Set the timer for disappearing messages of a chat with one person or of a group",
+  input: z.object({
+    chat: recipient,
+    /** Seconds after which new messages disappear. 0 means never. */
+    seconds: z.literal([...ephemeralSeconds], `must be one of ${ephemeralSeconds.join(", ")} (seconds; 0 means never)`),
+  }),
+  output: z.object({ ...output, seconds: z.int() }),
+  errors: ["group_not_found", "forbidden", "recipient_not_on_whatsapp", "conflict", "whatsapp_error"],
   repeatable: true,
 });

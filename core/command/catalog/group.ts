@@ -42,7 +42,8 @@ export const inviteCode = z
   .pipe(z.string().regex(/^[\w-]{4,64}$/, "must be an invite code or an invite link"));
 
 /** The timers for disappearing messages in WhatsApp's apps, in seconds: off, a day, a week, 90 days. */
-const ephemeralSeconds = [0, 86_400, 604_800, 7_776_000] as const;
+/** The timers for disappearing messages that WhatsApp offers: off, 24 hours, 7 days, 90 days. */
+export const ephemeralSeconds = [0, 86_400, 604_800, 7_776_000] as const;
 
 export const roles = ["superadmin", "admin", "member"] as const;
 

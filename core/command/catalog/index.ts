@@ -45,6 +45,7 @@ export const commandCatalog = {
   [chat.setPinned.name]: chat.setPinned,
   [chat.setMuted.name]: chat.setMuted,
   [chat.setRead.name]: chat.setRead,
+  [chat.setTimer.name]: chat.setTimer,
   [contact.check.name]: contact.check,
   [contact.about.name]: contact.about,
   [contact.picture.name]: contact.picture,

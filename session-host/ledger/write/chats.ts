@@ -90,15 +90,14 @@ interface ReadChat {
   wasMarked: boolean;
 }
 
-/** Selects the last of some messages in each chat. Messages of the same second are in the order of their arrival. */
+/** Selects messages by chat. Their chats are read before the second of the last one. */
 const endsOf = (sql: Batch["sql"], messages: Fragment) => sql`
-  select distinct on (chat_id) chat_id, sent_at as through, id as last_id from messages
-  where ${messages} order by chat_id, sent_at desc, id desc`;
+  select chat_id, max(sent_at) as through, array_agg(id) as ids from messages where ${messages} group by chat_id`;
 
 /**
- * Counts the messages of chats as read, up to the message that `ends` selects for each chat. Returns the chats in which
- * this changed something. A chat is read from its end: on the phone, a message that is read leaves no unread message above
- * it. If `at` is null, the messages are not marked as read, so that the API can still send receipts for them.
+ * Counts messages of chats as read: those that `ends` selects, and those before the time that it has for each chat. Returns
+ * the chats in which this changed something. A chat is read from its end: on the phone, a message that is read leaves no
+ * unread message above it. WhatsApp's times are whole seconds, so they don't order the messages of one second. If `at` is null, the messages are not marked as read, so that the API can still send receipts for them.
  */
 async function readThrough(
   sql: Batch["sql"],
@@ -111,7 +110,7 @@ async function readThrough(
     seen as (
       update messages set unread = false, read_at = coalesce(read_at, ${at}) from ends
       where messages.instance_id = ${instanceId} and messages.chat_id = ends.chat_id and unread
-        and (sent_at, id) <= (ends.through, ends.last_id)
+        and (sent_at < ends.through or messages.id = any(ends.ids))
       returning messages.chat_id),
     counted as (select chat_id, count(seen.chat_id)::int as n from ends left join seen using (chat_id) group by chat_id)
     update chats set unread = chats.unread - n, marked_unread = false from counted, chats old
@@ -227,7 +226,7 @@ async function readFacts({ sql }: Batch, instanceId: string, facts: readonly Cha
   const ends = facts.flatMap(({ chatId, readThrough: through }) => (through ? [{ chatId, through }] : []));
   if (ends.length === 0) return new Map();
   const ranges = sql`
-    select chat_id, through, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid as last_id
+    select chat_id, through + interval '1 second' as through, '{}'::uuid[] as ids
     from unnest(${ends.map(({ chatId }) => chatId)}::text[], ${ends.map(({ through }) => through)}::timestamptz[])
       as t(chat_id, through)`;
   const read = await readThrough(sql, instanceId, new Date(), ranges);

@@ -132,7 +132,7 @@ export class Connection implements OpenConnection, MediaConnection {
   ) {
     const { db, endpoint, log, caches } = deps;
     const { gate, store, creds, recorder, history } = parts;
-    const { record } = recorder;
+    const { record, fail, recordInBackground } = recorder;
     this.#deps = deps;
     this.#instanceId = instanceId;
     this.#handlers = handlers;
@@ -148,7 +148,7 @@ export class Connection implements OpenConnection, MediaConnection {
     const save = () => this.#recordCredentials();
     this.addressing = new Addressing({ setting: endpoint.addressing, creds, sock: () => this.sock, save });
     const readGroup = (group: string) => this.recipients.groups.read(group);
-    this.disappearing = new DisappearingTimers({ db, instanceId, fail: recorder.fail, readGroup });
+    this.disappearing = new DisappearingTimers({ db, instanceId, fail, record: recordInBackground, readGroup });
     this.contacts = new ContactSource({ instanceId, log, me: this.#me, record });
     this.#channels = new ChannelSource({ db, instanceId, log, me: this.#me, record, ignores: live.ignores });
     const { proxy } = settings;

@@ -80,3 +80,7 @@ function rangeOf(phone: Phone, id: string): proto.SyncActionValue.ISyncActionMes
   const last = phone.inbox.messages.filter((message) => message.chat === chat).at(-1);
   return { lastMessageTimestamp: last?.timestamp ?? Math.floor(phone.world.clock() / 1000) };
 }
+
+/** Returns the timer for disappearing messages that the phone knows of a chat with one person, in seconds, or undefined. */
+export const timerOf = (phone: Phone, chat: string): number | undefined =>
+  phone.timers.entries().find(([id]) => id === chat)?.[1].seconds;

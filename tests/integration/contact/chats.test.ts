@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Phone } from "../../../simulator/index.ts";
 import type { Group } from "../../../simulator/model/group.ts";
-import { archiveChat, chatOf, markChat, muteChat, pinChat } from "../../../simulator/phone/owner/chats.ts";
+import { archiveChat, chatOf, markChat, muteChat, pinChat, timerOf } from "../../../simulator/phone/owner/chats.ts";
 import { expectNoComplaints } from "../../support/gateway/complaints.ts";
 import { type Dialect, startTestGateway, type TestGateway } from "../../support/gateway/test-gateway.ts";
 import { until } from "../../support/until.ts";
@@ -193,6 +193,36 @@ test.each([
   },
 );
 
+test("the API sets the timer of a chat with one person, and of a group", async () => {
+  for (const seconds of [604_800, 0]) {
+    expect(await ask(`${bob.number}/timer`, { seconds })).toMatchObject({
+      status: 200,
+      body: { data: { chatId: bob.jid, ephemeral: seconds } },
+    });
+    expect(await gate.api("GET", `/api/chats/${id}/${bob.number}`)).toMatchObject({
+      body: { data: { id: bob.jid, name: "Bob", ephemeral: seconds } },
+    });
+    await holds(() => timerOf(bob, owner.jid) === seconds && timerOf(owner, bob.jid) === seconds);
+    await shows(bob.jid, { ephemeral: seconds }, "multi-instance");
+    await announces("gateway", bob.jid, { ephemeral: seconds }, "api");
+    const sent = await gate.api("POST", "/api/message/send/text", {
+      body: { instanceId: id, to: bob.number, message: "timed" },
+    });
+    const { message } = await bob.waitFor((one) => one.id === sent.body.data.messageId);
+    expect(message.extendedTextMessage?.contextInfo?.expiration ?? 0).toBe(seconds);
+  }
+  const own = owner.createGroup("Mine", [bob.number]);
+  await owner.sendText(own.jid, "first");
+  await shows(own.jid, { isGroup: true });
+  expect(await ask(`${own.jid}/timer`, { seconds: 86_400 })).toMatchObject({ status: 200 });
+  expect(gate.wa.world.groups.get(own.jid)?.ephemeral).toBe(86_400);
+  for (const dialect of ["gateway", "multi-instance"] as const) await shows(own.jid, { ephemeral: 86_400 }, dialect);
+  expect(await gate.api("GET", `/api/chats/${id}/4915550999997`)).toMatchObject({
+    status: 404,
+    body: { code: "chat_not_found" },
+  });
+});
+
 describe("the number of unread messages", () => {
   let dave: Phone;
   beforeAll(async () => {
@@ -222,7 +252,10 @@ describe("the number of unread messages", () => {
     await dave.sendText(owner.number, "four");
     const last = await dave.sendText(owner.number, "five");
     await counts(3);
-    owner.markRead(await atOwner("five"));
+    await atOwner("five");
+    owner.markRead(
+      ...owner.inbox.messages.filter((message) => message.chat === dave.jid && !message.fromMe && !message.read),
+    );
     await counts(0);
     await dave.waitForStatus(last, "read");
     await announces("gateway", dave.jid, { unreadCount: 0 }, "phone");
@@ -234,16 +267,15 @@ describe("the number of unread messages", () => {
 
   test("messages that the API reads no longer count, and are read on the phone", async () => {
     const ways = [
-      (messageId: string) =>
-        gate.api("POST", "/api/message/seen", { body: { instanceId: id, chatId: dave.jid, messageId } }),
+      (messageIds: string[]) => gate.api("POST", `/api/whatsapp/${id}/read`, { body: { messageIds } }),
       () => gate.api("POST", "/api/message/seen", { body: { instanceId: id, chatId: dave.jid } }),
       () => ask(`${dave.jid}/read`, { read: true }),
     ];
     for (const read of ways) {
-      await dave.sendText(owner.number, "six");
+      const first = await dave.sendText(owner.number, "six");
       const last = await dave.sendText(owner.number, `seven ${ways.indexOf(read)}`);
       await counts(2);
-      expect((await read(last.id)).status).toBe(200);
+      expect((await read([first.id, last.id])).status).toBe(200);
       expect(await chat(dave.jid)).toMatchObject({ unreadCount: 0 });
       await dave.waitForStatus(last, "read");
       await counts(0);

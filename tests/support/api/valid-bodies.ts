@@ -97,6 +97,7 @@ export const bodies: Record<string, object> = {
   "/api/chats/{instanceId}/{chatId}/pin": { pinned: true },
   "/api/chats/{instanceId}/{chatId}/mute": { muted: true },
   "/api/chats/{instanceId}/{chatId}/read": { read: true },
+  "/api/chats/{instanceId}/{chatId}/timer": { seconds: 86_400 },
   "/api/labels/{instanceId}": { name: "x", color: 1 },
   "/api/labels/{instanceId}/{labelId}": { name: "x", color: 1 },
   "/api/labels/{instanceId}/chats/{chatId}": { labelIds: ["1"] },

@@ -39,12 +39,21 @@ export const chat = [
     tests: [changed, fromPhone, `${tests} > a chat is read without receipts to the senders`],
   }),
   defineCapability({
+    name: "Set the timer for disappearing messages",
+    commands: ["chat.setTimer"],
+    gateway: ["PUT /api/chats/{instanceId}/{chatId}/timer", "GET /api/chats/{instanceId}/{chatId}"],
+    multiInstance: [],
+    simulator: "chats",
+    tests: [`${tests} > the API sets the timer of a chat with one person, and of a group`],
+  }),
+  defineCapability({
     name: "List chats with their state and the number of unread messages",
     commands: [],
     gateway: ["GET /api/message/chats/{instanceId}"],
     multiInstance: ["GET /api/instances/{instanceId}/chats"],
     simulator: null,
     tests: [
+      "tests/api/message/chats.test.ts > ?%s selects and orders the chats, and counts them",
       `${tests} > counts messages, and neither reactions nor own messages nor deleted messages`,
       `${tests} > messages that the owner reads on the phone no longer count`,
     ],

@@ -1,12 +1,16 @@
 import * as z from "zod";
+import { findChat } from "../../../../core/chat/index.ts";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
-import { commandEndpoint } from "../../engine/endpoint.ts";
+import { chatJid } from "../../../../core/message/history.ts";
+import { commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
+import { oneChat, toChat } from "../../shape/chat.ts";
 import { isoDate } from "../../shape/common.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 const { archived } = commandCatalog["chat.setArchived"].input.shape;
 const { pinned } = commandCatalog["chat.setPinned"].input.shape;
 const { muted, until } = commandCatalog["chat.setMuted"].input.shape;
+const { seconds } = commandCatalog["chat.setTimer"].input.shape;
 const { read, receipts } = commandCatalog["chat.setRead"].input.shape;
 
 /** The JID of the chat, with the phone number if known. */
@@ -14,6 +18,32 @@ const chatId = z.string();
 
 /** The state of chats, which the phone and its linked devices share. */
 export const chatEndpoints = [
+  instanceEndpoint({
+    method: "get",
+    path: "/api/chats/{instanceId}/{chatId}",
+    summary: "Get a chat by phone number, JID or LID, with its state and its timer",
+    description: "Also works while the instance is not connected.",
+    access: "read",
+    scope: "chats:read",
+    response: envelope(oneChat),
+    errors: ["chat_not_found"],
+    toInput: ({ params }) => chatJid(params.chatId),
+    operation: ({ deps, instance }, chat) => findChat(deps.db, instance.id, chat),
+    toResponse: (chat) => enveloped(toChat(chat)),
+  }),
+  commandEndpoint({
+    method: "put",
+    path: "/api/chats/{instanceId}/{chatId}/timer",
+    access: "write",
+    command: "chat.setTimer",
+    body: z.object({
+      /** Seconds after which new messages disappear: 0 (never), 86400, 604800 or 7776000. */
+      seconds,
+    }),
+    response: envelope(z.object({ chatId, ephemeral: z.int() })),
+    toInput: ({ params, body }) => ({ chat: params.chatId, ...body }),
+    toResponse: (result) => enveloped({ chatId: result.chat, ephemeral: result.seconds }),
+  }),
   commandEndpoint({
     method: "put",
     path: "/api/chats/{instanceId}/{chatId}/archive",

@@ -1,4 +1,4 @@
-import { chatOf } from "../../../../simulator/phone/owner/chats.ts";
+import { chatOf, timerOf } from "../../../../simulator/phone/owner/chats.ts";
 import { testIn } from "../case.ts";
 import { bodiesOf, type GatewayCases, holds } from "./case.ts";
 
@@ -6,6 +6,21 @@ const chats = testIn("integration/contact/chats.test.ts");
 const changed = chats("%s %o is visible at once, then on the phone and on other devices");
 
 export const chatCases: GatewayCases = {
+  "GET /api/chats/{instanceId}/{chatId}": {
+    answers: { data: { id: "6281234567890@s.whatsapp.net", isGroup: false } },
+    testedBy: changed,
+    invalid: [{ params: { chatId: "nobody" } }],
+    absent: { params: { chatId: "4915550999997" } },
+    unconnected: 404,
+  },
+  "PUT /api/chats/{instanceId}/{chatId}/timer": {
+    with: () => ({ body: { seconds: 86_400 } }),
+    answers: { data: { ephemeral: 86_400 } },
+    effect: async ({ owner, bob }) => holds(() => timerOf(bob, owner.jid) === 86_400),
+    simulator: "chats",
+    testedBy: chats("the API sets the timer of a chat with one person, and of a group"),
+    invalid: bodiesOf({}, { seconds: 60 }),
+  },
   "PUT /api/chats/{instanceId}/{chatId}/archive": {
     with: () => ({ body: { archived: true } }),
     answers: { data: { archived: true } },
