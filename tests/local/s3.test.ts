@@ -18,8 +18,13 @@ import {
   UploadPartCommand,
 } from "@aws-sdk/client-s3";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import pino from "pino";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { readConfig } from "../../core/config.ts";
+import { throughApi } from "../../core/storage/through-api.ts";
 import { type LocalAws, startAws } from "../../local/aws/index.ts";
+import { bucketProxy } from "../../local/gateway/bucket-proxy.ts";
+import { startApiGateway } from "../../local/lambda/api-gateway.ts";
 import { temporaryFolder } from "../support/process/temporary-folder.ts";
 
 // The tests use real servers, which are slow on a busy machine.
@@ -198,4 +203,31 @@ test("reading and listing require a valid signature", async () => {
   );
   expect((await fetch(`${aws.endpoint}/${Bucket}`)).status).toBe(403);
   expect((await fetch(aws.endpoint)).status).toBe(403);
+});
+
+test("FILES_THROUGH_API passes presigned requests on to your own S3, without other headers, and says when it is not reachable", async () => {
+  const config = readConfig({ S3_ENDPOINT: aws.endpoint, FILES_THROUGH_API: "true" });
+  const files = bucketProxy(config, pino({ level: "silent" }));
+  const handler = async () => ({ statusCode: 404, body: "the API" });
+  const api = await startApiGateway({ handler, port: 0, direct: files.serve });
+  onTestFinished(async () => {
+    await api.stop();
+    files.stop();
+  });
+  await put("through", "content");
+  const link = throughApi(await presignGet("through"), `${api.url}/`);
+  expect(link).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/api\/bucket\/media\/through\?/);
+  const preflight = { origin: "https://a.example", "access-control-request-method": "GET" };
+  expect((await fetch(link, { method: "OPTIONS", headers: preflight })).status).toBe(204);
+  // A signature in a header could allow more than the one in the URL.
+  const response = await fetch(link, { headers: { authorization: "AWS4-HMAC-SHA256 x", "x-amz-acl": "public-read" } });
+  expect([response.status, await response.text()]).toEqual([200, "content"]);
+  expect(response.headers.get("content-security-policy")).toContain("sandbox");
+  expect((await fetch(`${api.url}/api/bucket/media/through`)).status).toBe(404);
+
+  const nowhere = bucketProxy(readConfig({ S3_ENDPOINT: "http://127.0.0.1:9" }), pino({ level: "silent" }));
+  const broken = await startApiGateway({ handler, port: 0, direct: nowhere.serve });
+  onTestFinished(() => broken.stop());
+  const unreachable = await fetch(throughApi(await presignGet("through"), broken.url));
+  expect([unreachable.status, await unreachable.json()]).toMatchObject([503, { code: "unavailable" }]);
 });
