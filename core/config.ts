@@ -102,6 +102,14 @@ const api = {
       "Origins of web pages that may call the REST API from a browser, such as `https://console.example.com`, separated by commas. Pages of other origins can't read responses.",
     unset: "none",
   }),
+  STREAM_URL: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .meta({
+      description:
+        "URL of the function that streams live events, to which the API redirects requests for streams. Only for a deployment whose API can't stream itself, such as API Gateway.",
+      unset: "the API streams itself; on AWS the function URL",
+    }),
   OPEN_KEY_GENERATION: z.stringbool().default(false).meta({
     description:
       "With `true`, `POST /api/auth/generate-key` needs no credentials: anyone who reaches the API directly, not through a proxy, gets a new user with an API key. Leave it off behind a proxy.",

@@ -7,10 +7,12 @@ import { alarms } from "./monitoring/alarms.ts";
 import { api } from "./service/api.ts";
 import { cluster, host } from "./service/host.ts";
 import { migrate } from "./service/migration.ts";
+import { streamFunction } from "./service/stream.ts";
 
 /** The outputs that `sst deploy` prints. */
 export const outputs = {
   api: api.url,
+  streams: streamFunction.url,
   bucket: bucket.name,
   queues: `${prefix}-*.fifo`,
   database: database.id,

@@ -19,6 +19,7 @@ import {
   secureResponses,
 } from "./engine/middleware.ts";
 import { respondWithError, serve } from "./engine/serve.ts";
+import { isStreamPath } from "./engine/stream-path.ts";
 import { allowedMethods, dialectOf, documents, findEndpoint, healthPath } from "./routes.ts";
 
 /**
@@ -49,6 +50,10 @@ export function createApp(deps: ApiDeps): Hono<ApiEnv> {
   }
   app.all("*", async (c) => {
     const { path } = c.req;
+    const { STREAM_URL } = deps.config;
+    // Before the credentials are checked, because a stream token can be used only once.
+    if (STREAM_URL && !c.env?.streaming && isStreamPath(path))
+      return c.redirect(new URL(`.${path}${new URL(c.req.url).search}`, STREAM_URL).href, 307);
     const found = await findEndpoint(c.req.method, path);
     if (found) {
       const { endpoint, params } = found;

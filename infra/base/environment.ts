@@ -6,6 +6,7 @@ import { bucket } from "./storage.ts";
 /** Optional settings that `sst deploy` copies from its own environment. docs/reference/environment.md describes them. */
 const optionalNames = [
   "PUBLIC_URL",
+  "STREAM_URL",
   "WEBHOOK_FILES_URL",
   "CORS_ORIGINS",
   "RATE_LIMIT",

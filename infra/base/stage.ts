@@ -17,6 +17,8 @@ export const sizes = production
        * (docs/reference/benchmark.md), with a reserve for media.
        */
       instancesPerHost: 1_500,
+      /** The most streams of live events at the same time. Each occupies a Lambda function. */
+      streams: 100,
       logs: "3 months",
     } as const)
   : ({
@@ -26,5 +28,6 @@ export const sizes = production
       databaseReaders: 0,
       host: { cpu: "0.5 vCPU", memory: "2 GB", min: 1, max: 2 },
       instancesPerHost: 300,
+      streams: 10,
       logs: "1 week",
     } as const);

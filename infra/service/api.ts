@@ -1,8 +1,10 @@
+import { functionEnvironment } from "../base/environment.ts";
 import { exported, listObjects, measure, media, objects, send, upload, useKey } from "../base/permission.ts";
 import { commands, events } from "../base/queues.ts";
 import { sizes } from "../base/stage.ts";
 import { functionArgs } from "./function.ts";
 import { migration } from "./migration.ts";
+import { streamFunction } from "./stream.ts";
 
 export const apiFunction = new sst.aws.Function(
   "ApiFunction",
@@ -12,6 +14,7 @@ export const apiFunction = new sst.aws.Function(
     memory: "1024 MB",
     // API Gateway waits 30 s. The API waits 25 s for the result of a command.
     timeout: "29 seconds",
+    environment: { STREAM_URL: streamFunction.url, ...functionEnvironment },
     permissions: [
       send(commands),
       measure([...commands, events]),

@@ -107,6 +107,24 @@ test("the API bundle handles API Gateway events", async () => {
   expect(login.answer).toMatchObject({ statusCode: 401 });
 });
 
+test("the stream bundle streams events and ends a stream before the function's timeout", async () => {
+  const { file } = bundles.get("functions/api/stream.handler") as Bundle;
+  const fn = await startFunction(file, environment);
+  const get = (path: string, headers: Record<string, string>) =>
+    fn.invoke(request("GET", path, undefined, headers), 6_000).then(({ answer }) => answer);
+  try {
+    expect(await get("/api/events/stream", { "x-api-key": key })).toMatchObject({
+      statusCode: 200,
+      headers: { "content-type": "text/event-stream; charset=utf-8" },
+      body: expect.stringMatching(/^retry: 2000\n\n[\s\S]*event: closing\ndata: {"reason":"time_limit"}\n\n$/),
+    });
+    expect(await get("/api/events/stream", {})).toMatchObject({ statusCode: 401 });
+    expect(await get("/api/instances", { "x-api-key": key })).toMatchObject({ statusCode: 404 });
+  } finally {
+    await fn.stop();
+  }
+});
+
 test("the webhook bundle handles an SQS batch and reports the failed records", async () => {
   const record = (messageId: string, body: string) => ({
     messageId,

@@ -91,6 +91,13 @@ describe("a change that breaks a rule is detected:", () => {
       /killed before/,
     ],
     [
+      "the number of streams has no limit",
+      "infra/service/stream.ts",
+      "concurrency: { reserved: sizes.streams },",
+      "",
+      /number of streams is not bounded/,
+    ],
+    [
       "the bucket is made public",
       "infra/base/storage.ts",
       "enforceHttps: true",

@@ -27,6 +27,7 @@ export function mocks(region: string, declared: Declared[]) {
           bucket: inputs.bucket ?? name.toLowerCase(),
           endpoint: `${name}.rds.invalid`,
           readerEndpoint: `${name}-reader.rds.invalid`,
+          functionUrl: `https://${name}.lambda-url.invalid/`,
           apiEndpoint: `https://${name}.execute-api.invalid`,
           executionArn: arnOf(type, name),
           invokeArn: arnOf(type, name),

@@ -101,6 +101,25 @@ const rules: Rule[] = [
     ];
   },
 
+  function streamsAreBounded(of) {
+    const isStream = ({ name }: Declared) => name.startsWith("StreamFunction");
+    const fn = of(functionType).find(isStream)?.inputs;
+    const urls = of("aws:lambda/functionUrl:FunctionUrl");
+    const [url] = urls.filter(isStream);
+    const api = of(functionType).find(({ name }) => name.startsWith("ApiFunction"))?.inputs;
+    return [
+      ...(urls.length === 1 ? [] : ["not exactly one function has a URL"]),
+      ...(url?.inputs.invokeMode === "RESPONSE_STREAM" ? [] : ["streams are buffered"]),
+      // The app checks the credentials, as behind API Gateway.
+      ...(url?.inputs.authorizationType === "NONE" && !url.inputs.cors ? [] : ["the URL of streams is not the app's"]),
+      ...(fn?.reservedConcurrentExecutions > 0 && fn?.reservedConcurrentExecutions <= 100
+        ? []
+        : ["the number of streams is not bounded"]),
+      ...(fn?.timeout <= 300 ? [] : ["a stream without a client occupies its function for more than 5 minutes"]),
+      ...(api?.environment.variables.STREAM_URL ? [] : ["the API does not know the URL of streams"]),
+    ];
+  },
+
   function cronDeletesWhatExpires(of) {
     const role = of("aws:iam/role:Role").find(({ name }) => name.startsWith("CronFunction"));
     const statements: Statement[] = (role?.inputs.inlinePolicies ?? []).flatMap(
