@@ -1,9 +1,14 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { appendEvents, type EventRow } from "../../../core/event/append.ts";
 import { readLog } from "../../../core/event/log.ts";
 import { systemIds } from "../../../core/id.ts";
 import { startApi, type TestApi } from "../../support/api/api.ts";
 import { type EventStream, openStream, type StreamMessage } from "../../support/network/event-stream.ts";
+import { folderOfTest } from "../../support/process/temporary-folder.ts";
 import { until } from "../../support/until.ts";
 
 let api: TestApi;
@@ -504,6 +509,37 @@ describe("a stream", () => {
     const refused = await open(`/api/events/stream?instances=${others}`);
     expect({ status: refused.status, body: refused.error }).toMatchObject({ status: 403, body: { code: "forbidden" } });
     expect((await ofInstance(others)).status).toBe(403);
+  });
+});
+
+describe("the guide about live events", () => {
+  test("has a program that continues after its own restart", async () => {
+    const { key: own } = await api.user();
+    const id = await api.instance(own);
+    const FILE = join(await folderOfTest(), "last-event-id");
+    const seen: string[] = [];
+    const run = () => {
+      const child = spawn(process.execPath, ["docs/examples/follow-events.mjs"], {
+        env: { API: api.url, KEY: own, FILE },
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      child.stdout.setEncoding("utf8").on("data", (text: string) => seen.push(...text.trim().split("\n")));
+      return child;
+    };
+    const stored = () => until(async () => (existsSync(FILE) && readFileSync(FILE, "utf8")) || undefined);
+    const line = (seq: number) => until(async () => seen.find((one) => one.startsWith(`${seq} `)));
+    const first = run();
+    await stored();
+    await append(closed(id));
+    expect(await line(1)).toBe(`1 connection.close ${id}`);
+    await until(async () => readFileSync(FILE, "utf8").includes("~") || undefined);
+    first.kill();
+    await once(first, "exit");
+    await append(failed(id));
+    const second = run();
+    onTestFinished(() => void second.kill());
+    expect(await line(2)).toBe(`2 message.failed ${id}`);
+    expect(seen).toHaveLength(2);
   });
 });
 
