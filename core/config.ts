@@ -292,6 +292,9 @@ const retention = {
   RETENTION_EVENTS_DAYS: days.default(30).meta({
     description: "Days for which the event log is kept. Users and instances can have a shorter time.",
   }),
+  RETENTION_AUDIT_DAYS: days.min(30).default(365).meta({
+    description: "Days for which the audit log is kept, at least 30.",
+  }),
   RETENTION_DELIVERIES_DAYS: days.default(30).meta({
     description:
       "Days for which webhook deliveries can be read and replayed. Users and instances can have a shorter time.",

@@ -38,6 +38,7 @@ export const scopes = [
   "keys:read",
   "keys:write",
   "keys:rotate",
+  "audit:read",
   "users:admin",
   "system:read",
   "system:admin",

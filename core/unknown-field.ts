@@ -22,6 +22,29 @@ export function unknownFields(schema: z.core.$ZodType, value: unknown): UnknownF
   return found;
 }
 
+const maxDeclared = 50;
+
+/**
+ * Returns the names of the declared fields that an object has, without their values: `webhookSettings.secret`. Names that
+ * the sender chose, in records and lists, are not among them.
+ */
+export function declaredFields(schema: z.core.$ZodType, value: unknown, prefix = ""): string[] {
+  const { def } = (unwrapped(schema) as z.core.$ZodTypes)._zod;
+  if (!isFields(value)) return [];
+  if (def.type === "union") {
+    const option = def.options.find((one) => isOfKind(one, value) && parses(one, value));
+    return option ? declaredFields(option, value, prefix) : [];
+  }
+  if (def.type !== "object") return [];
+  const names = Object.entries(value).flatMap(([name, field]) => {
+    const declared = Object.hasOwn(def.shape, name) ? def.shape[name] : undefined;
+    if (!declared) return [];
+    const inner = declaredFields(declared, field, `${prefix}${name}.`);
+    return inner.length > 0 ? inner : [prefix + name];
+  });
+  return names.slice(0, maxDeclared);
+}
+
 /** Describes unknown fields in the style of validation messages, each as `path: message`. */
 export function describeUnknown({ path, known }: UnknownField, kind: string): string {
   const nearest = nearestName(path.at(-1) ?? "", known);

@@ -1,7 +1,7 @@
 import type { InferInsertModel } from "drizzle-orm";
 import type { Clock } from "../clock.ts";
 import type { Database } from "../db/index.ts";
-import { storableJson, storableText } from "../db/index.ts";
+import { storableJson } from "../db/index.ts";
 import type { Logger } from "../log.ts";
 import type { auditLog } from "./audit.sql.ts";
 
@@ -20,7 +20,7 @@ export const refusalsPerMinute = 20;
  * Writes the audit log. One statement is in progress at a time, and the next one writes all entries that arrived meanwhile,
  * so that a busy process needs few statements.
  */
-export class AuditLog {
+class AuditLog {
   readonly #deps: { db: Database; clock: Clock; log: Logger };
   #waiting: Waiting[] = [];
   #writing = false;
@@ -57,11 +57,7 @@ export class AuditLog {
 
   /** Refusals over the limit are skipped, so that a flood of them fills neither the table nor the disk. */
   async #insert(batch: readonly Waiting[]): Promise<void> {
-    const rows = batch.map(({ entry, at }) => ({
-      ...entry,
-      operation: storableText(entry.operation),
-      at: at.toISOString(),
-    }));
+    const rows = batch.map(({ entry, at }, position) => ({ ...entry, at: at.toISOString(), position }));
     await this.#deps.db.sql`
       insert into audit_log (at, user_id, key_id, ip, source, operation, owner_id, instance_id, target, fields, outcome,
         status, code, request_id)
@@ -69,7 +65,7 @@ export class AuditLog {
         "requestId"
       from (
         select entry.*, row_number() over (partition by coalesce("keyId", "userId"), outcome order by position) as place
-        from jsonb_to_recordset(${storableJson(rows.map((row, position) => ({ ...row, position })))}::text::jsonb) as entry(
+        from jsonb_to_recordset(${storableJson(rows)}::text::jsonb) as entry(
           position int, at timestamptz, "userId" uuid, "keyId" uuid, ip text, source text, operation text, "ownerId" uuid,
           "instanceId" uuid, target jsonb, fields jsonb, outcome text, status int, code text, "requestId" text)) entry
       where outcome <> 'refused' or place + (
@@ -80,4 +76,15 @@ export class AuditLog {
           limit ${refusalsPerMinute}::int) recent) <= ${refusalsPerMinute}::int
       order by position`;
   }
+}
+
+const logs = new WeakMap<Database, AuditLog>();
+
+/** Returns the audit log of a database. Its users in a process share statements. */
+export function auditLogOf(deps: { db: Database; clock: Clock; log: Logger }): AuditLog {
+  const known = logs.get(deps.db);
+  if (known) return known;
+  const made = new AuditLog(deps);
+  logs.set(deps.db, made);
+  return made;
 }

@@ -11,6 +11,8 @@ const days = 24 * hours;
 export interface Kept {
   events: number;
   deliveries: number;
+  /** Default: 365. */
+  audit?: number;
 }
 
 interface Retention {
@@ -196,6 +198,9 @@ export async function prune(
 ): Promise<Record<string, number>> {
   const end = performance.now() + budgetMs;
   const deleted: Record<string, number> = {};
+  const auditBefore = new Date(deps.clock.now().getTime() - (deps.retention?.audit ?? 365) * days);
+  const pruned = await pruneAudit(deps.db, auditBefore, end);
+  if (pruned > 0) deleted.audit_log = pruned;
   for (const retention of retentions) {
     const ms = typeof retention.ms === "number" ? retention.ms : (deps.retention?.[retention.ms] ?? 30) * days;
     const before = new Date(deps.clock.now().getTime() - ms).toISOString();
@@ -214,6 +219,18 @@ async function deleteExpired({ sql }: Database, { table, key, expired, stillExpi
     delete from ${sql(table)} where ${sql(key)} = any(array(${expired(sql, before, batchSize)}))
       ${stillExpired ? sql`and ${stillExpired(sql, before)}` : sql``}`;
   return count;
+}
+
+/** Deletes old entries of the audit log by a function of the database, because this role may not delete them. */
+async function pruneAudit({ sql }: Database, before: Date, end: number): Promise<number> {
+  let total = 0;
+  for (let count = batchSize; count === batchSize && performance.now() < end; total += count) {
+    const [row] = await sql<
+      { count: number }[]
+    >`select prune_audit(${before.toISOString()}::timestamptz, ${batchSize}) as count`;
+    count = row?.count ?? 0;
+  }
+  return total;
 }
 
 /**

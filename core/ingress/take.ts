@@ -1,3 +1,4 @@
+import { auditLogOf } from "../audit/log.ts";
 import { assertInstance, assertPermission, assertScope, type Caller } from "../caller.ts";
 import { type AcceptRequest, acceptCommand } from "../command/accept.ts";
 import { commandCatalog } from "../command/catalog/index.ts";
@@ -6,7 +7,7 @@ import { readResult } from "../command/result.ts";
 import { scopeOfCommand } from "../command/scope.ts";
 import type { Config } from "../config.ts";
 import { isRefusedValue, sqlState, sqlStates } from "../db/sql-state.ts";
-import { AppError } from "../error.ts";
+import { AppError, type ErrorCode } from "../error.ts";
 import { loadInstance } from "../instance/store.ts";
 import * as lifecycle from "../instance-management/lifecycle.ts";
 import { readJson } from "../json.ts";
@@ -15,7 +16,8 @@ import { count } from "../metric/index.ts";
 import type { ForeignQueues } from "../queue/foreign.ts";
 import { optionsOf } from "../restriction/index.ts";
 import type { Storage } from "../storage/index.ts";
-import { recordKeyUse } from "../user/index.ts";
+import { declaredFields } from "../unknown-field.ts";
+import { RefusedCredentials, recordKeyUse } from "../user/authenticate.ts";
 import { assertKnownFields } from "../validate.ts";
 import { callerOfMessage } from "./identity.ts";
 import { errorOf, type IngressMessage, type IngressReply, readable, readMessage, unreadable } from "./message.ts";
@@ -45,6 +47,11 @@ interface Intake {
   record: IngressRecord;
   /** The queue for replies, if the sender wants any. */
   queue: string | null;
+  /** Set as far as the message was read, for the audit log. */
+  message?: IngressMessage;
+  caller?: Caller;
+  /** The owner of the instance. */
+  owner?: string;
 }
 
 /**
@@ -60,7 +67,8 @@ export async function takeMessage(deps: IngressDeps, record: IngressRecord): Pro
     known = readable(value);
     intake.queue = await allowedReplyQueue(deps.foreignQueues, deps.config, known.replyTo ?? record.replyTo);
     if (error) throw error;
-    await accept(intake, readMessage(value));
+    intake.message = readMessage(value);
+    await accept(intake, intake.message);
     count("IngressAccepted");
     return "accepted";
   } catch (error) {
@@ -72,6 +80,7 @@ export async function takeMessage(deps: IngressDeps, record: IngressRecord): Pro
       { correlationId: record.messageId, requestId: id, instanceId, code, details, replied: intake.queue !== null },
       "a message of the ingress queue was rejected",
     );
+    await audit(intake, { error, code });
     await reply(intake, { ...headerOf(intake, known), status: "rejected", error: errorOf(rejection) });
     count("IngressRejected");
     return "rejected";
@@ -96,6 +105,7 @@ function rejectionOf(error: unknown): AppError | undefined {
 async function accept(intake: Intake, message: IngressMessage): Promise<void> {
   const { deps, record, queue } = intake;
   const caller = await callerOfMessage(deps, message.apiKey, record.senderId);
+  intake.caller = caller;
   await recordKeyUse(deps, caller, undefined);
   assertPermission(caller, commandCatalog[message.command].kind === "query" ? "read" : "write");
   assertScope(caller, scopeOfCommand(message.command));
@@ -126,7 +136,34 @@ async function accept(intake: Intake, message: IngressMessage): Promise<void> {
     },
     "a message of the ingress queue was accepted",
   );
+  if (!accepted.repeated) await audit(intake);
   if (accepted.repeated && queue !== null) await replyAgain(intake, message, accepted, queue);
+}
+
+/** Logs a command that changes something, and why it was refused, if its sender is known. */
+async function audit(
+  { deps, record, message, caller, owner }: Intake,
+  refused?: { error: unknown; code: ErrorCode },
+): Promise<void> {
+  if (!message || commandCatalog[message.command].kind === "query") return;
+  const holder = refused?.error instanceof RefusedCredentials ? refused.error.holder : undefined;
+  const userId = caller?.userId ?? holder?.userId;
+  if (userId === undefined) return;
+  await auditLogOf(deps).write({
+    userId,
+    keyId: caller?.key?.id ?? holder?.keyId ?? null,
+    ip: null,
+    source: "sqs",
+    operation: message.command,
+    ownerId: owner ?? userId,
+    instanceId: owner ? message.instanceId : null,
+    target: null,
+    fields: declaredFields(commandCatalog[message.command].input, message.input),
+    outcome: refused ? "refused" : "accepted",
+    status: null,
+    code: refused?.code ?? null,
+    requestId: record.messageId,
+  });
 }
 
 /** Accepts a command in the same way as REST. Commands that manage an instance also change its row. */
@@ -139,6 +176,7 @@ async function start(
   const { deps } = intake;
   assertKnownFields(commandCatalog[message.command].input, message.input, { whole: "input", field: "field" });
   const instance = await loadInstance(deps.db, caller, message.instanceId);
+  intake.owner = instance.userId;
   const onAccepted = (accepted: Accepted) => replyAccepted(intake, message, accepted, instance.shard);
   const { correlationId, idempotencyKey, reply: replyTo } = request;
   const origin = { caller, correlationId, idempotencyKey, reply: replyTo, onAccepted };

@@ -7,11 +7,15 @@ import type { Storage } from "../storage/index.ts";
 import type { RetentionKind } from "../user/user.sql.ts";
 
 /** For how many days things are kept by the settings. Null means that they are kept. */
-export type Retention = Record<RetentionKind, number | null> & { events: number; deliveries: number };
+export type Retention = Record<RetentionKind, number | null> & { events: number; deliveries: number; audit: number };
 
 type Settings = Pick<
   Config,
-  "RETENTION_MESSAGES_DAYS" | "RETENTION_FILES_DAYS" | "RETENTION_EVENTS_DAYS" | "RETENTION_DELIVERIES_DAYS"
+  | "RETENTION_MESSAGES_DAYS"
+  | "RETENTION_FILES_DAYS"
+  | "RETENTION_EVENTS_DAYS"
+  | "RETENTION_DELIVERIES_DAYS"
+  | "RETENTION_AUDIT_DAYS"
 >;
 
 export const defaultRetention = (config: Settings): Retention => ({
@@ -19,6 +23,7 @@ export const defaultRetention = (config: Settings): Retention => ({
   files: config.RETENTION_FILES_DAYS ?? null,
   events: config.RETENTION_EVENTS_DAYS,
   deliveries: config.RETENTION_DELIVERIES_DAYS,
+  audit: config.RETENTION_AUDIT_DAYS,
 });
 
 export interface RetentionDeps {

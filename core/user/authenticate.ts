@@ -2,7 +2,7 @@ import { type Caller, effectivePermissions, type Permission, permissions, type R
 import type { Clock } from "../clock.ts";
 import { sha256 } from "../crypto/index.ts";
 import type { Database } from "../db/index.ts";
-import { AppError } from "../error.ts";
+import { AppError, type ErrorCode } from "../error.ts";
 import type { Logger } from "../log.ts";
 import { isScope } from "../scope.ts";
 import { findUser } from "./find.ts";
@@ -10,6 +10,15 @@ import type { TokenClaims, Tokens } from "./token.ts";
 
 /** The last use is written at most this often for each key, so that a busy key causes few writes. */
 const lastUseIntervalMs = 60_000;
+
+/** Credentials that are known, but refused now. The holder appears in the audit log, and nowhere in a response. */
+export class RefusedCredentials extends AppError {
+  readonly holder: { userId: string; keyId: string | null };
+  constructor(code: ErrorCode, details: string | undefined, holder: RefusedCredentials["holder"], cause?: unknown) {
+    super(code, details, { cause });
+    this.holder = holder;
+  }
+}
 
 /**
  * Returns the caller of a token. `ip` is the address of the connection. Throws `expired_token`, `invalid_credentials`
@@ -29,12 +38,14 @@ async function callerOfClaims(
   ip: string | undefined,
 ): Promise<Caller> {
   const user = await findUser(db, userId);
-  if (!user || user.disabledAt)
-    throw new AppError("invalid_credentials", "the user of this token was deleted or disabled");
+  if (!user) throw new AppError("invalid_credentials", "the user of this token was deleted or disabled");
+  const holder = { userId: user.id, keyId: null };
+  if (user.disabledAt)
+    throw new RefusedCredentials("invalid_credentials", "the user of this token was deleted or disabled", holder);
   if (user.tokensFrom?.getTime() !== tokensFrom?.getTime()) {
-    throw new AppError("invalid_credentials", "the password was changed after this token was issued");
+    throw new RefusedCredentials("invalid_credentials", "the password was changed after this token was issued", holder);
   }
-  await assertIp(ip, user.ipRanges);
+  await assertIp(holder, ip, user.ipRanges);
   return {
     userId: user.id,
     permissions: effectivePermissions(user.role, permissions),
@@ -99,12 +110,14 @@ const keyRows = (sql: Database["sql"]) => sql`
   from api_keys k join users u on u.id = k.user_id`;
 
 async function callerOfRow(row: KeyRow | undefined, now: Date, ip: string | undefined): Promise<Caller> {
-  const expired = row?.expires_at && row.expires_at <= now;
-  if (!row || row.revoked_at || row.disabled_at || expired) {
-    throw new AppError("invalid_credentials", "the API key is not valid");
+  if (!row) throw new AppError("invalid_credentials", "the API key is not valid");
+  const holder = { userId: row.user_id, keyId: row.id };
+  const expired = row.expires_at && row.expires_at <= now;
+  if (row.revoked_at || row.disabled_at || expired) {
+    throw new RefusedCredentials("invalid_credentials", "the API key is not valid", holder);
   }
-  await assertIp(ip, row.ip_ranges, "this API key does not allow your IP address");
-  await assertIp(ip, row.user_ip_ranges);
+  await assertIp(holder, ip, row.ip_ranges, "this API key does not allow your IP address");
+  await assertIp(holder, ip, row.user_ip_ranges);
   return {
     userId: row.user_id,
     permissions: effectivePermissions(row.role, row.permissions),
@@ -124,10 +137,20 @@ async function callerOfRow(row: KeyRow | undefined, now: Date, ip: string | unde
  * Throws `ip_not_allowed` unless the address is in the ranges. Loads the module on demand, because few keys and users
  * have ranges.
  */
-async function assertIp(ip: string | undefined, ranges: string[] | null, details?: string): Promise<void> {
+async function assertIp(
+  holder: RefusedCredentials["holder"],
+  ip: string | undefined,
+  ranges: string[] | null,
+  details?: string,
+): Promise<void> {
   if (!ranges) return;
   const { assertIpAllowed } = await import("../http/ip-ranges.ts");
-  assertIpAllowed(ranges, ip, details);
+  try {
+    assertIpAllowed(ranges, ip, details);
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    throw new RefusedCredentials(error.code, error.details, holder, error);
+  }
 }
 
 interface KeyRow {

@@ -31,6 +31,7 @@ export interface NewApiKey {
 
 export interface ApiKey {
   id: string;
+  userId: string;
   /** The key itself. It is shown only to its owner. */
   key: string;
   name: string;
@@ -63,7 +64,8 @@ export async function createApiKey(
     expiresAt: properties.expiresAt ?? null,
     createdAt,
   });
-  return { id, key, name: properties.name, permissions: properties.permissions, createdAt };
+  const { userId, name, permissions } = properties;
+  return { id, userId, key, name, permissions, createdAt };
 }
 
 /** A condition that selects a user's valid keys: neither revoked nor expired. */

@@ -12,7 +12,14 @@ const now = new Date();
 const firstAdmin: FirstAdmin = {
   reset: false,
   generatedPassword: "generated-password",
-  apiKey: { id: "1", key, name: "default", permissions: ["read", "write", "account", "admin"], createdAt: now },
+  apiKey: {
+    id: "1",
+    userId: "1",
+    key,
+    name: "default",
+    permissions: ["read", "write", "account", "admin"],
+    createdAt: now,
+  },
   user: {
     ...{ id: "1", email: "admin@switchboard.local", firstName: "", lastName: "", passwordHash: "", role: "admin" },
     ...{

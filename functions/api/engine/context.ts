@@ -12,6 +12,8 @@ export type SharedContext = ApiDeps & Pick<LifecycleDeps, "shards" | "quotas"> &
 export interface Context {
   deps: Omit<SharedContext, "vault"> & LifecycleDeps;
   requestId: string;
+  /** Tells the audit log whom an operation without credentials is for: a login, or the first key of a new user. */
+  actFor(userId: string): void;
   /** Like `deps.storage`, but its links may be relative to the request. Only for the `Location` of a redirect. */
   redirectStorage: ApiDeps["storage"];
   /**

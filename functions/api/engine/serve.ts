@@ -8,8 +8,10 @@ import { loadInstance } from "../../../core/instance/store.ts";
 import { readJson } from "../../../core/json.ts";
 import { defined } from "../../../core/object.ts";
 import { responseBytes } from "../../../core/page.ts";
+import { declaredFields } from "../../../core/unknown-field.ts";
 import { recordKeyUse } from "../../../core/user/authenticate.ts";
 import { validated } from "../../../core/validate.ts";
+import { audit, type Subject } from "./audit.ts";
 import { authenticate } from "./authenticate.ts";
 import { storageOf } from "./bucket-links.ts";
 import { type Context, type InstanceContext, Pending, RawResponse, type SharedContext } from "./context.ts";
@@ -41,12 +43,20 @@ export async function serve(
     }
     await Promise.all([counted, used]);
   };
-  try {
-    return await respond(c, shared, dialect, endpoint, params, count);
-  } finally {
+  const subject: Subject = {};
+  const end = async (how: { response: Response } | { error: unknown }) => {
     // A request that failed before its instance was known counts for no instance.
-    await count();
+    await Promise.all([count(), audit(c, shared, endpoint, params, subject, how)]);
+  };
+  let response: Response;
+  try {
+    response = await respond(c, shared, dialect, endpoint, params, { count, subject });
+  } catch (error) {
+    await end({ error });
+    throw error;
   }
+  await end({ response });
+  return response;
 }
 
 /**
@@ -59,7 +69,7 @@ async function respond(
   dialect: Dialect,
   endpoint: Endpoint,
   params: Record<string, string>,
-  count: (instanceId?: string) => Promise<void>,
+  { count, subject }: { count: (instanceId?: string) => Promise<void>; subject: Subject },
 ): Promise<Response> {
   const caller = await authenticate(c, shared, endpoint).catch(async (error: unknown) => {
     // Throws `rate_limited` first, so that a caller over the limit can't find out whether credentials are valid.
@@ -72,14 +82,15 @@ async function respond(
     endpoint.instance === "path" ? loadForCaller(params.instanceId) : undefined,
     c.var.rate?.settle(),
   ]);
+  subject.instance = pathInstance;
   if (endpoint.instance !== "body") void count(pathInstance?.id);
   const query = validated(endpoint.query ?? noQuery, c.req.query(), { whole: "query", field: "query parameter" });
-  const body = validated(endpoint.body ?? noBody, await (endpoint.form ? readForm(c) : readBody(c)), {
-    whole: "body",
-    field: "field",
-  });
+  const written = await (endpoint.form ? readForm(c) : readBody(c));
+  if (endpoint.body) subject.fields = declaredFields(endpoint.body, written);
+  const body = validated(endpoint.body ?? noBody, written, { whole: "body", field: "field" });
   const instance =
     endpoint.instance === "body" ? await loadForCaller((body as { instanceId: string }).instanceId) : pathInstance;
+  subject.instance = instance;
   const counted = count(instance?.id);
 
   const { storage, redirectStorage } = storageOf(c, shared);
@@ -87,6 +98,9 @@ async function respond(
   const context: Partial<InstanceContext> & Context = {
     deps: { ...shared, storage, vault, log: c.var.log },
     requestId: c.var.requestId,
+    actFor: (userId) => {
+      subject.userId = userId;
+    },
     redirectStorage,
     counted,
     host: c.req.header("host"),

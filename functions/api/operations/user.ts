@@ -11,6 +11,12 @@ export async function currentUser(context: CallerContext): Promise<user.User> {
   return found;
 }
 
+export async function logIn(context: Context, credentials: { email: string; password: string }) {
+  const session = await user.login(context.deps, { ...credentials, ip: context.ip });
+  context.actFor(session.user.id);
+  return session;
+}
+
 export async function updateMe(context: CallerContext, changes: user.OwnChanges) {
   const { deps, caller } = context;
   if (changes.eventQueue) {
@@ -22,7 +28,9 @@ export async function updateMe(context: CallerContext, changes: user.OwnChanges)
 export async function generateKey(context: Context & { caller?: Caller }, { name }: { name: string }) {
   const { caller, deps } = context;
   if (!caller) assertOpenKeyGeneration(context);
-  return await user.generateKey(deps, { caller, name });
+  const created = await user.generateKey(deps, { caller, name });
+  context.actFor(created.userId);
+  return created;
 }
 
 export async function createUser(context: CallerContext, fields: user.NewUser) {

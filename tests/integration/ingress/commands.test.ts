@@ -200,6 +200,26 @@ describe("rejected messages", () => {
     expect(await gate.db.sql`select from commands where correlation_id = ${sqsId}`).toHaveLength(0);
   });
 
+  test("changes are in the audit log with their user, key and reason, and without their content", async () => {
+    const [accepted, refused] = [message(), message({ apiKey: await newKey(gate, { scopes: ["stats:read"] }) })];
+    const read = message({ command: "contact.check", input: { numbers: [bob.number] } });
+    const sqsIds = [await client.put(accepted), await client.put(refused), await client.put(read)];
+    await client.reply(accepted.id, "done");
+    await client.reply(refused.id, "rejected");
+    await client.reply(read.id, "done");
+    const entries = await gate.db.sql`
+      select request_id, operation, outcome, code, fields, ip, key_id is not null as "hasKey" from audit_log
+      where request_id = any(${sqsIds}) and source = 'sqs'`;
+    const common = { operation: "message.sendText", fields: ["to", "text"], ip: null, hasKey: true };
+    expect(entries).toHaveLength(2);
+    expect(entries).toEqual(
+      expect.arrayContaining([
+        { ...common, request_id: sqsIds[0], outcome: "accepted", code: null },
+        { ...common, request_id: sqsIds[1], outcome: "refused", code: "forbidden" },
+      ]),
+    );
+  });
+
   test("a message that is nested too deep does not delay later messages of its group", async () => {
     const bad = message();
     const nested = "[".repeat(50_000) + "]".repeat(50_000);

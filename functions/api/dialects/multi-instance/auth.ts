@@ -3,7 +3,7 @@ import * as field from "../../../../core/user/field.ts";
 import * as users from "../../../../core/user/index.ts";
 import { maxPasswordLength } from "../../../../core/user/index.ts";
 import { callerEndpoint, publicEndpoint } from "../../engine/endpoint.ts";
-import { currentUser, updateMe } from "../../operations/user.ts";
+import { currentUser, logIn, updateMe } from "../../operations/user.ts";
 import { isoDate } from "../../shape/common.ts";
 import { messageShape, successMessage } from "./success.ts";
 import { force, meShape, ownSettings, toMe, toSettings, userName } from "./user-shapes.ts";
@@ -23,7 +23,7 @@ export const authEndpoints = [
     errors: ["invalid_credentials", "ip_not_allowed", "rate_limited"],
     secrets: true,
     toInput: ({ body }) => body,
-    operation: ({ deps, ip }, credentials) => users.login(deps, { ...credentials, ip }),
+    operation: logIn,
     toResponse: ({ token, user: { id, email, firstName, lastName }, apiKey }) => ({
       token,
       user: { id, email, firstName, lastName, apiKey },

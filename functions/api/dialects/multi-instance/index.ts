@@ -5,6 +5,7 @@ const families: Dialect["families"] = {
   auth: async () => (await import("./auth.ts")).authEndpoints,
   users: async () => (await import("./users.ts")).userEndpoints,
   keys: async () => (await import("./keys.ts")).keyEndpoints,
+  audit: async () => (await import("./audit.ts")).auditEndpoints,
   instances: async () => [
     ...(await import("./instances.ts")).instanceEndpoints,
     ...(await import("./messages.ts")).messageEndpoints,

@@ -92,6 +92,7 @@ export const cases: Record<string, Case<MultiInstanceFixture>> = {
     invalid: [{ params: { userId: "x" }, body: { role: "god" } }],
   },
   "DELETE /api/users/{userId}": { happy: ({ made }) => ({ params: { userId: made.get("user") ?? "" } }), absent: {} },
+  "GET /api/audit": { happy: () => ({ query: "limit=5" }), invalid: [{ query: "limit=0" }, { query: "cursor=x" }] },
   "GET /api/keys": { happy: () => ({}), absent: { query: "userId=x" } },
   "POST /api/keys": {
     happy: () => ({ body: { name: "another" } }),

@@ -14,6 +14,7 @@ const bulk = testIn("fault/message/bulk-and-scheduled.test.ts");
 const manage = testIn("integration/session/disable-and-secret.test.ts");
 const users = testIn("api/access/users.test.ts");
 const keys = testIn("api/access/keys.test.ts");
+const audited = testIn("api/access/audit.test.ts");
 const hooks = testIn("api/webhook/webhooks.test.ts");
 const toMany = "a bulk reaches each recipient once, in order and within its pace, and a single text overtakes the bulk";
 const logged = "the delivery log is listed newest first with filters, and shows body and attempts";
@@ -44,6 +45,9 @@ export const multiInstanceEffectTests: Record<string, { simulator?: Feature; tes
   "GET /api/users/{userId}": { testedBy: users("changes only the given fields of a user") },
   "PUT /api/users/{userId}": { testedBy: users("changes only the given fields of a user") },
   "DELETE /api/users/{userId}": { testedBy: users("deletes a user without instances together with keys and tokens") },
+  "GET /api/audit": {
+    testedBy: audited("shows users what they did and what others did to their things, and admins everything"),
+  },
   "GET /api/keys": { testedBy: keys("can be created, changed and revoked, and the list omits the secrets") },
   "POST /api/keys": { testedBy: keys("can be created, changed and revoked, and the list omits the secrets") },
   "PUT /api/keys/{keyId}": { testedBy: keys("can be created, changed and revoked, and the list omits the secrets") },

@@ -1,0 +1,81 @@
+import type { Context as HonoContext } from "hono";
+import { auditLogOf } from "../../../core/audit/log.ts";
+import { commandCatalog } from "../../../core/command/catalog/index.ts";
+import { type ErrorCode, errorCodes } from "../../../core/error.ts";
+import { isUuid } from "../../../core/id.ts";
+import type { Instance } from "../../../core/instance/index.ts";
+import { RefusedCredentials } from "../../../core/user/authenticate.ts";
+import type { SharedContext } from "./context.ts";
+import type { Endpoint } from "./endpoint.ts";
+import type { ApiEnv } from "./env.ts";
+import { asAppError } from "./errors.ts";
+
+/** What a request turned out to be about, as far as it was read. */
+export interface Subject {
+  instance?: Instance | undefined;
+  /** Names of the fields of the body. */
+  fields?: string[];
+  /** The user that an operation without credentials was for. */
+  userId?: string;
+}
+
+/** Parameters of paths that are ids of ours. Others can be numbers of people. */
+const targetNames = new Set([
+  "userId",
+  "keyId",
+  "endpointId",
+  "commandId",
+  "deliveryId",
+  "webhookId",
+  "bulkId",
+  "exportId",
+]);
+
+/**
+ * Logs a request that is not a read, whatever became of it. Requests of unknown callers are logged only if they succeed,
+ * so that strangers can't fill the log. Never rejects.
+ */
+export async function audit(
+  c: HonoContext<ApiEnv>,
+  shared: SharedContext,
+  endpoint: Endpoint,
+  params: Record<string, string>,
+  subject: Subject,
+  end: { response: Response } | { error: unknown },
+): Promise<void> {
+  if (endpoint.method === "get") return;
+  const { caller, ip } = c.var;
+  const error = "error" in end ? asAppError(end.error, c.req.method) : undefined;
+  const refused = error instanceof RefusedCredentials ? error.holder : undefined;
+  const userId = caller?.userId ?? refused?.userId ?? subject.userId ?? null;
+  if (error && userId === null) return;
+  const status = error ? error.status : "response" in end ? end.response.status : null;
+  const { userId: targetUser } = params;
+  await auditLogOf(shared).write({
+    userId,
+    keyId: caller?.key?.id ?? refused?.keyId ?? null,
+    ip: ip ?? null,
+    source: "api",
+    operation: `${endpoint.method.toUpperCase()} ${endpoint.path}`,
+    ownerId: subject.instance?.userId ?? (targetUser && isUuid(targetUser) ? targetUser : userId),
+    instanceId: subject.instance?.id ?? null,
+    target: targetOf(params),
+    fields: subject.fields ?? [],
+    outcome: error ? outcomeOf(error.code) : isAccepted(endpoint, status) ? "accepted" : "done",
+    status,
+    code: error?.code ?? null,
+    requestId: c.var.requestId,
+  });
+}
+
+function targetOf(params: Record<string, string>): Record<string, string> | null {
+  const ids = Object.entries(params).filter(([name, value]) => targetNames.has(name) && isUuid(value));
+  return ids.length > 0 ? Object.fromEntries(ids) : null;
+}
+
+/** `unavailable` says that nothing was done. After other errors of the server, something may have happened. */
+export const outcomeOf = (code: ErrorCode) =>
+  errorCodes[code].status < 500 || code === "unavailable" ? "refused" : "failed";
+
+const isAccepted = ({ command }: Endpoint, status: number | null) =>
+  status === 202 || (command !== null && commandCatalog[command].kind === "send");
