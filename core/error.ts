@@ -27,6 +27,7 @@ export const errorCodes = {
   invite_not_found: { status: 404, title: "The invite link does not exist or was revoked" },
   command_not_found: { status: 404, title: "The command does not exist" },
   bulk_not_found: { status: 404, title: "The bulk does not exist" },
+  erasure_not_found: { status: 404, title: "The erasure does not exist" },
   export_not_found: { status: 404, title: "The export does not exist" },
   user_not_found: { status: 404, title: "The user does not exist" },
   label_not_found: { status: 404, title: "The label does not exist" },

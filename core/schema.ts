@@ -26,6 +26,7 @@ export * from "./message/receipt.sql.ts";
 export * from "./message/response.sql.ts";
 export * from "./message/search.sql.ts";
 export * from "./message/unreadable.sql.ts";
+export * from "./privacy/erasure.sql.ts";
 export * from "./quota/quota.sql.ts";
 export * from "./rate-limit/rate-limit.sql.ts";
 export * from "./session/session.sql.ts";

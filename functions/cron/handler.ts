@@ -8,6 +8,7 @@ import { runExports } from "../../core/message/export/run.ts";
 import { indexOldMessages } from "../../core/message/search/backfill.ts";
 import { readFleetGauges } from "../../core/metric/fleet.ts";
 import { measure } from "../../core/metric/index.ts";
+import { runErasures } from "../../core/privacy/erase.ts";
 import type { Queues } from "../../core/queue/index.ts";
 import { deleteExpired, type RetentionDeps } from "../../core/retention/index.ts";
 import type { Storage } from "../../core/storage/index.ts";
@@ -20,6 +21,7 @@ const marginMs = 3_000;
 const pruneMs = 10_000;
 /** An export also needs the time of a part after this time, about a second. */
 const exportMs = 20_000;
+const eraseMs = 20_000;
 /** Limit of events per instance, so that other instances are served too. */
 const maxSinkEvents = 2_000;
 
@@ -43,6 +45,7 @@ export function createCronHandler(open: () => Promise<CronDeps>) {
       pruneUploads(deps),
       indexOldMessages(deps, Math.min(pruneMs, budgetMs)),
       runExports({ ...deps, linkToFile: fileLinks(deps) }, Math.min(exportMs, budgetMs)),
+      runErasures(deps, Math.min(eraseMs, budgetMs)),
       sendStrayReplies(deps, budgetMs),
       readFleetGauges(deps.db).then(measure),
     ]);

@@ -3,6 +3,7 @@ import * as about from "./about.ts";
 import * as call from "./call.ts";
 import * as chat from "./chat.ts";
 import * as connection from "./connection.ts";
+import * as erased from "./erased.ts";
 import * as group from "./group.ts";
 import * as history from "./history.ts";
 import * as instance from "./instance.ts";
@@ -55,6 +56,7 @@ export const eventCatalog = {
   [webhook.disabled.type]: webhook.disabled,
   [stanza.quarantined.type]: stanza.quarantined,
   [parked.parked.type]: parked.parked,
+  [erased.erased.type]: erased.erased,
 };
 
 export type EventCatalog = typeof eventCatalog;

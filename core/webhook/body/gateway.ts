@@ -280,6 +280,7 @@ export function gatewayBody(event: WebhookEvent, context: BodyContext, link: Fil
       return make(event.type, event.data);
     case "connection.qr":
     case "webhook.disabled":
+    case "event.erased":
       return null;
   }
 }

@@ -318,6 +318,7 @@ export function multiInstanceBody(
     case "webhook.disabled":
     case "stanza.quarantined":
     case "event.parked":
+    case "event.erased":
       return null;
   }
 }

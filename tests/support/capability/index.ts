@@ -5,6 +5,7 @@ import { files } from "./file.ts";
 import { history } from "./history.ts";
 import { linking } from "./linking.ts";
 import { liveEvents } from "./live-events.ts";
+import { privacy } from "./privacy.ts";
 import { profile } from "./profile.ts";
 import { settings } from "./settings.ts";
 
@@ -18,4 +19,5 @@ export const capabilities: Record<string, readonly Capability[]> = {
   Files: files,
   "Live events": liveEvents,
   Chats: chat,
+  Privacy: privacy,
 };

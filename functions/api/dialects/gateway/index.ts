@@ -28,6 +28,7 @@ const families: Dialect["families"] = {
   channels: async () => (await import("./channels.ts")).channelEndpoints,
   profile: async () => (await import("./profile.ts")).profileEndpoints,
   business: async () => (await import("./business.ts")).businessEndpoints,
+  privacy: async () => (await import("./privacy.ts")).privacyEndpoints,
   presence: async () => (await import("./presence.ts")).presenceEndpoints,
   calls: async () => (await import("./calls.ts")).callEndpoints,
   status: async () => (await import("./status.ts")).statusEndpoints,

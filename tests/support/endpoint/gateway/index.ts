@@ -11,11 +11,13 @@ import { labelCases } from "./label.ts";
 import { liveEventCases } from "./live-events.ts";
 import { mediaAndCallCases } from "./media-and-calls.ts";
 import { messageCases } from "./message.ts";
+import { privacyCases } from "./privacy.ts";
 import { statusPostCases } from "./status-post.ts";
 
 const all: GatewayCases = {
   ...instanceCases,
   ...messageCases,
+  ...privacyCases,
   ...groupCases,
   ...contactCases,
   ...businessCases,

@@ -1,0 +1,15 @@
+import { defineCapability } from "./define.ts";
+
+export const privacy = [
+  defineCapability({
+    name: "Erase a person",
+    commands: [],
+    gateway: ["POST /api/privacy/erasures", "GET /api/privacy/erasures", "GET /api/privacy/erasures/{erasureId}"],
+    multiInstance: [],
+    simulator: null,
+    tests: [
+      "tests/api/privacy.test.ts > leaves nothing readable of the number, the LID, and what the person said, in two passes",
+      "tests/api/privacy.test.ts > each column of each table is erased, or has a reason why it needs nothing",
+    ],
+  }),
+];
