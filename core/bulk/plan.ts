@@ -16,7 +16,7 @@ export interface BulkRecipient {
   variables?: Record<string, string> | undefined;
 }
 
-export type BulkMedia = Omit<CommandInput<"message.sendMedia">, "to" | "quoted" | "mentions">;
+export type BulkMedia = Omit<CommandInput<"message.sendMedia">, "to" | "quoted" | "mentions" | "thumbnail">;
 
 export interface BulkContent {
   recipients: readonly BulkRecipient[];

@@ -32,6 +32,9 @@ export type MediaKind = (typeof mediaKinds)[number];
 /** Bytes. WhatsApp's limit for documents is 2 GB. This lower limit protects the disk of the host. */
 export const maxMediaBytes = 100 * 1024 * 1024;
 
+/** Bytes of a thumbnail, which is a part of the message. */
+export const maxThumbnailBytes = 32 * 1024;
+
 /** Returns the media type in a form that storage accepts as a header. A sender may state any text as the type. */
 export function storableType(stated: string | null): string {
   return stated && /^[\w.+-]{1,64}\/[\w.+-]{1,64}(?:; ?[\w=". +-]{1,64})?$/.test(stated)

@@ -82,6 +82,13 @@ function asViewOnce({ messageContextInfo, ...content }: proto.IMessage): proto.I
 /** The content from which Baileys makes a message. */
 type Content = Parameters<typeof generateWAMessage>[1];
 
+/** Returns what apps show of a document before it is opened. Baileys passes on these fields, which its types lack. */
+function documentPreview({ pages, thumbnail, thumbnailSize }: StagedFile): object {
+  const jpegThumbnail = thumbnail?.toString("base64");
+  const { width: thumbnailWidth, height: thumbnailHeight } = thumbnailSize ?? {};
+  return defined({ pageCount: pages, jpegThumbnail, thumbnailWidth, thumbnailHeight });
+}
+
 function contentOf(file: StagedFile, fileName: string, caption: string | undefined): Content {
   const { kind, mimetype, seconds, width, height } = file;
   const common = { mimetype, ...defined({ caption }) };
@@ -111,7 +118,7 @@ function contentOf(file: StagedFile, fileName: string, caption: string | undefin
       return audio;
     }
     case "document":
-      return { document: upload, ...common, fileName };
+      return { document: upload, ...common, fileName, ...documentPreview(file) };
   }
   function picture({ thumbnail }: StagedFile) {
     // Null prevents Baileys from making a thumbnail, for which it runs ffmpeg through a shell and without limits.

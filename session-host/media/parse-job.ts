@@ -12,6 +12,7 @@ export type ParseJob =
   | { name: "opus"; path: string }
   | { name: "webp"; path: string }
   | { name: "stickerWithMetadata"; path: string; metadata: StickerMetadata }
+  | { name: "pages"; path: string }
   | { name: "duration"; path: string }
   | { name: "page"; path: string; url: string };
 
@@ -22,6 +23,8 @@ export interface ParseResults {
   webp: WebP | undefined;
   /** The file in base64. */
   stickerWithMetadata: string;
+  /** Pages of a PDF. */
+  pages: number | undefined;
   /** Seconds of audio. */
   duration: number | undefined;
   page: PageInfo;

@@ -2,6 +2,7 @@ import { open } from "node:fs/promises";
 import { parseFile } from "music-metadata";
 import { readMp4 } from "../../core/media/mp4.ts";
 import { readOggOpus } from "../../core/media/ogg.ts";
+import { countPdfPages } from "../../core/media/pdf.ts";
 import { recognize } from "../../core/media/recognize.ts";
 import { readWebP, withStickerMetadata } from "../../core/media/webp.ts";
 import { maxHead, readPage } from "../../core/message/link-page.ts";
@@ -21,6 +22,8 @@ async function parse(job: ParseJob): Promise<ParseResults[ParseJob["name"]]> {
       return await readWebP(job.path);
     case "stickerWithMetadata":
       return (await withStickerMetadata(job.path, job.metadata)).toString("base64");
+    case "pages":
+      return await countPdfPages(job.path);
     case "duration":
       return (await parseFile(job.path, { duration: true, skipCovers: true })).format.duration;
     case "page":

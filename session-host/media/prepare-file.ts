@@ -43,8 +43,11 @@ export interface PreparedFile extends Digest {
   /** Size of a picture, video or sticker in pixels. */
   width?: number | undefined;
   height?: number | undefined;
-  /** JPEG. */
+  /** JPEG, and its size in pixels if the caller gave it. */
   thumbnail?: Buffer | undefined;
+  thumbnailSize?: { width: number; height: number };
+  /** Pages of a document. */
+  pages?: number | undefined;
   /** 64 values of 0 to 100. */
   waveform?: Uint8Array | undefined;
 }
@@ -59,16 +62,33 @@ const recognize = (owner: Owner, { path, claimed, filename }: FetchedFile): Prom
 export async function prepareFile(
   owner: Owner,
   file: FetchedFile,
-  wanted: Wanted & { sticker?: StickerMetadata | undefined },
+  wanted: Wanted & { sticker?: StickerMetadata | undefined; thumbnail?: string | undefined },
 ): Promise<PreparedFile> {
   const prepared = await prepareContent(owner, file, wanted);
   assertSendable(prepared, wanted);
+  if (wanted.thumbnail !== undefined) return await withThumbnail(owner, prepared, wanted.thumbnail);
   if (prepared.kind !== "sticker" || wanted.sticker === undefined) return prepared;
   const path = `${prepared.path}.named`;
   const { path: from } = prepared;
   const named = await parse(owner, { name: "stickerWithMetadata", path: from, metadata: wanted.sticker });
   await writeFile(path, Buffer.from(named, "base64"));
   return { ...prepared, path, ...(await digestOf(path)) };
+}
+
+/** Adds the thumbnail that the caller gives: a JPEG in base64. */
+async function withThumbnail(owner: Owner, prepared: PreparedFile, base64: string): Promise<PreparedFile> {
+  const { kind } = prepared;
+  if (kind === "sticker" || kind === "audio") {
+    throw new AppError("media_not_usable", `only a document, a picture or a video can have a thumbnail, not ${kind}`);
+  }
+  const thumbnail = Buffer.from(base64, "base64");
+  const path = `${prepared.path}.thumbnail`;
+  await writeFile(path, thumbnail);
+  const { mimetype, width, height } = await parse(owner, { name: "recognize", path, claimed: "" });
+  if (mimetype !== "image/jpeg" || !width || !height) {
+    throw new AppError("media_not_usable", "the thumbnail is not a JPEG");
+  }
+  return { ...prepared, thumbnail, thumbnailSize: { width, height } };
 }
 
 async function prepareContent(owner: Owner, file: FetchedFile, wanted: Wanted): Promise<PreparedFile> {
@@ -178,5 +198,11 @@ async function addPreview(
     const bars = voice ? await waveform(owner, file.path, recognized).catch(() => undefined) : undefined;
     return { ...file, kind, ...duration, waveform: bars };
   }
-  return { ...file, kind };
+  if (recognized.mimetype === "application/pdf") {
+    const pages = await parse(owner, { name: "pages", path: file.path }).catch(() => undefined);
+    return { ...file, kind, pages };
+  }
+  const isShown = recognized.kind === "image" || recognized.kind === "video";
+  const thumbnail = isShown ? await preview(owner, file.path, recognized).catch(() => undefined) : undefined;
+  return { ...file, kind, thumbnail };
 }

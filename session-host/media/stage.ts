@@ -23,7 +23,7 @@ export interface StagedFile extends PreparedFile {
 /** The location of a caller's file, and the kind of message in which to send it. */
 export type MediaSource = Pick<
   CommandInput<"message.sendMedia">,
-  "url" | "upload" | "kind" | "voice" | "gif" | "round" | "sticker" | "viewOnce" | "hd"
+  "url" | "upload" | "kind" | "voice" | "gif" | "round" | "sticker" | "viewOnce" | "hd" | "thumbnail"
 > & {
   /** Instead of `url` and `upload`: the key of a file in the bucket. */
   storageKey?: string | undefined;

@@ -20,6 +20,8 @@ export type MediaInfo = MediaReference & {
   height: number | undefined;
   /** A JPEG image. */
   thumbnail: Uint8Array | undefined;
+  /** Pages of the document according to the message. */
+  pages?: number;
   /** Whether the sticker moves. Absent in old state files. */
   animated?: boolean;
 };
@@ -113,7 +115,8 @@ function mediaInfo(message: proto.IMessage): MediaInfo | undefined {
       waveform: filled(message.audioMessage?.waveform),
       width: picture?.width ?? undefined,
       height: picture?.height ?? undefined,
-      thumbnail: filled(picture?.jpegThumbnail),
+      thumbnail: filled((picture ?? message.documentMessage)?.jpegThumbnail),
+      ...(message.documentMessage?.pageCount ? { pages: message.documentMessage.pageCount } : {}),
       animated: message.stickerMessage?.isAnimated ?? false,
     };
   }

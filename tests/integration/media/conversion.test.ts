@@ -2,8 +2,10 @@ import { createHash, randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Phone } from "../../../simulator/index.ts";
 import { type Answer, startTestGateway, type TestGateway } from "../../support/gateway/test-gateway.ts";
+import { jpeg } from "../../support/media/jpeg.ts";
 import { mp4 } from "../../support/media/mp4.ts";
 import { oggOpus } from "../../support/media/ogg-opus.ts";
+import { pdf } from "../../support/media/pdf.ts";
 import { hugePng, png } from "../../support/media/png.ts";
 import { gif, webp } from "../../support/media/webp.ts";
 import { until } from "../../support/until.ts";
@@ -195,6 +197,64 @@ describe("options of a file", () => {
     });
     const small = await failure(await send("video", { video: base64(video), hd: true }));
     expect(small.details).toContain("640 by 360 pixels");
+  });
+
+  test.each([
+    ["a plain PDF", pdf(3), 3],
+    ["a PDF with a compressed page tree", pdf(12, { compressed: true }), 12],
+    ["a PDF that is damaged", pdf(3).subarray(0, 60), undefined],
+    ["a file that only claims to be a PDF", Buffer.from("no PDF /Type /Pages /Count 9"), undefined],
+  ])("the number of pages of a document is sent: %s", async (_name, bytes, pages) => {
+    const uploadId = await upload(bytes, instance, "a.pdf");
+    const arrived = await send("file", { file: uploadId, filename: "a.pdf" });
+    const document = await bob.waitFor(({ id }) => id === arrived);
+    expect(document.media).toMatchObject({ kind: "document", fileName: "a.pdf" });
+    expect(document.media?.pages).toBe(pages);
+    expect(bob.download(document).equals(bytes)).toBe(true);
+  });
+
+  test("a document, a picture and a video have the caller's thumbnail in both dialects", async () => {
+    const small = jpeg(240, 320, { orientation: 1 });
+    const thumbnail = base64(small);
+    const media = { phone: bob.number, uploadId: await upload(pdf(2)), type: "document", thumbnail };
+    const ids = [
+      (await gate.api("POST", `/api/whatsapp/${instance}/send-media`, { body: media })).body.id,
+      await send("file", { file: base64(pdf(2)), thumbnail }),
+      await send("image", { image: base64(png(32)), thumbnail }),
+      await send("video", { video: base64(video), thumbnail }),
+    ];
+    for (const sentId of ids) {
+      const arrived = await bob.waitFor(({ id }) => id === sentId);
+      expect(Buffer.from(arrived.media?.thumbnail ?? []).equals(small)).toBe(true);
+      if (arrived.kind !== "document") continue;
+      expect(arrived.message.documentMessage ?? arrived.message.documentWithCaptionMessage).toMatchObject({
+        pageCount: 2,
+        thumbnailWidth: 240,
+        thumbnailHeight: 320,
+      });
+    }
+  });
+
+  test("a thumbnail that is no JPEG, too large, or for a sticker or voice note is refused", async () => {
+    for (const thumbnail of ["x", base64(png(8)), base64(jpeg(1, 1, { bytes: 60_000 }))]) {
+      const answer = await gate.api("POST", "/api/message/send/file", {
+        body: { instanceId: instance, to: bob.number, file: base64(pdf(2)), thumbnail },
+      });
+      expect(refused(answer)).toEqual([400, false, "invalid_request"]);
+    }
+    const broken = Buffer.concat([Buffer.from([0xff, 0xd8, 0xff]), Buffer.alloc(60)]);
+    expect(await failure(await send("file", { file: base64(pdf(2)), thumbnail: base64(broken) }))).toMatchObject({
+      code: "media_not_usable",
+      details: "the thumbnail is not a JPEG",
+    });
+    for (const [type, bytes] of [
+      ["sticker", webp(512)],
+      ["audio", voice],
+    ] as const) {
+      const body = { phone: bob.number, uploadId: await upload(bytes), type, thumbnail: base64(jpeg(8, 8)) };
+      const { id } = (await gate.api("POST", `/api/whatsapp/${instance}/send-media`, { body })).body;
+      expect((await failure(id)).details).toContain("can have a thumbnail");
+    }
   });
 
   test("view-once and HD are refused for a file that turns out to be something else", async () => {

@@ -33,6 +33,17 @@ export const files = [
     tests: [`${conversion} > an HD picture is sent unchanged, and a small one is refused`],
   }),
   defineCapability({
+    name: "Send a document with its number of pages and a thumbnail",
+    commands: ["message.sendMedia"],
+    gateway: ["POST /api/message/send/file"],
+    multiInstance: ["POST /api/whatsapp/{instanceId}/send-media"],
+    simulator: "media",
+    tests: [
+      `${conversion} > the number of pages of a document is sent: %s`,
+      `${conversion} > a document, a picture and a video have the caller's thumbnail in both dialects`,
+    ],
+  }),
+  defineCapability({
     name: "Send a text with a preview of its link and a large picture",
     commands: ["message.sendText"],
     gateway: ["POST /api/message/send/text", "POST /api/groups/{instanceId}/{groupId}/message"],

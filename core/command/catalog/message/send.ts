@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { fileName } from "../../../media/filename.ts";
-import { type MediaKind, mediaKinds, uploadId } from "../../../media/index.ts";
+import { type MediaKind, maxThumbnailBytes, mediaKinds, uploadId } from "../../../media/index.ts";
 import { stickerMetadata } from "../../../media/sticker.ts";
 import { firstLink } from "../../../message/link.ts";
 import { destination, isChannelJid } from "../../../message/recipient.ts";
@@ -39,6 +39,13 @@ export const sendText = defineCommand({
   preview: ({ to, text: body }) => ({ to, type: "text", protoType: "extendedTextMessage", body }),
 });
 
+/** A small JPEG. The thumbnails that the gateway makes have the same limit. */
+const thumbnail = z
+  .base64()
+  .max(4 * Math.ceil(maxThumbnailBytes / 3))
+  .refine((text) => text.startsWith("/9j/"), "must be a JPEG in base64")
+  .meta({ description: `A JPEG of at most ${maxThumbnailBytes} bytes, in base64` });
+
 const mayBeHd = (kind: MediaKind | undefined) => kind === undefined || kind === "image" || kind === "video";
 
 export const sendMedia = defineCommand({
@@ -68,6 +75,8 @@ export const sendMedia = defineCommand({
       viewOnce: z.boolean().optional(),
       /** Whether the picture or video must be large enough for HD. A video is then converted to at most 1080p, not 720p. */
       hd: z.boolean().optional(),
+      /** What apps show before a document, picture or video is opened. By default, it is made from a picture or video. */
+      thumbnail: thumbnail.optional(),
       caption: z.string().max(4096).optional(),
       filename: fileName.optional(),
       ...contextFields,

@@ -12,7 +12,7 @@ import { envelope, enveloped } from "./envelope.ts";
 export const instanceId = z.string().min(1).max(128);
 const { to, text, quoted, mentions, mentionAll, linkPreview } = commandCatalog["message.sendText"].input.shape;
 const media = commandCatalog["message.sendMedia"].input.shape;
-const { caption, filename } = media;
+const { caption, filename, thumbnail } = media;
 const location = commandCatalog["message.sendLocation"].input.shape;
 const liveLocation = commandCatalog["message.sendLiveLocation"].input.shape;
 const { contacts } = commandCatalog["message.sendContact"].input.shape;
@@ -84,7 +84,7 @@ export const messageEndpoints = [
     summary: "Send an image",
     description: "A GIF is sent as a video that plays like a GIF. Other pictures than WebP are converted to a sticker.",
     body: z
-      .object({ ...common, image: mediaPlace, caption, asSticker, viewOnce, hd })
+      .object({ ...common, image: mediaPlace, caption, asSticker, viewOnce, hd, thumbnail })
       .refine((body) => !body.asSticker || body.caption === undefined, "caption: a sticker cannot have a caption"),
     check: (context, _input, { body }) => storeOrCheckFile(context, body.image),
     toInput: ({ body }) => ({
@@ -94,6 +94,7 @@ export const messageEndpoints = [
       caption: body.caption,
       viewOnce: body.viewOnce,
       hd: body.hd,
+      thumbnail: body.thumbnail,
     }),
     toResponse: toSentResponse,
   }),
@@ -101,13 +102,14 @@ export const messageEndpoints = [
     ...sendDeclaration("message.sendMedia"),
     path: "/api/message/send/file",
     summary: "Send a file as a document",
-    body: z.object({ ...common, file: mediaPlace, filename, caption }),
+    body: z.object({ ...common, file: mediaPlace, filename, caption, thumbnail }),
     check: (context, _input, { body }) => storeOrCheckFile(context, body.file),
     toInput: ({ body }) => ({
       ...commonInput(body),
       ...mediaSource(body.file),
       kind: "document" as const,
       filename: body.filename,
+      thumbnail: body.thumbnail,
       caption: body.caption,
     }),
     toResponse: toSentResponse,
@@ -134,7 +136,7 @@ export const messageEndpoints = [
     summary: "Send a video",
     description: "Formats that WhatsApp can't play are converted. GIF files always play like a GIF.",
     body: z
-      .object({ ...common, video: mediaPlace, caption, asGif, asRound, asSticker, viewOnce, hd })
+      .object({ ...common, video: mediaPlace, caption, asGif, asRound, asSticker, viewOnce, hd, thumbnail })
       .refine(
         (body) => [body.asGif, body.asRound, body.asSticker].filter(Boolean).length < 2,
         "asGif, asRound, asSticker: give at most one",
@@ -150,6 +152,7 @@ export const messageEndpoints = [
       round: body.asRound,
       viewOnce: body.viewOnce,
       hd: body.hd,
+      thumbnail: body.thumbnail,
     }),
     toResponse: toSentResponse,
   }),

@@ -10,7 +10,8 @@ import { isoDate, sendAt } from "../../shape/common.ts";
 import { checkMediaOptions, mediaOptions, mediaOptionsInput } from "../../shape/media-options.ts";
 import { schedulable } from "./scheduled.ts";
 
-const { to, url, caption, filename, quoted, mentions, mentionAll } = commandCatalog["message.sendMedia"].input.shape;
+const { to, url, caption, filename, quoted, mentions, mentionAll, thumbnail } =
+  commandCatalog["message.sendMedia"].input.shape;
 
 /** Treats an empty string as absent, because forms send empty strings for fields that are not filled in. */
 const orEmpty = <Field extends z.ZodType>(field: Field) =>
@@ -91,6 +92,7 @@ export const mediaEndpoints = [
         quotedMessageId: quoted,
         mentions,
         mentionAll,
+        thumbnail,
         ...mediaOptions,
         sendAt,
         ...singleSendOptions,
@@ -110,6 +112,7 @@ export const mediaEndpoints = [
       quoted: body.quotedMessageId,
       mentions: body.mentions,
       mentionAll: body.mentionAll,
+      thumbnail: body.thumbnail,
       ...mediaOptionsInput(body),
     }),
   }),
