@@ -62,6 +62,7 @@ export const coverage: Record<string, Coverage> = {
     person: "erased",
     proof: "a hash with a random receipt, which only the caller has",
   },
+  event_streams: columns("user_id slot id expires_at", ids),
   event_sinks: columns("instance_id queue sent_seq failures failing_since error next_at claimed_by", ids),
   events: {
     ...columns("id instance_id shard position seq created_at emitted_at parked_at", ids),
@@ -138,6 +139,7 @@ export const coverage: Record<string, Coverage> = {
   session_keys: "rows",
   shards: columns("id host epoch lease_until", ids),
   signing_keys: columns("kid public_jwk private_ciphertext created_at", ids),
+  stream_tokens: columns("hash user_id key_id tokens_from login_expires_at expires_at", own),
   unknown_numbers: "rows",
   unreadable_messages: "rows",
   upload_days: columns("user_id day uploads bytes", ids),
