@@ -27,5 +27,7 @@ export const apiFunction = new sst.aws.Function(
   { dependsOn: [migration] },
 );
 
-export const api = new sst.aws.ApiGatewayV2("Api", { accessLog: { retention: sizes.logs } });
+// By default, SST makes API Gateway allow all origins, and API Gateway then ignores the headers of the function:
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html. The function allows CORS_ORIGINS.
+export const api = new sst.aws.ApiGatewayV2("Api", { accessLog: { retention: sizes.logs }, cors: false });
 api.route("$default", apiFunction.arn);

@@ -92,7 +92,11 @@ const rules: Rule[] = [
     const api = of(functionType).find(({ name }) => name.startsWith("ApiFunction"))?.inputs;
     const integration = of("aws:apigatewayv2/integration:Integration")[0]?.inputs;
     const route = of("aws:apigatewayv2/route:Route")[0]?.inputs;
+    const gateway = of("aws:apigatewayv2/api:Api")[0]?.inputs;
     return [
+      ...(gateway && !gateway.corsConfiguration?.allowOrigins
+        ? []
+        : ["API Gateway allows web pages itself, not by CORS_ORIGINS"]),
       ...(api?.timeout < 30 && api?.timeout > 25
         ? []
         : [`the API's timeout of ${api?.timeout} s is not between 25 s and API Gateway's 30 s`]),
