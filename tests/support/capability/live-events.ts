@@ -11,6 +11,7 @@ export const liveEvents = [
     simulator: null,
     tests: [
       `${tests} > of an instance sends new events with their sequence numbers as ids, and continues after any of them`,
+      "tests/fault/live-events.test.ts > a stream continues after its process was killed, without loss or double",
       `${tests} > neither skips nor repeats an event that is committed after an event with a greater position`,
     ],
   }),

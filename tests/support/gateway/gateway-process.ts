@@ -58,6 +58,10 @@ export class GatewayProcess {
     return this.#db;
   }
 
+  get url(): string {
+    return this.#running?.url ?? "";
+  }
+
   get env(): Record<string, string> {
     return this.#running?.env ?? {};
   }
