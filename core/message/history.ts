@@ -68,7 +68,8 @@ export async function readHistory(
   chat: string,
   { filters = {}, timeLimitMs = defaultTimeLimitMs, ...page }: HistoryRequest,
 ): Promise<{ messages: HistoryMessage[]; pagination: Pagination }> {
-  const part: Part = { instanceId, chatId: chatJid(chat), from: page.from, before: page.before };
+  const chatId = chatJid(chat);
+  const part: Part = { instanceId, chatId, from: await visibleFrom(db, instanceId, chatId, page), before: page.before };
   const [found, total] = isFiltered(filters)
     ? await withTimeLimit(db, timeLimitMs, (sql) => readFiltered(sql, part, page, filters))
     : await Promise.all([readPage(db, part, page), countMessages(db, part)]);
@@ -77,6 +78,14 @@ export async function readHistory(
 }
 
 export type HistoryRequest = PageRequest & { filters?: MessageFilters; timeLimitMs?: number };
+
+/** Returns the start of a page without the messages that were cleared and are not deleted yet (`deleteCleared`). */
+async function visibleFrom({ sql }: Database, instanceId: string, chatId: string, { from }: PageRequest) {
+  const [row] = await sql<{ visible: Date }[]>`
+    select cleared_at + interval '1 millisecond' as visible from chats
+    where instance_id = ${instanceId} and chat_id = ${chatId} and cleared_at is not null`;
+  return row && (!from || row.visible > from) ? row.visible : from;
+}
 
 /** The messages of a chat, from one instant on and before another. */
 interface Part {

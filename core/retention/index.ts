@@ -47,6 +47,8 @@ const fileDeleted = "the file was deleted after its retention period";
 export async function deleteExpired(deps: RetentionDeps, budgetMs: number): Promise<Record<RetentionKind, number>> {
   const end = performance.now() + budgetMs;
   const deleted = { messages: 0, files: 0, events: 0, deliveries: 0 };
+  for (let count = sliceSize; count >= sliceSize && performance.now() < end; deleted.messages += count)
+    count = await deleteCleared(deps);
   const steps: Record<RetentionKind, (expired: Expired) => Promise<number>> = {
     messages: (expired) => deleteMessages(deps, expired),
     files: (expired) => deleteFiles(deps, expired),
@@ -96,6 +98,36 @@ async function deleteMessages({ db, storage }: RetentionDeps, expired: Expired):
         case when media->>'state' = 'stored' then media->>'storageKey' end as key from messages
       where instance_id = i.id and sent_at < i.before and status <> 'pending'
       order by sent_at limit ${sliceSize}) m limit ${sliceSize}`;
+  return await removeMessages({ db, storage }, rows);
+}
+
+/**
+ * Deletes messages of chats that were cleared or deleted. A chat whose messages are all deleted is no longer marked.
+ * Returns the number of deleted messages.
+ */
+async function deleteCleared({ db, storage }: RetentionDeps): Promise<number> {
+  const { sql } = db;
+  const rows = await sql<ExpiredMessage[]>`
+    select m.* from chats c cross join lateral (
+      select id, instance_id, chat_id, wa_id,
+        case when media->>'state' = 'stored' then media->>'storageKey' end as key from messages
+      where instance_id = c.instance_id and chat_id = c.chat_id and sent_at <= c.cleared_at and status <> 'pending'
+      order by sent_at limit ${sliceSize}) m
+    where c.cleared_at is not null limit ${sliceSize}`;
+  if (rows.length < sliceSize)
+    await sql`
+      update chats set cleared_at = null where cleared_at is not null and not exists (
+        select from messages where instance_id = chats.instance_id and chat_id = chats.chat_id
+          and sent_at <= chats.cleared_at and status <> 'pending')`;
+  return await removeMessages({ db, storage }, rows);
+}
+
+/** Deletes messages with their files and what is stored about them. */
+async function removeMessages(
+  { db, storage }: Pick<RetentionDeps, "db" | "storage">,
+  rows: readonly ExpiredMessage[],
+): Promise<number> {
+  const { sql } = db;
   if (rows.length === 0) return 0;
   // The files first: if this fails, the rows still name them.
   await storage.removeMany(rows.flatMap(({ key }) => key ?? []));

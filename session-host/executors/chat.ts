@@ -71,6 +71,24 @@ export async function setRead(
   return new ExecutorResult(output, { ...change, readMarks: unread.map(({ id }) => id) });
 }
 
+/** Clears a chat, also of starred messages (the first option), but leaves files on the phone (the second one). */
+export async function clear(context: MutationContext, input: CommandInput<"chat.clear">): Result<"chat.clear"> {
+  const chat = await findChat(context, input.chat);
+  await patch(context, chat, "clearChat", { clearChatAction: { messageRange: rangeOf(chat) } }, ["1", "0"]);
+  return done(context, chat, clearedState(chat), {});
+}
+
+export async function remove(context: MutationContext, input: CommandInput<"chat.delete">): Result<"chat.delete"> {
+  const chat = await findChat(context, input.chat);
+  await patch(context, chat, "deleteChat", { deleteChatAction: { messageRange: rangeOf(chat) } }, ["1"]);
+  return done(context, chat, { ...clearedState(chat), deleted: true }, {});
+}
+
+const clearedState = ({ last }: TargetChat): ChatState => ({
+  clearedThrough: (last?.sentAt ?? new Date()).toISOString(),
+  markedUnread: false,
+});
+
 /**
  * Sets the timer of a group by a request, and that of a chat with one person by a message, as `SetDisappearingTimer` in
  * whatsmeow's send.go does.
@@ -146,6 +164,8 @@ const actions = {
   pin_v1: { type: "regular_low", apiVersion: 5 },
   mute: { type: "regular_high", apiVersion: 2 },
   markChatAsRead: { type: "regular_low", apiVersion: 3 },
+  clearChat: { type: "regular_high", apiVersion: 6 },
+  deleteChat: { type: "regular_high", apiVersion: 6 },
 } as const satisfies Record<string, { type: WAPatchName; apiVersion: number }>;
 
 function patch(
@@ -153,12 +173,13 @@ function patch(
   { stateJid }: TargetChat,
   action: keyof typeof actions,
   value: proto.ISyncActionValue,
+  options: readonly string[] = [],
 ): Promise<void> {
   const { type, apiVersion } = actions[action];
   const operation = proto.SyncdMutation.SyncdOperation.SET;
   return patchAppState(sock, type, () =>
     sock.appPatch({
-      ...{ type, apiVersion, operation, index: [action, stateJid] },
+      ...{ type, apiVersion, operation, index: [action, stateJid, ...options] },
       syncAction: { ...value, timestamp: Date.now() },
     }),
   );

@@ -79,6 +79,8 @@ export const mutations: { readonly [Name in MutationName]: Execute<MutationConte
   "chat.setMuted": chat.setMuted,
   "chat.setRead": chat.setRead,
   "chat.setTimer": chat.setTimer,
+  "chat.clear": chat.clear,
+  "chat.delete": chat.remove,
   "contact.setBlocked": contact.setBlocked,
   "contact.setName": contact.setName,
   "profile.setName": profile.setName,

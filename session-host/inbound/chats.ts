@@ -104,6 +104,8 @@ function factIn(
   const jid = plainJid(id);
   const state = isChat(jid) ? stateIn(action, value) : undefined;
   if (!state) return undefined;
+  // What the phone deleted long ago stays in the history of an instance that has it.
+  if (source === "sync" && state.clearedThrough) return undefined;
   const at = isoOf(value.timestamp) ?? new Date().toISOString();
   return { ...state, chatId: jid, stateJid: jid, by: personOf(me.id, me.lid), source, at };
 }

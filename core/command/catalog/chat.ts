@@ -86,3 +86,23 @@ export const setTimer = defineCommand({
   errors: ["group_not_found", "forbidden", "recipient_not_on_whatsapp", "conflict", "whatsapp_error"],
   repeatable: true,
 });
+
+export const clear = defineCommand({
+  name: "chat.clear",
+  kind: "mutate",
+  summary: "Remove all messages of a chat for the account. Other people keep them",
+  input: z.object({ chat: recipient }),
+  output: z.object(output),
+  errors,
+  repeatable: true,
+});
+
+export const remove = defineCommand({
+  name: "chat.delete",
+  kind: "mutate",
+  summary: "Delete a chat with its messages for the account. Other people keep them",
+  input: z.object({ chat: recipient }),
+  output: z.object(output),
+  errors,
+  repeatable: true,
+});

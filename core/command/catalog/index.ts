@@ -46,6 +46,8 @@ export const commandCatalog = {
   [chat.setMuted.name]: chat.setMuted,
   [chat.setRead.name]: chat.setRead,
   [chat.setTimer.name]: chat.setTimer,
+  [chat.clear.name]: chat.clear,
+  [chat.remove.name]: chat.remove,
   [contact.check.name]: contact.check,
   [contact.about.name]: contact.about,
   [contact.picture.name]: contact.picture,

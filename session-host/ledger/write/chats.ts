@@ -165,6 +165,8 @@ interface Stored {
   chatId: string;
   was: State;
   now: State;
+  /** Whether messages are removed that were not removed before. */
+  cleared: boolean;
 }
 
 interface State {
@@ -194,13 +196,16 @@ async function storeFacts(batch: Batch, instanceId: string, facts: readonly Chat
       update chats set state_jid = t."stateJid", archived = coalesce(t.archived, chats.archived),
         pinned_at = case when t."setsPin" then t."pinnedAt" else chats.pinned_at end,
         muted_until = case when t."setsMute" then t."mutedUntil" else chats.muted_until end,
-        marked_unread = coalesce(t."markedUnread", chats.marked_unread)
+        marked_unread = coalesce(t."markedUnread", chats.marked_unread),
+        cleared_at = greatest(chats.cleared_at, t."clearedThrough")
       from jsonb_to_recordset(${storableJson(rows)}::text::jsonb) as t("chatId" text, "stateJid" text, archived boolean,
-        "setsPin" boolean, "pinnedAt" timestamptz, "setsMute" boolean, "mutedUntil" timestamptz, "markedUnread" boolean),
+        "setsPin" boolean, "pinnedAt" timestamptz, "setsMute" boolean, "mutedUntil" timestamptz, "markedUnread" boolean,
+        "clearedThrough" timestamptz),
         chats old
       where chats.instance_id = ${instanceId} and chats.chat_id = t."chatId"
         and old.instance_id = chats.instance_id and old.chat_id = chats.chat_id
-      returning chats.chat_id as "chatId", ${stateOf(sql, "old")} as was, ${stateOf(sql, "chats")} as now`,
+      returning chats.chat_id as "chatId", ${stateOf(sql, "old")} as was, ${stateOf(sql, "chats")} as now,
+        old.cleared_at is distinct from chats.cleared_at as cleared`,
   ]);
   const byChat = new Map(stored.map((row) => [row.chatId, row]));
   const read = await readFacts(batch, instanceId, list);
@@ -208,7 +213,8 @@ async function storeFacts(batch: Batch, instanceId: string, facts: readonly Chat
     const row = byChat.get(fact.chatId);
     if (fact.source === "sync" || !row) return undefined;
     const unreadCount = read.get(fact.chatId);
-    const changes: Changes = { ...changed(row), ...(unreadCount === undefined ? {} : { unreadCount }) };
+    const cleared = row.cleared && (fact.deleted ? { deleted: true as const } : { cleared: true as const });
+    const changes: Changes = { ...changed(row), ...cleared, ...(unreadCount === undefined ? {} : { unreadCount }) };
     return Object.keys(changes).length > 0
       ? eventOf(fact.chatId, { ...fact, source: fact.source }, changes)
       : undefined;
@@ -223,7 +229,10 @@ const stateOf = (sql: Batch["sql"], table: "old" | "chats") => sql`
 
 /** Marks the messages as read that facts report as read. Returns the number of unread messages of the changed chats. */
 async function readFacts({ sql }: Batch, instanceId: string, facts: readonly ChatFact[]): Promise<Map<string, number>> {
-  const ends = facts.flatMap(({ chatId, readThrough: through }) => (through ? [{ chatId, through }] : []));
+  const ends = facts.flatMap(({ chatId, readThrough: through, clearedThrough }) => {
+    const end = through ?? clearedThrough;
+    return end ? [{ chatId, through: end }] : [];
+  });
   if (ends.length === 0) return new Map();
   const ranges = sql`
     select chat_id, through + interval '1 second' as through, '{}'::uuid[] as ids

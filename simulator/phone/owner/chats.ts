@@ -62,6 +62,24 @@ export function markChat(phone: Phone, chat: string, read: boolean): void {
   set(phone, "markChatAsRead", [id], { markChatAsReadAction: { read, messageRange: rangeOf(phone, id) } });
 }
 
+/** Removes the messages of a chat, or deletes the chat with them. Other people keep them. */
+export function clearChat(phone: Phone, chat: string, options: { delete?: boolean } = {}): void {
+  const id = existing(phone, chat);
+  const messageRange = rangeOf(phone, id);
+  if (options.delete) set(phone, "deleteChat", [id, "1"], { deleteChatAction: { messageRange } });
+  else set(phone, "clearChat", [id, "1", "0"], { clearChatAction: { messageRange } });
+}
+
+/** Returns the messages of a chat that the phone shows: those after the last time that it was cleared or deleted. */
+export function messagesOf(phone: Phone, id: string) {
+  const { appState } = phone;
+  const cleared = appState.get("clearChat", id, "1", "0")?.clearChatAction?.messageRange;
+  const deleted = appState.get("deleteChat", id, "1")?.deleteChatAction?.messageRange;
+  const through = Math.max(...[cleared, deleted].map((range) => Number(range?.lastMessageTimestamp ?? 0)));
+  const chat = isGroupJid(id) ? id : (phone.world.accountOf(id)?.pnJid ?? id);
+  return phone.inbox.messages.filter((message) => message.chat === chat && message.timestamp > through);
+}
+
 function existing(phone: Phone, chat: string): string {
   const jid = toJid(chat);
   if (isGroupJid(jid) ? !phone.world.groups.has(jid) : !phone.world.accountOf(jid))

@@ -1,8 +1,20 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createLogger } from "../../../core/log.ts";
+import { deleteExpired } from "../../../core/retention/index.ts";
 import type { Phone } from "../../../simulator/index.ts";
 import type { Group } from "../../../simulator/model/group.ts";
-import { archiveChat, chatOf, markChat, muteChat, pinChat, timerOf } from "../../../simulator/phone/owner/chats.ts";
+import {
+  archiveChat,
+  chatOf,
+  clearChat,
+  markChat,
+  messagesOf,
+  muteChat,
+  pinChat,
+  timerOf,
+} from "../../../simulator/phone/owner/chats.ts";
 import { expectNoComplaints } from "../../support/gateway/complaints.ts";
+import { phoneSeries } from "../../support/gateway/linked-gateway.ts";
 import { type Dialect, startTestGateway, type TestGateway } from "../../support/gateway/test-gateway.ts";
 import { until } from "../../support/until.ts";
 
@@ -293,4 +305,73 @@ describe("the number of unread messages", () => {
     await counts(0);
     expect(dave.sent.get(quiet.id)?.status).toBe("delivered");
   });
+});
+
+describe("a chat that is cleared or deleted", () => {
+  const newPhone = phoneSeries(() => gate.wa, "49155505010");
+  /** Returns the texts in the history of an instance. */
+  const textsOf = async (jid: string, dialect: Dialect = "gateway"): Promise<string[]> =>
+    (await gate.api("GET", `/api/message/chat/${ids[dialect]}/${jid}`)).body.data.map(
+      (one: { body: string }) => one.body,
+    );
+  const gone = (jid: string, dialect: Dialect) =>
+    until(async () => (!(await chat(jid, dialect)) && (await textsOf(jid, dialect)).length === 0) || undefined);
+  /** Sends a message at a later second than all before. */
+  const later = async (phone: Phone, text: string) => {
+    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    await phone.sendText(owner.number, text);
+  };
+  const dialects = ["gateway", "multi-instance"] as const;
+
+  test.each(["clear", "delete"])(
+    "the API %s a chat: its messages are gone at once, on the phone, and for good",
+    async (action) => {
+      const eve = await newPhone();
+      await eve.sendText(owner.number, "old");
+      for (const dialect of dialects) await shows(eve.jid, { unreadCount: 1 }, dialect);
+      await owner.waitFor((message) => message.chat === eve.jid);
+      const path = `/api/chats/${id}/${eve.number}`;
+      const answer = action === "clear" ? await gate.api("POST", `${path}/clear`) : await gate.api("DELETE", path);
+      expect(answer).toMatchObject({ status: 200, body: { data: { chatId: eve.jid } } });
+      expect([await chat(eve.jid), await textsOf(eve.jid)]).toEqual([undefined, []]);
+      await holds(() => messagesOf(owner, eve.jid).length === 0);
+      for (const dialect of dialects) await gone(eve.jid, dialect);
+      const announcement = action === "clear" ? { cleared: true } : { deleted: true };
+      await announces("gateway", eve.jid, { ...announcement, unreadCount: 0 }, "api");
+      await announces("multi-instance", eve.jid, { ...announcement, unreadCount: 0 }, "phone");
+      await later(eve, "new");
+      for (const dialect of dialects) await shows(eve.jid, { unreadCount: 1 }, dialect);
+      expect(await textsOf(eve.jid)).toEqual(["new"]);
+      const { db } = gate;
+      const storage = { removeMany: async () => undefined };
+      const retention = { messages: null, files: null, events: 30, deliveries: 30, audit: 30 };
+      await deleteExpired(
+        { db, storage, clock: { now: () => new Date() }, log: createLogger("test", "silent"), retention },
+        10_000,
+      );
+      expect(await db.sql`select body from messages where chat_id = ${eve.jid} group by body`).toEqual([
+        { body: "new" },
+      ]);
+      expect(await db.sql`select 1 from chats where chat_id = ${eve.jid} and cleared_at is not null`).toEqual([]);
+      expect(await chat(eve.jid)).toMatchObject({ messageCount: 1, unreadCount: 1 });
+    },
+  );
+
+  test.each([
+    ["clears", { cleared: true }],
+    ["deletes", { deleted: true }],
+  ])(
+    "a chat that the owner %s on the phone leaves the list and the history of both dialects",
+    async (does, changes) => {
+      const eve = await newPhone();
+      await eve.sendText(owner.number, "old");
+      for (const dialect of dialects) await shows(eve.jid, { unreadCount: 1 }, dialect);
+      await owner.waitFor((message) => message.chat === eve.jid);
+      clearChat(owner, eve.number, { delete: does === "deletes" });
+      for (const dialect of dialects) {
+        await gone(eve.jid, dialect);
+        await announces(dialect, eve.jid, changes, "phone");
+      }
+    },
+  );
 });

@@ -47,6 +47,17 @@ export const chat = [
     tests: [`${tests} > the API sets the timer of a chat with one person, and of a group`],
   }),
   defineCapability({
+    name: "Clear a chat, or delete it",
+    commands: ["chat.clear", "chat.delete"],
+    gateway: ["POST /api/chats/{instanceId}/{chatId}/clear", "DELETE /api/chats/{instanceId}/{chatId}"],
+    multiInstance: [],
+    simulator: "chats",
+    tests: [
+      `${tests} > the API %s a chat: its messages are gone at once, on the phone, and for good`,
+      `${tests} > a chat that the owner %s on the phone leaves the list and the history of both dialects`,
+    ],
+  }),
+  defineCapability({
     name: "List chats with their state and the number of unread messages",
     commands: [],
     gateway: ["GET /api/message/chats/{instanceId}"],

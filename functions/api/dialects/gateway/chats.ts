@@ -18,6 +18,24 @@ const chatId = z.string();
 
 /** The state of chats, which the phone and its linked devices share. */
 export const chatEndpoints = [
+  commandEndpoint({
+    method: "post",
+    path: "/api/chats/{instanceId}/{chatId}/clear",
+    access: "write",
+    command: "chat.clear",
+    response: envelope(z.object({ chatId })),
+    toInput: ({ params }) => ({ chat: params.chatId }),
+    toResponse: (result) => enveloped({ chatId: result.chat }, "Chat cleared"),
+  }),
+  commandEndpoint({
+    method: "delete",
+    path: "/api/chats/{instanceId}/{chatId}",
+    access: "write",
+    command: "chat.delete",
+    response: envelope(z.object({ chatId })),
+    toInput: ({ params }) => ({ chat: params.chatId }),
+    toResponse: (result) => enveloped({ chatId: result.chat }, "Chat deleted"),
+  }),
   instanceEndpoint({
     method: "get",
     path: "/api/chats/{instanceId}/{chatId}",

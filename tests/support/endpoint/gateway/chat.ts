@@ -1,4 +1,4 @@
-import { chatOf, timerOf } from "../../../../simulator/phone/owner/chats.ts";
+import { chatOf, messagesOf, timerOf } from "../../../../simulator/phone/owner/chats.ts";
 import { testIn } from "../case.ts";
 import { bodiesOf, type GatewayCases, holds } from "./case.ts";
 
@@ -12,6 +12,20 @@ export const chatCases: GatewayCases = {
     invalid: [{ params: { chatId: "nobody" } }],
     absent: { params: { chatId: "4915550999997" } },
     unconnected: 404,
+  },
+  "POST /api/chats/{instanceId}/{chatId}/clear": {
+    with: ({ carol }) => ({ params: { chatId: carol.jid } }),
+    effect: async ({ owner, carol }) => holds(() => messagesOf(owner, carol.jid).length === 0),
+    simulator: "chats",
+    testedBy: chats("the API %s a chat: its messages are gone at once, on the phone, and for good"),
+    invalid: [{ params: { chatId: "nobody" } }],
+  },
+  "DELETE /api/chats/{instanceId}/{chatId}": {
+    with: ({ carol }) => ({ params: { chatId: carol.jid } }),
+    effect: async ({ owner, carol }) => holds(() => owner.appState.get("deleteChat", carol.jid, "1")),
+    simulator: "chats",
+    testedBy: chats("the API %s a chat: its messages are gone at once, on the phone, and for good"),
+    invalid: [{ params: { chatId: "nobody" } }],
   },
   "PUT /api/chats/{instanceId}/{chatId}/timer": {
     with: () => ({ body: { seconds: 86_400 } }),
