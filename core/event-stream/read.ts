@@ -18,7 +18,7 @@ export type Start =
   | { kind: "now" }
   | { kind: "time"; from: Date }
   | { kind: "sequence"; since: number }
-  | { kind: "position"; position: number; ahead: ReadonlyMap<string, number> };
+  | { kind: "position"; position: number; at?: Date | undefined; ahead: ReadonlyMap<string, number> };
 
 /** Up to where an instance's events are passed: its event `seq`, which has this position. */
 export interface Passed {
@@ -111,6 +111,16 @@ export async function readStart(
   );
   const lastPosition = Math.max(0, ...points.map((point) => point.lastPosition));
   return { points, barrier: { position: lastPosition, xid: BigInt(rows[0]?.xid ?? 0) } };
+}
+
+/** Returns the shortest time in days for which events of these instances are kept. Null without instances. */
+export async function readKeptDays({ sql }: Database, scope: Scope, byDefault: number): Promise<number | null> {
+  const [row] = await sql<{ days: number | null }[]>`
+    select min(least(${byDefault}::int, (u.retention->>'events')::int, (i.retention->>'events')::int)) as days
+    from instances i join users u on u.id = i.user_id
+    where i.deleted_at is null
+      and (i.user_id = any(${[...scope.userIds]}::uuid[]) or i.id = any(${[...scope.instanceIds]}::uuid[]))`;
+  return row?.days ?? null;
 }
 
 export interface Heads {

@@ -5,7 +5,7 @@ import { chatsOf } from "../event/log.ts";
 import { publicBody } from "../event-sink/envelope.ts";
 import { formatCursor, maxAhead } from "./cursor.ts";
 import type { EventHub, HubDeps, Member, View } from "./hub.ts";
-import { type Passed, type PlacedRow, readPage, readStart, type Scope, type Start } from "./read.ts";
+import { type Passed, type PlacedRow, readKeptDays, readPage, readStart, type Scope, type Start } from "./read.ts";
 
 /** Which events a stream shows. */
 export interface EventFilter {
@@ -35,6 +35,8 @@ export interface SessionOptions {
   /** Whether the caller may see this instance of this user now. */
   sees(instanceId: string, userId: string): boolean;
   start: Start;
+  /** For how many days events are kept by default. */
+  keptDays: number;
   filter: EventFilter;
 }
 
@@ -71,8 +73,24 @@ export async function openSession(deps: SessionDeps, options: SessionOptions): P
   const { points, barrier } = await readStart(deps.db, options.scope, options.start);
   if (options.single && points.length === 0) throw new AppError("instance_not_found");
   const session = new EventSession(deps, options, points);
+  session.missing ??= await missingBefore(deps, options);
   deps.hub.join(session, barrier);
   return session;
+}
+
+const dayMs = 24 * 60 * 60 * 1000;
+
+/** Returns the time before which events may be missing: the place is older than the events that are kept. */
+async function missingBefore(
+  { db, clock }: SessionDeps,
+  { start, scope, keptDays }: SessionOptions,
+): Promise<{ before: string } | undefined> {
+  // Events are kept for at least a day.
+  const age = start.kind === "position" && start.at ? clock.now().getTime() - start.at.getTime() : 0;
+  if (age < dayMs) return undefined;
+  const days = await readKeptDays(db, scope, keptDays);
+  if (days === null || age <= days * dayMs) return undefined;
+  return { before: new Date(clock.now().getTime() - days * dayMs).toISOString() };
 }
 
 export class EventSession implements Member {
@@ -91,8 +109,11 @@ export class EventSession implements Member {
   #wake: () => void = () => {
     this.#changed = true;
   };
-  /** Sequence numbers that are missing, because they are no longer stored or were never assigned. */
-  readonly missing: { from: number; to: number } | undefined;
+  /**
+   * What may be missing, because it is no longer stored: sequence numbers of the only instance, or events before a time.
+   * Sequence numbers after the newest event were never assigned.
+   */
+  missing: { from: number; to: number } | { before: string } | undefined;
 
   constructor(deps: SessionDeps, options: SessionOptions, points: Awaited<ReturnType<typeof readStart>>["points"]) {
     this.#deps = deps;

@@ -97,7 +97,8 @@ async function nextEvents(context: StreamContext, request: EventRequest, waitMs:
 async function streamOf(context: StreamContext, request: EventRequest): Promise<Omit<StreamRequest, "lasting">> {
   const { caller, ip, instance, deps } = context;
   const start = startOf(request, instance !== undefined);
-  const common = { caller, ip, vault: deps.vault, start, filter: request.filter };
+  const keptDays = deps.config.RETENTION_EVENTS_DAYS;
+  const common = { caller, ip, vault: deps.vault, start, keptDays, filter: request.filter };
   if (instance) return { ...common, single: true, scope: { userIds: [], instanceIds: [instance.id] } };
   // Throws for instances that the caller may not see.
   for (const id of request.instances ?? []) await loadInstance(deps.db, caller, id);

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { appendEvents, type EventRow } from "../../../core/event/append.ts";
 import { readLog } from "../../../core/event/log.ts";
+import { formatCursor } from "../../../core/event-stream/cursor.ts";
 import { systemIds } from "../../../core/id.ts";
 import { startApi, type TestApi } from "../../support/api/api.ts";
 import { type EventStream, openStream, type StreamMessage } from "../../support/network/event-stream.ts";
@@ -358,6 +359,14 @@ describe("a stream", () => {
     expect((await ahead.wait(1, "missing"))[0]?.data).toEqual({ from: 4, to: 99 });
     await append(closed(id));
     expect(seqs(await ahead.wait(1))).toEqual([4]);
+    const daysAgo = (days: number) =>
+      formatCursor({ position: 0, at: new Date(Date.now() - days * 24 * 60 * 60 * 1000), ahead: new Map() });
+    const old = await open(`/api/events/stream?instances=${id}&since=${daysAgo(31)}`);
+    expect(Date.parse((await old.wait(1, "missing"))[0]?.data.before)).toBeLessThan(Date.now());
+    expect(seqs(await old.wait(2))).toEqual([3, 4]);
+    const recent = await open(`/api/events/stream?instances=${id}&since=${daysAgo(29)}`);
+    expect((await recent.wait(2)).map(({ data }) => data.seq)).toEqual([3, 4]);
+    expect(recent.messages.map(({ event }) => event)).toEqual(["message", "message"]);
   });
 
   test.each([
