@@ -20,6 +20,7 @@ import * as contact from "./contact.ts";
 import * as convert from "./convert.ts";
 import * as group from "./group.ts";
 import * as instance from "./instance.ts";
+import * as interactive from "./interactive.ts";
 import * as label from "./label.ts";
 import * as link from "./link.ts";
 import * as media from "./media.ts";
@@ -59,6 +60,8 @@ export const sends: { readonly [Name in SendName]: Execute<SendContext, Name, Pr
   "message.sendEvent": event.sendEvent,
   "message.sendLink": link.sendLink,
   "message.forward": content.forward,
+  "message.sendButtons": interactive.sendButtons,
+  "message.sendList": interactive.sendList,
   "status.sendText": status.sendText,
   "status.sendMedia": status.sendMedia,
 };

@@ -65,6 +65,11 @@ async function generate(
   const generation = { ...generationOptions(context), ...extras.options };
   const message = (await generateWAMessage(jid, content, generation)).message ?? {};
   // For a poll, Baileys puts the mentions next to the poll instead of into the poll, where clients do not read them.
+  return withMentions(message, extras);
+}
+
+/** Adds the mentions of a message to its content. */
+export function withMentions(message: proto.IMessage, extras: Pick<MessageExtras, "content">): proto.IMessage {
   const { mentions, mentionAll } = extras.content;
   return mentions || mentionAll
     ? withContextInfo(message, {

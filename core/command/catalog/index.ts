@@ -14,6 +14,7 @@ import * as action from "./message/action.ts";
 import * as answer from "./message/answer.ts";
 import * as event from "./message/calendar-event.ts";
 import * as content from "./message/content.ts";
+import * as interactive from "./message/interactive.ts";
 import * as message from "./message/send.ts";
 import * as presence from "./presence.ts";
 import * as profile from "./profile.ts";
@@ -30,6 +31,8 @@ export const commandCatalog = {
   [event.sendEvent.name]: event.sendEvent,
   [content.sendLink.name]: content.sendLink,
   [content.forward.name]: content.forward,
+  [interactive.sendButtons.name]: interactive.sendButtons,
+  [interactive.sendList.name]: interactive.sendList,
   [content.star.name]: content.star,
   [status.sendText.name]: status.sendText,
   [status.sendMedia.name]: status.sendMedia,

@@ -1,4 +1,4 @@
-import type { proto } from "@whiskeysockets/baileys";
+import type { BinaryNode, proto } from "@whiskeysockets/baileys";
 import type { SendName } from "../../../core/command/catalog/index.ts";
 import { type Content, contentVersion } from "../../../core/message/content/index.ts";
 import { defined } from "../../../core/object.ts";
@@ -15,8 +15,15 @@ export const outputOf = ({ audience }: OrderedCommand, messageId: string) => ({
   ...defined({ skipped: audience?.skipped }),
 });
 
-/** Returns the `meta` nodes of a message, which tell WhatsApp the kind of a message whose content it cannot read. */
-export function metaOf(message: proto.IMessage) {
+/** Returns the nodes of a message that tell WhatsApp the kind of a message whose content it cannot read. */
+export function metaOf(message: proto.IMessage): BinaryNode[] {
+  const flow = message.interactiveMessage?.nativeFlowMessage?.buttons?.[0]?.name;
+  // Source: whatsapp-rust, src/send.rs, `infer_biz_node`.
+  if (flow) {
+    const nativeFlow = { tag: "native_flow", attrs: { name: flow } };
+    const interactive = { tag: "interactive", attrs: { type: "native_flow", v: "1" }, content: [nativeFlow] };
+    return [{ tag: "biz", attrs: {}, content: [interactive] }];
+  }
   const { pollCreationMessage, pollCreationMessageV2, pollCreationMessageV3, eventMessage } = message;
   if (eventMessage) return [{ tag: "meta", attrs: { event_type: "creation" } }];
   // Sources: whatsmeow, send.go, `getMessageContent`; whatsapp-rust, src/send.rs, `infer_stanza_metadata`.

@@ -377,6 +377,35 @@ describe("message types that WhatsApp no longer shows", () => {
   });
 });
 
+describe("lists and buttons, as an experiment", () => {
+  test.each([
+    ["send/list", list, "single_select", "option1"],
+    ["send/buttons", buttons, "quick_reply", "btn1"],
+  ] as const)("%s arrives as an interactive message if the caller opts in", async (kind, body, name, id) => {
+    const quoted = await received(bob, "what can I choose?");
+    const arrived = await send(kind, { ...body, experimental: true, quotedMessageId: quoted });
+    expect(arrived).toMatchObject({ kind: "interactive", quotes: { id: quoted } });
+    const { body: shown, nativeFlowMessage } = arrived.message.interactiveMessage ?? {};
+    expect(shown?.text).toBe("title" in body ? body.title : body.text);
+    expect(nativeFlowMessage?.buttons?.[0]?.name).toBe(name);
+    expect(nativeFlowMessage?.buttons?.[0]?.buttonParamsJson).toContain(`"id":"${id}"`);
+    const history = await client.inHistory(bob.number, arrived.id, "delivered");
+    expect(history).toMatchObject({ type: "interactive" });
+  });
+
+  test("rejects more buttons or rows than WhatsApp's API for businesses has", async () => {
+    const many = Array.from({ length: 11 }, (_, index) => ({ title: `Row ${index}`, rowId: `row${index}` }));
+    const four = many.slice(0, 4).map(({ title, rowId }) => ({ buttonId: rowId, buttonText: title }));
+    for (const [kind, body] of [
+      ["send/list", { ...list, sections: [{ title: "x", rows: many }] }],
+      ["send/buttons", { ...buttons, buttons: four }],
+    ] as const) {
+      const answer = await ask("POST", kind, { to: bob.jid, ...body, experimental: true });
+      expect(rejectionOf(answer)).toEqual([400, "invalid_request"]);
+    }
+  });
+});
+
 describe("requests of every endpoint", () => {
   const to = "4915550000002";
   const chatId = to;

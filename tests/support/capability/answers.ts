@@ -73,4 +73,14 @@ export const answers: readonly Capability[] = [
       `${queue} > paused sends wait across a restart while the instance receives, and go out in order when resumed`,
     ],
   }),
+  defineCapability({
+    name: "Send lists and buttons, as an experiment",
+    commands: ["message.sendList", "message.sendButtons"],
+    gateway: ["POST /api/message/send/list", "POST /api/message/send/buttons"],
+    multiInstance: [],
+    simulator: "messages",
+    tests: [
+      "tests/integration/message/gateway-send.test.ts > %s arrives as an interactive message if the caller opts in",
+    ],
+  }),
 ];

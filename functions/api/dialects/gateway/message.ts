@@ -3,9 +3,8 @@ import { type CommandName, commandCatalog } from "../../../../core/command/catal
 import { type MediaPlace, mediaPlace } from "../../../../core/media/inline.ts";
 import { type StickerMetadata, stickerMetadata } from "../../../../core/media/sticker.ts";
 import { singleSendOptions } from "../../../../core/restriction/index.ts";
-import { commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
+import { commandEndpoint } from "../../engine/endpoint.ts";
 import { storeOrCheckFile } from "../../operations/media.ts";
-import { refuseButtons, refuseList } from "../../operations/message.ts";
 import { mediaOptions } from "../../shape/media-options.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
@@ -21,6 +20,12 @@ const link = commandCatalog["message.sendLink"].input.shape;
 const { messageId, chat } = commandCatalog["message.forward"].input.shape;
 
 const { asGif, asRound, viewOnce, hd } = mediaOptions;
+const list = commandCatalog["message.sendList"].input.shape;
+const { buttons } = commandCatalog["message.sendButtons"].input.shape;
+
+const experimentalNote =
+  "Without `experimental`, the request fails with not_supported: not all of WhatsApp's apps show such messages. That WhatsApp accepts and delivers the message doesn't mean that the recipient sees it.";
+
 const asSticker = z
   .boolean()
   .optional()
@@ -60,8 +65,6 @@ const stickerOf = ({ pack, author, emojis }: StickerMetadata): StickerMetadata |
 
 const toSentResponse = ({ messageId }: { messageId: string }, { body }: { body: { instanceId: string; to: string } }) =>
   enveloped({ messageId, instanceId: body.instanceId, to: body.to }, "Message accepted");
-
-const label = z.string().min(1).max(1024);
 
 const sendDeclaration = <Name extends CommandName>(command: Name) => ({
   method: "post" as const,
@@ -250,46 +253,37 @@ animated) is sent unchanged. Pictures, GIFs and videos are converted.`,
     toInput: ({ body }) => ({ ...commonInput(body), messageId: body.messageId, chat: body.chatId }),
     toResponse: toSentResponse,
   }),
-  instanceEndpoint({
-    method: "post",
+  commandEndpoint({
+    ...sendDeclaration("message.sendList"),
     path: "/api/message/send/list",
-    summary: "Not supported: WhatsApp no longer shows lists from linked devices",
-    access: "write",
-    scope: "messages:send",
+    description: experimentalNote,
     body: z.object({
       ...common,
-      title: label,
-      buttonText: label,
-      sections: z
-        .array(
-          z.object({
-            title: label.optional(),
-            rows: z.array(z.object({ title: label, description: label.optional(), rowId: label })).min(1),
-          }),
-        )
-        .min(1),
+      title: list.title,
+      buttonText: list.buttonText,
+      sections: list.sections,
+      experimental: list.experimental,
     }),
-    response: sentResponse,
-    errors: ["not_supported"],
-    toInput: () => undefined,
-    operation: refuseList,
+    toInput: ({ body }) => ({
+      ...commonInput(body),
+      title: body.title,
+      buttonText: body.buttonText,
+      sections: body.sections,
+      experimental: body.experimental,
+    }),
     toResponse: toSentResponse,
   }),
-  instanceEndpoint({
-    method: "post",
+  commandEndpoint({
+    ...sendDeclaration("message.sendButtons"),
     path: "/api/message/send/buttons",
-    summary: "Not supported: WhatsApp no longer shows buttons from linked devices",
-    access: "write",
-    scope: "messages:send",
-    body: z.object({
-      ...common,
-      text,
-      buttons: z.array(z.object({ buttonId: label, buttonText: label })).min(1),
+    description: experimentalNote,
+    body: z.object({ ...common, text, buttons, experimental: list.experimental }),
+    toInput: ({ body }) => ({
+      ...commonInput(body),
+      text: body.text,
+      buttons: body.buttons,
+      experimental: body.experimental,
     }),
-    response: sentResponse,
-    errors: ["not_supported"],
-    toInput: () => undefined,
-    operation: refuseButtons,
     toResponse: toSentResponse,
   }),
 ];
