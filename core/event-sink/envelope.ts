@@ -42,6 +42,8 @@ export function publicEvent(type: EventType) {
      */
     correlationId: z.string().nullable(),
     at: z.iso.datetime(),
+    /** The instance's `metadata` when the event was sent. Absent if it has none. */
+    metadata: z.record(z.string(), z.string()).optional(),
   });
 }
 
@@ -54,6 +56,8 @@ export interface LogRow {
   data: Record<string, unknown>;
   correlation_id: string | null;
   created_at: Date;
+  /** The pairs of the instance's user. */
+  metadata?: Record<string, string> | null;
 }
 
 const isEventType = (type: string): type is EventType => Object.hasOwn(eventCatalog, type);
@@ -76,6 +80,7 @@ export function publicBody(row: LogRow, vault: Vault, now: Date): string | null 
     data,
     correlationId: row.correlation_id,
     at: row.created_at.toISOString(),
+    ...(row.metadata && { metadata: row.metadata }),
   };
   return JSON.stringify(envelope);
 }

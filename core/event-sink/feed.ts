@@ -176,7 +176,7 @@ type Head = { head: number };
  */
 async function readPage({ db }: SinkDeps, sink: ClaimedSink): Promise<(Head & Partial<LogRow>)[]> {
   return await db.sql<(Head & Partial<LogRow>)[]>`
-    select i.event_seq::float8 as head, e.* from instances i left join lateral (
+    select i.event_seq::float8 as head, i.metadata, e.* from instances i left join lateral (
       select id, instance_id, seq::float8 as seq, type, data, correlation_id, created_at from events
       where instance_id = i.id and seq > ${sink.sentSeq} order by seq limit ${pageSize}) e on true
     where i.id = ${sink.instanceId} order by e.seq`;

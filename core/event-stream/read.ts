@@ -164,7 +164,8 @@ export async function readPage(
       ${ranges.map(({ id }) => id)}::uuid[], ${ranges.map(({ after }) => after)}::bigint[],
       ${ranges.map(({ upTo }) => upTo)}::bigint[]) as r(id, after, up_to)
     cross join lateral (
-      select id, instance_id, seq::float8 as seq, position, type, data, correlation_id, created_at from events
+      select id, instance_id, seq::float8 as seq, position, type, data, correlation_id, created_at,
+        (select metadata from instances i where i.id = r.id) as metadata from events
       where instance_id = r.id and seq > r.after and seq <= r.up_to order by seq limit ${limit + 1}) e
     order by e.position limit ${limit + 1}`;
   type Row = LogRow & PageColumns & { position: string; xid: string };
@@ -172,8 +173,8 @@ export async function readPage(
     select sized.*, pg_current_xact_id()::text as xid from (${withinBytes(sql, page, sql`bytes`)}) sized
     order by page_row`;
   const rows = found.slice(0, limit).map(
-    ({ id, instance_id, seq, position, type, data, correlation_id, created_at }): PlacedRow => ({
-      ...{ id, instance_id, seq, position: Number(position), type, data, correlation_id, created_at },
+    ({ id, instance_id, seq, position, type, data, correlation_id, created_at, metadata = null }): PlacedRow => ({
+      ...{ id, instance_id, seq, position: Number(position), type, data, correlation_id, created_at, metadata },
     }),
   );
   const last = rows.at(-1);

@@ -1,10 +1,26 @@
+import { sql } from "drizzle-orm";
 import type postgres from "postgres";
-import { storableJson } from "../db/index.ts";
+import { type Database, storableJson } from "../db/index.ts";
 import { eventLane } from "../usage/lane.ts";
 import type { NewEvent } from "./catalog/index.ts";
 import { fittedJson } from "./fit.ts";
 
 export type EventRow = NewEvent & { id: string; instanceId: string; at: Date; correlationId?: string | null };
+
+/**
+ * Appends one event within a transaction of Drizzle. Does nothing for an instance that no longer exists. Other
+ * transactions number their events after this one.
+ */
+export async function appendEvent(orm: Database["orm"], { id, instanceId, type, data, at }: EventRow): Promise<void> {
+  const time = at.toISOString();
+  await orm.execute(sql`
+    with raised as (
+      update instances set event_seq = event_seq + 1 where id = ${instanceId} returning id, shard, event_seq
+    )
+    insert into events (id, instance_id, shard, seq, type, data, created_at, correlation_id)
+    select ${id}::uuid, id, shard, event_seq, ${type}, ${storableJson(data)}::text::jsonb, ${time}::timestamptz, ${id}
+    from raised`);
+}
 
 /** The correlation id becomes a header of webhooks, and an untrusted sender may have chosen the id. */
 const usableCorrelationId = /^[\x21-\x7e]{1,128}$/;

@@ -2,6 +2,7 @@ import * as z from "zod";
 import { text } from "../command/catalog/message/fields.ts";
 import type { Instance } from "../instance/index.ts";
 import type { AutoRead, IgnoreRules, RejectCalls } from "../instance/instance.sql.ts";
+import { timeZoneName } from "../instance/timezone.ts";
 import { destination } from "../message/recipient.ts";
 
 /** Maximum number of chats that an instance ignores by name. */
@@ -57,8 +58,30 @@ const ignore = z
     }),
   );
 
+const metadataKey = z
+  .string()
+  .regex(/^[A-Za-z0-9_.-]{1,40}$/, "must be 1 to 40 letters, digits, dots, dashes or underscores");
+const metadataValue = z
+  .string()
+  .max(500)
+  .refine((text) => text.isWellFormed() && !text.includes("\u0000"), "must be valid Unicode without NUL characters");
+const maxPairs = 20;
+
+const metadata = z
+  .record(metadataKey, metadataValue)
+  .refine((pairs) => Object.keys(pairs).length <= maxPairs, `must have at most ${maxPairs} pairs`)
+  .transform((pairs) => (Object.keys(pairs).length > 0 ? pairs : null));
+
 /** The settings of an instance that concern messages and calls from others, in the requests of both dialects. */
 export const incomingSettings = {
+  metadata: metadata.nullish().meta({
+    description:
+      "Your own key–value pairs, which every event and webhook of the instance repeats: at most 20, with keys of up to 40 letters, digits, dots, dashes and underscores, and texts of up to 500 characters. Replaces all pairs. null: none",
+  }),
+  timezone: timeZoneName.nullish().meta({
+    description:
+      "IANA time zone, such as Europe/Berlin, of times without an offset in sendAt, and of the days of pace.newContactsPerDay. null: such times are refused, and days are those of UTC",
+  }),
   rejectCalls: rejectCalls.nullish().meta({
     description:
       "Whether incoming calls are rejected: true, or an object. message: a text for the caller, which each caller gets once in answerAfterHours (default 24, at most 168). groups: whether calls to groups are rejected too, without an answer; default true. Takes effect at once. null or false: calls ring",
@@ -75,12 +98,16 @@ export const incomingSettings = {
 
 /** The same settings in the responses of both dialects. */
 export const shownIncomingSettings = {
+  metadata: z.record(z.string(), z.string()),
+  timezone: z.string().nullable(),
   rejectCalls: z.object({ message: z.string().nullable(), groups: z.boolean(), answerAfterHours: z.int() }).nullable(),
   autoRead: z.object(autoReadKinds).nullable(),
   ignore: z.object({ ...ignoreFlags, chats: z.array(z.string()) }),
 };
 
 export const showIncomingSettings = (instance: Instance) => ({
+  metadata: instance.metadata ?? {},
+  timezone: instance.timezone,
   rejectCalls: instance.rejectCalls,
   autoRead: instance.autoRead,
   ignore: instance.ignore ?? nothing,

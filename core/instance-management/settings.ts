@@ -7,6 +7,7 @@ import type { Vault } from "../crypto/index.ts";
 import { sealedPlace } from "../crypto/sealed-place.ts";
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
+import { appendEvent } from "../event/append.ts";
 import { alignSinks } from "../event-sink/setting.ts";
 import type { Ids } from "../id.ts";
 import type { Instance } from "../instance/index.ts";
@@ -18,7 +19,7 @@ import { singleLine } from "../text.ts";
 import { checkHeaders } from "../webhook/delivery/attempt.ts";
 import { resetBreakers } from "../webhook/delivery/circuit-breaker.ts";
 import { sealHeaders } from "../webhook/delivery/stored-headers.ts";
-import { type AccountSettings, accountColumns, isSameProxy } from "./account-settings.ts";
+import { type AccountSettings, accountColumns, accountSettings, isSameProxy } from "./account-settings.ts";
 import { alignDefaults } from "./default-webhooks.ts";
 
 export const instanceName = singleLine.trim().min(1).max(200);
@@ -205,5 +206,10 @@ export async function changeInstance(
   if (columns.webhookUrl !== undefined) await alignDefaults(tx, deps.clock, updated);
   if (columns.eventQueue !== undefined) await alignSinks({ orm: tx, clock: deps.clock }, { instanceId: instance.id });
   await recordActivity({ ...deps, orm: tx }, instance.id, "instance_updated", { changed });
+  const told = changed.filter((name) => Object.hasOwn(accountSettings.shape, name));
+  if (told.length > 0) {
+    const event = { type: "instance.updated" as const, data: { changed: told } };
+    await appendEvent(tx, { ...event, id: deps.ids.uuid(), instanceId: instance.id, at: deps.clock.now() });
+  }
   return updated;
 }

@@ -184,7 +184,7 @@ export const instances = pgTable(
     sendsPausedAt: instant("sends_paused_at"),
     /** When such a pause ended last. */
     sendsResumedAt: instant("sends_resumed_at"),
-    /** The day (UTC) of the last message to a new contact, and how many new contacts got a message that day. */
+    /** The day (in the time zone of the instance) of the last message to a new contact, and how many new contacts got a message that day. */
     newContacts: jsonb("new_contacts").$type<{ day: string; count: number }>(),
 
     /** Queue for the events. Null means the user's queue, if any. */

@@ -32,7 +32,7 @@ export const paceSetting = z
   .nullish()
   .meta({
     description:
-      "How fast the instance sends. perMinute: maximum number of messages per minute, also for bulks. newContactsPerDay: maximum number of people per day (UTC) to whom the account writes for the first time; null means no limit. minGapMs: minimum time between two messages. jitter: by which part gaps vary, 0 to 1. typing: show “typing…” before texts. null: the defaults, which are 250 new contacts per day, no other limits, and a jitter of 0.3",
+      "How fast the instance sends. perMinute: maximum number of messages per minute, also for bulks. newContactsPerDay: maximum number of people per day (of the instance's timezone) to whom the account writes for the first time; null means no limit. minGapMs: minimum time between two messages. jitter: by which part gaps vary, 0 to 1. typing: show “typing…” before texts. null: the defaults, which are 250 new contacts per day, no other limits, and a jitter of 0.3",
   });
 
 /** The `pace` of an instance, in responses. */

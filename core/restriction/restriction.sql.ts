@@ -31,7 +31,7 @@ export interface Restrictions {
 export interface Pace {
   /** Maximum number of messages per minute, or null for no limit. */
   perMinute: number | null;
-  /** Maximum number of people per day (UTC) to whom the account writes for the first time, or null for no limit. */
+  /** Maximum number of people per day of the instance's time zone to whom the account writes for the first time, or null for no limit. */
   newContactsPerDay: number | null;
   /** Minimum time between two messages, in milliseconds. */
   minGapMs: number;

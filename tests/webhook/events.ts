@@ -112,6 +112,7 @@ export const events = {
     until: "2023-01-02T18:00:00.000Z",
     guide: "docs/guides/linking.md#temporarily_banned",
   }),
+  settings: event("instance.updated", { changed: ["pace"] }),
   disabled: event("webhook.disabled", { url: "https://a.test", failingSince: "2023-01-01T12:00:00.000Z", failures: 9 }),
   join: event("group.join", { ...inGroup, subject: "My Group", size: 3, reason: "added" }),
   leave: event("group.leave", { ...inGroup, reason: "removed" }),

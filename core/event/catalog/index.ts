@@ -43,6 +43,7 @@ export const eventCatalog = {
   [instance.unrestricted.type]: instance.unrestricted,
   [instance.paused.type]: instance.paused,
   [instance.resumed.type]: instance.resumed,
+  [instance.updated.type]: instance.updated,
   [chat.update.type]: chat.update,
   [group.join.type]: group.join,
   [group.leave.type]: group.leave,

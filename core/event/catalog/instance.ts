@@ -33,6 +33,15 @@ export const resumed = defineEvent({
   }),
 });
 
+export const updated = defineEvent({
+  type: "instance.updated",
+  summary: "Settings of the instance were changed through the API",
+  data: z.object({
+    /** Names of the changed settings. Their values may be secret. */
+    changed: z.array(z.string()),
+  }),
+});
+
 export const unrestricted = defineEvent({
   type: "instance.unrestricted",
   summary: "A restriction of the account has ended, so sends that waited for it go on",

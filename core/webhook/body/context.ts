@@ -19,6 +19,8 @@ export interface BodyContext extends NotifySettings {
   dialect: Dialect;
   /** JID of the account itself, once it is known. */
   ownJid: string | null;
+  /** The pairs of the instance's user. Bodies have them if there are any. */
+  metadata?: Readonly<Record<string, string>> | null | undefined;
   /** Returns the decrypted QR code of an event. */
   openQr(sealed: string): string;
 }

@@ -59,6 +59,8 @@ function body<const Name extends string, Data extends z.ZodRawShape>(event: Name
      */
     eventId: z.uuid(),
     sequence: z.number().int().positive(),
+    /** The instance's `metadata`. Absent if it has none. */
+    metadata: z.record(z.string(), z.string()).optional(),
   });
 }
 
@@ -142,6 +144,8 @@ const schemas = {
   "instance.unrestricted": body("instance.unrestricted", instance.unrestricted.data.shape),
   "instance.paused": body("instance.paused", instance.paused.data.shape),
   "instance.resumed": body("instance.resumed", instance.resumed.data.shape),
+  /** Only for endpoints that choose it. */
+  "instance.updated": body("instance.updated", instance.updated.data.shape),
   "chat.update": body("chat.update", chat.update.data.shape),
   "history.progress": body("history.progress", history.progress.data.shape),
   "history.completed": body("history.completed", history.completed.data.shape),
@@ -194,6 +198,8 @@ function instanceBody(
     case "instance.paused":
       return make(event.type, event.data);
     case "instance.resumed":
+      return make(event.type, event.data);
+    case "instance.updated":
       return make(event.type, event.data);
   }
 }
@@ -253,6 +259,7 @@ export function gatewayBody(event: WebhookEvent, context: BodyContext, link: Fil
     case "instance.unrestricted":
     case "instance.paused":
     case "instance.resumed":
+    case "instance.updated":
       return instanceBody(event);
     case "chat.update":
       return make(event.type, event.data);

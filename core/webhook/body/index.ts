@@ -20,7 +20,8 @@ export function webhookBody(event: WebhookEvent, context: BodyContext, link: Fil
 export function bodyOf(event: WebhookEvent, context: BodyContext, link: FileLink | null): string | null {
   const body =
     context.dialect === "gateway" ? gatewayBody(event, context, link) : multiInstanceBody(event, context, link);
-  return body && JSON.stringify(body);
+  const { metadata } = context;
+  return body && JSON.stringify(metadata ? { ...body, metadata } : body);
 }
 
 /**

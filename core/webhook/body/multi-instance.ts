@@ -57,6 +57,8 @@ function body<const Name extends string, Data extends z.ZodRawShape>(event: Name
      */
     eventId: z.uuid(),
     sequence: z.number().int().positive(),
+    /** The instance's `metadata`. Absent if it has none. */
+    metadata: z.record(z.string(), z.string()).optional(),
   });
 }
 
@@ -154,6 +156,8 @@ const schemas = {
   instance_unrestricted: body("instance_unrestricted", instance.unrestricted.data.shape),
   instance_paused: body("instance_paused", instance.paused.data.shape),
   instance_resumed: body("instance_resumed", instance.resumed.data.shape),
+  /** Only for endpoints that choose it. */
+  instance_updated: body("instance_updated", instance.updated.data.shape),
   chat_updated: body("chat_updated", chat.update.data.shape),
   /** Only for endpoints that choose it, as all webhooks about status posts, groups and calls. `from` is the author. */
   status_received: body("status_received", {
@@ -208,12 +212,22 @@ function makerOf({ id: eventId, instanceId, seq: sequence, at }: WebhookEvent) {
   };
 }
 
-/** Returns the body of an event about a group or a call. */
-function groupOrCallBody(
-  event: Extract<WebhookEvent, { type: `group.${string}` | `call.${string}` }>,
+/** Returns the body of an event about the instance, a group or a call. */
+function ownBody(
+  event: Extract<WebhookEvent, { type: `instance.${string}` | `group.${string}` | `call.${string}` }>,
 ): MultiInstanceBody {
   const make = makerOf(event);
   switch (event.type) {
+    case "instance.restricted":
+      return make("instance_restricted", event.data);
+    case "instance.unrestricted":
+      return make("instance_unrestricted", event.data);
+    case "instance.paused":
+      return make("instance_paused", event.data);
+    case "instance.resumed":
+      return make("instance_resumed", event.data);
+    case "instance.updated":
+      return make("instance_updated", event.data);
     case "group.join":
       return make("group_joined", event.data);
     case "group.leave":
@@ -280,14 +294,6 @@ export function multiInstanceBody(
       const { name, answer, guests } = event.data;
       return make("event_answered", { ...responseOf(event.data), name, answer, guests });
     }
-    case "instance.restricted":
-      return make("instance_restricted", event.data);
-    case "instance.unrestricted":
-      return make("instance_unrestricted", event.data);
-    case "instance.paused":
-      return make("instance_paused", event.data);
-    case "instance.resumed":
-      return make("instance_resumed", event.data);
     case "chat.update":
       return make("chat_updated", event.data);
     case "history.progress":
@@ -313,7 +319,12 @@ export function multiInstanceBody(
     case "call.received":
     case "call.rejected":
     case "call.ended":
-      return groupOrCallBody(event);
+    case "instance.restricted":
+    case "instance.unrestricted":
+    case "instance.paused":
+    case "instance.resumed":
+    case "instance.updated":
+      return ownBody(event);
     case "connection.update":
     case "webhook.disabled":
     case "stanza.quarantined":

@@ -24,6 +24,7 @@ const multiInstanceNames: Partial<Record<EventType, string>> = {
   "instance.unrestricted": "instance_unrestricted",
   "instance.paused": "instance_paused",
   "instance.resumed": "instance_resumed",
+  "instance.updated": "instance_updated",
   "chat.update": "chat_updated",
   "status.received": "status_received",
   "group.join": "group_joined",

@@ -100,6 +100,7 @@ interface Row {
   failing_since: Date | null;
   average_ms: number | null;
   has_queue: boolean;
+  metadata: Record<string, string> | null;
 }
 
 /**
@@ -126,7 +127,7 @@ export async function loadEndpoints(
         s.events, s.filters, s.timeout_ms, s.max_retries, s.retry_interval, true, true, true, true, w.created_at
       from webhooks w join webhooks s on s.id = coalesce(w.default_id, w.id) where w.instance_id = any(${ids}::uuid[])
     )
-    select endpoint.*, u.disabled_at is null as user_enabled, i.user_id, i.dialect, i.phone_number,
+    select endpoint.*, u.disabled_at is null as user_enabled, i.user_id, i.dialect, i.phone_number, i.metadata,
       b.state, b.url = endpoint.url as same_url, b.failures, b.failing_since, p.average_ms,
       q.instance_id is not null as has_queue
     from endpoint join instances i on i.id = endpoint.instance_id join users u on u.id = i.user_id
@@ -184,6 +185,7 @@ const settingsOf = (row: Row, vault: Vault): EndpointSettings => ({
   breaker: breakerOf(row),
   averageMs: row.average_ms ?? 0,
   hasQueue: row.has_queue,
+  metadata: row.metadata,
   openQr: (sealed) => vault.open(Buffer.from(sealed, "base64"), sealedPlace.qr(row.instance_id)).toString(),
 });
 

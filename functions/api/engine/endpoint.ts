@@ -9,6 +9,7 @@ import {
 import type { Accepted } from "../../../core/command/idempotency.ts";
 import { scopeOfCommand } from "../../../core/command/scope.ts";
 import type { ErrorCode } from "../../../core/error.ts";
+import { sendTime } from "../../../core/instance/timezone.ts";
 import { optionsOf } from "../../../core/restriction/index.ts";
 import type { Scope } from "../../../core/scope.ts";
 import { type CallerContext, type Context, type InstanceContext, Pending, RawResponse } from "./context.ts";
@@ -237,7 +238,7 @@ export function commandEndpoint<
       const runAt = sendAt?.(request);
       return runCommand(context, command, input, {
         check: check && (() => check(context, input, request)),
-        runAt: runAt === undefined ? undefined : new Date(runAt),
+        runAt: runAt === undefined ? undefined : sendTime(runAt, context.instance.timezone),
         options: definition.kind === "send" ? optionsOf(request.body) : undefined,
       });
     },

@@ -1,10 +1,13 @@
 import { findBroadcast } from "../../../core/broadcast/index.ts";
 import { type AcceptedBulk, type BulkRequest, createBulk } from "../../../core/bulk/index.ts";
+import { sendTime } from "../../../core/instance/timezone.ts";
 import type { MediaPlace } from "../../../core/media/inline.ts";
 import type { InstanceContext } from "../engine/context.ts";
 import { storeOrCheckFile } from "./media.ts";
 
-type BroadcastRequest = Pick<BulkRequest, "perMinute" | "startAt" | "options"> & {
+type BroadcastRequest = Pick<BulkRequest, "perMinute" | "options"> & {
+  /** ISO 8601. */
+  sendAt?: string | undefined;
   broadcastId: string;
   /** The text, or the caption of the file. */
   text: string | undefined;
@@ -14,7 +17,7 @@ type BroadcastRequest = Pick<BulkRequest, "perMinute" | "startAt" | "options"> &
 /** Sends a bulk to the current recipients of a list. Texts have no placeholders, because lists have no variables. */
 export async function sendBroadcast(context: InstanceContext, request: BroadcastRequest): Promise<AcceptedBulk> {
   const { deps, caller, instance, idempotencyKey, requestId: correlationId } = context;
-  const { perMinute, startAt, options, text: message, file } = request;
+  const { perMinute, sendAt, options, text: message, file } = request;
   const { recipients } = await findBroadcast(deps.db, instance.id, request.broadcastId);
   const { place, ...media } = file ?? {};
   return await createBulk(
@@ -30,7 +33,7 @@ export async function sendBroadcast(context: InstanceContext, request: Broadcast
       recipients: recipients.map((phone) => ({ phone, message })),
       media: place && { ...media, url: place.url, upload: place.upload },
       perMinute,
-      startAt,
+      startAt: sendAt === undefined ? undefined : sendTime(sendAt, instance.timezone),
       options,
     },
   );

@@ -2,6 +2,7 @@ import * as bulk from "../../../core/bulk/index.ts";
 import * as report from "../../../core/bulk/report.ts";
 import { AppError } from "../../../core/error.ts";
 import { isUuid } from "../../../core/id.ts";
+import { sendTime } from "../../../core/instance/timezone.ts";
 import type { PageRequest } from "../../../core/page.ts";
 import type { InstanceContext } from "../engine/context.ts";
 import { checkUpload } from "./media.ts";
@@ -10,8 +11,13 @@ interface BulkReference {
   bulkId: string;
 }
 
-export function createBulk(context: InstanceContext, request: bulk.BulkRequest) {
+export function createBulk(
+  context: InstanceContext,
+  { sendAt, ...rest }: Omit<bulk.BulkRequest, "startAt"> & { sendAt?: string | undefined },
+) {
   const { deps, caller, instance, idempotencyKey, requestId: correlationId } = context;
+  const startAt = sendAt === undefined ? undefined : sendTime(sendAt, instance.timezone);
+  const request = { ...rest, startAt };
   const check = () => checkUpload(context, { upload: request.media?.upload });
   return bulk.createBulk(deps, { userId: caller.userId, instance, idempotencyKey, correlationId, check }, request);
 }

@@ -50,7 +50,7 @@ export async function streamEvents(context: StreamContext, request: EventRequest
 export async function listEvents(
   context: InstanceContext,
   { filter, since, limit, waitMs }: { filter: EventFilter; since: number; limit: number; waitMs: number },
-): Promise<LogPage> {
+): Promise<LogPage & { metadata: Record<string, string> | undefined }> {
   const { deps, instance } = context;
   const { types, chats, from } = filter;
   const read = (after: number) =>
@@ -61,10 +61,11 @@ export async function listEvents(
       types: types && [...types],
       chats: chats && [...chats],
     });
-  const page = await read(since);
+  const metadata = instance.metadata ?? undefined;
+  const page = { ...(await read(since)), metadata };
   if (page.events.length > 0 || page.hasMore || waitMs === 0) return page;
   const { events } = await nextEvents(context, { filter, since: String(page.nextSince) }, waitMs);
-  return events.length > 0 ? await read(page.nextSince) : page;
+  return events.length > 0 ? { ...(await read(page.nextSince)), metadata } : page;
 }
 
 /** Returns the events of several instances after a place, or none after `waitMs`. */

@@ -8,6 +8,7 @@ import { assertNoPairingPause } from "../../../core/instance/pairing-pause.ts";
 import { openPasskeyRequest } from "../../../core/instance/passkey.ts";
 import * as store from "../../../core/instance/store.ts";
 import { assertProxy } from "../../../core/instance-management/account-settings.ts";
+import { readEffectiveSettings } from "../../../core/instance-management/effective-settings.ts";
 import * as imports from "../../../core/instance-management/import.ts";
 import * as lifecycle from "../../../core/instance-management/lifecycle.ts";
 import * as settings from "../../../core/instance-management/settings.ts";
@@ -107,8 +108,16 @@ async function requestRestart(context: InstanceContext, instance: Instance): Pro
 export const changeInstance = async (context: InstanceContext, changes: settings.InstanceSettings) =>
   view(context, await updateInstance(context, changes));
 
-export const listInstances = async (context: CallerContext): Promise<InstanceView[]> =>
-  (await store.listInstances(context.deps.db, context.caller)).map((instance) => view(context, instance));
+/** Lists the caller's instances that have all the given pairs in their metadata. */
+export const listInstances = async (
+  context: CallerContext,
+  { metadata = [] }: { metadata?: readonly (readonly [key: string, value: string])[] | undefined },
+): Promise<InstanceView[]> =>
+  (await store.listInstances(context.deps.db, context.caller))
+    .filter((instance) => metadata.every(([key, value]) => instance.metadata?.[key] === value))
+    .map((instance) => view(context, instance));
+
+export const readSettings = ({ deps, instance }: InstanceContext) => readEffectiveSettings(deps, instance);
 
 export type InstanceDetails = InstanceView & { sink: SinkState | null };
 

@@ -3,6 +3,7 @@ import type { CommandInput } from "../../../core/command/catalog/index.ts";
 import type { Converted } from "../../../core/command/catalog/media.ts";
 import { AppError } from "../../../core/error.ts";
 import { scannableQr } from "../../../core/instance/index.ts";
+import { sendTime } from "../../../core/instance/timezone.ts";
 import { uploadId } from "../../../core/media/index.ts";
 import { keepInline, type MediaPlace } from "../../../core/media/inline.ts";
 import { linkToMedia, linkToUpload, type MediaLink, waitForMedia } from "../../../core/media/link.ts";
@@ -31,7 +32,7 @@ export async function sendFile(
     await takeUpload(context.deps, context.instance.userId, file.size);
     await keep();
   };
-  const runAt = sendAt === undefined ? undefined : new Date(sendAt);
+  const runAt = sendAt === undefined ? undefined : sendTime(sendAt, context.instance.timezone);
   const sent = await runCommand(context, "message.sendMedia", { ...input, upload }, { check, runAt, options });
   return sent as { messageId: string; scheduledAt?: string };
 }

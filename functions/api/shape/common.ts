@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { time } from "../../../core/instance/timezone.ts";
 import type { PageRequest } from "../../../core/page.ts";
 
 export const isoDate = z.iso.datetime();
@@ -55,7 +56,7 @@ export const undatedPageQuery = (defaultLimit: number) =>
   pageQuery(defaultLimit).omit({ startDate: true, endDate: true });
 
 /** The body field that schedules a send. */
-export const sendAt = z
-  .union([z.iso.datetime({ offset: true }), z.iso.datetime({ offset: true, precision: -1 })])
-  .optional()
-  .meta({ description: "When to send: ISO 8601 with a time zone, up to a year ahead; default now" });
+export const sendAt = time.optional().meta({
+  description:
+    "When to send: ISO 8601, up to a year ahead; default now. Without an offset, it is a time of the instance's timezone, which must be set",
+});

@@ -26,6 +26,24 @@ export const instanceEventQueue = eventQueueSetting.meta({
     "SQS FIFO queue that gets all events of the instance, in addition to webhooks: its name, which starts with QUEUE_PREFIX-events-, or a URL from the setting EVENT_QUEUES. Empty or null: the queue of the user, if any",
 });
 
+const metadataPair = z
+  .string()
+  .max(541)
+  .transform((text, context): [key: string, value: string] => {
+    const [, key, value] = /^([^:]{1,40}):(.*)$/s.exec(text) ?? [];
+    if (key !== undefined && value !== undefined) return [key, value];
+    context.addIssue({ code: "custom", message: "must be a key and a value, such as tenant:acme" });
+    return z.NEVER;
+  });
+
+/** Selects instances by their metadata. */
+export const metadataFilter = z.object({
+  metadata: metadataPair
+    .transform((pair) => [pair])
+    .optional()
+    .meta({ description: "Only instances whose metadata has this pair, such as tenant:acme" }),
+});
+
 /** A phone number in any common notation, parsed to its digits. */
 export const phoneNumber = z
   .string()

@@ -17,7 +17,7 @@ import { isClosed } from "../../baileys/open-queries.ts";
 import { capReport, type RestrictionReport, refusalError, timeLockReport } from "../../baileys/restriction.ts";
 import type { Change } from "../../ledger/change.ts";
 import type { OrderedCommand } from "../claim/claimed-command.ts";
-import type { HeldBack } from "./held-back.ts";
+import type { HeldBack, InstancePace } from "./held-back.ts";
 import { HeldIndex, type IndexedSend } from "./held-index.ts";
 import { NewContactLimit } from "./new-contacts.ts";
 
@@ -64,7 +64,7 @@ export class Brake {
   #strikes = 0;
   #pausedAt: Date | null = null;
   #sweptAt = Number.NEGATIVE_INFINITY;
-  #pace = defaultPace;
+  #pace: InstancePace = defaultPace;
   #paceAt = Number.NEGATIVE_INFINITY;
   readonly #contacts: NewContactLimit;
   /** Settles when the last change is durable or has failed. */
@@ -116,7 +116,7 @@ export class Brake {
     }
   }
 
-  #setPace(pace: Pace): void {
+  #setPace(pace: InstancePace): void {
     this.#pace = pace;
     this.#paceAt = this.#deps.now().getTime();
   }

@@ -11,15 +11,18 @@ import {
 } from "../../../core/restriction/index.ts";
 import type { ClaimDeps } from "../claim/claim.ts";
 
-/** How many people got their first message on a day (UTC). */
+/** How many people got their first message on a day of the instance's time zone. */
 export interface NewContacts {
   day: string;
   count: number;
 }
 
+/** The pace, and the time zone of its days. Null means UTC. */
+export type InstancePace = Pace & { timeZone?: string | null };
+
 interface StoredPace {
   pausedAt: Date | null;
-  pace: Pace;
+  pace: InstancePace;
   newContacts: NewContacts | null;
 }
 
@@ -71,7 +74,7 @@ export class HeldBack {
   }
 
   /** Returns the settings of the instance, which its user may change at any time. */
-  async pace(): Promise<Pace> {
+  async pace(): Promise<InstancePace> {
     return (await this.#read()).pace;
   }
 
@@ -80,14 +83,15 @@ export class HeldBack {
       {
         restrictions: Restrictions | null;
         pace: OwnPace | null;
+        timeZone: string | null;
         newContacts: NewContacts | null;
         pausedAt: Date | null;
       }[]
     >`
-      select restrictions, pace, new_contacts as "newContacts", sends_paused_at as "pausedAt" from instances
+      select restrictions, pace, timezone as "timeZone", new_contacts as "newContacts", sends_paused_at as "pausedAt" from instances
       where id = ${this.#instanceId}`;
-    const { restrictions, pace = null, newContacts = null, pausedAt = null } = row ?? {};
-    return { restrictions: restrictions ?? {}, pace: paceOf(pace), newContacts, pausedAt };
+    const { restrictions, pace = null, timeZone = null, newContacts = null, pausedAt = null } = row ?? {};
+    return { restrictions: restrictions ?? {}, pace: { ...paceOf(pace), timeZone }, newContacts, pausedAt };
   }
 
   /** Whether one of these chats has a message that was received, or that WhatsApp accepted. */

@@ -1,11 +1,11 @@
 import { LRUCache } from "lru-cache";
-import type { Pace, Wait } from "../../../core/restriction/index.ts";
+import { dayOf } from "../../../core/instance/timezone.ts";
+import type { Wait } from "../../../core/restriction/index.ts";
 import type { Change } from "../../ledger/change.ts";
-import type { NewContacts } from "./held-back.ts";
+import type { InstancePace, NewContacts } from "./held-back.ts";
 
 /** Number of chats that are known not to be new. */
 const maxKnown = 10_000;
-const dayMs = 24 * 60 * 60 * 1000;
 
 export interface NewContactLimitDeps {
   now: () => Date;
@@ -30,13 +30,16 @@ export class NewContactLimit {
   }
 
   /** Counts a message to a person, if it is the first one. Returns until when it waits, if the day's limit is reached. */
-  async take({ newContactsPerDay: limit }: Pace, jids: readonly string[]): Promise<Wait | undefined> {
+  async take(
+    { newContactsPerDay: limit, timeZone = null }: InstancePace,
+    jids: readonly string[],
+  ): Promise<Wait | undefined> {
     if (limit === null || jids.some((jid) => this.#known.has(jid))) return undefined;
     const isKnown = await this.#deps.isKnown(jids);
     const now = this.#deps.now();
-    const day = now.toISOString().slice(0, 10);
+    const { day, end } = dayOf(now, timeZone);
     const count = this.#used.day === day ? this.#used.count : 0;
-    if (!isKnown && count >= limit) return { reason: "pace", until: new Date(Date.parse(day) + dayMs) };
+    if (!isKnown && count >= limit) return { reason: "pace", until: end };
     for (const jid of jids) this.#known.set(jid, true);
     if (isKnown) return undefined;
     this.#used = { day, count: count + 1 };

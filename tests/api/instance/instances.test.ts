@@ -15,6 +15,8 @@ afterAll(() => api?.stop());
 
 /** The account settings of an instance whose request has none. */
 const defaultSettings = {
+  metadata: {},
+  timezone: null,
   rejectCalls: null,
   autoRead: null,
   ignore: { groups: false, statuses: false, channels: false, broadcasts: false, chats: [] },

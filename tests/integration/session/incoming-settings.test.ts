@@ -267,6 +267,11 @@ test("the next host rejects calls, reads messages and answers callers that the l
   });
   const message = await carol.sendText(owner.number, "read me twice");
   await until(async () => message.receipts.some(({ type }) => type === "read") || undefined);
+  // The session removes its note after it has sent the receipt.
+  await until(async () => {
+    const left = await gate.db.sql`select from auto_reads where instance_id = ${id}`;
+    return left.length === 0 || undefined;
+  });
   const reads = () => message.receipts.filter(({ type }) => type === "read").length;
   const before = reads();
   await gate.db.sql`
@@ -285,6 +290,74 @@ test("the next host rejects calls, reads messages and answers callers that the l
   await settle();
   expect(carol.inbox.messages.filter((one) => one.text === text)).toHaveLength(1);
   await set({ rejectCalls: null, autoRead: null });
+});
+
+describe("the settings `metadata` and `timezone`", () => {
+  const metadata = { tenant: "acme", "cost.center": "42 – Zürich" };
+
+  test("events, webhooks and lists repeat the metadata of the instance", async () => {
+    await set({ metadata });
+    const { id: messageId } = await bob.sendText(owner.number, "for the tenant");
+    const { body } = await gate.receiver.waitFor((one) => one.body.data.messageId === messageId);
+    expect(body).toMatchObject({ event: "message.received", metadata });
+    const log = (await gate.api("GET", `/api/instances/${id}/events?types=message.received&limit=1000`)).body.events;
+    expect(log.at(-1)).toMatchObject({ data: { messageId }, metadata });
+    const start = new Date(Date.now() - 60 * 60 * 1000).toISOString();
+    const live = (await gate.api("GET", `/api/events?instances=${id}&types=message.received&startDate=${start}`)).body;
+    expect(live.data.events.at(-1)).toMatchObject({ instanceId: id, metadata });
+    for (const list of ["/api/instances", "/api/instance"]) {
+      const found = async (pair: string) => {
+        const answer = await gate.api("GET", `${list}?metadata=${encodeURIComponent(pair)}`);
+        return (answer.body.instances ?? answer.body.data).map((one: { id: string }) => one.id);
+      };
+      expect(await found("tenant:acme")).toEqual([id]);
+      expect(await found("tenant:other")).toEqual([]);
+      expect((await gate.api("GET", `${list}?metadata=tenant`)).status).toBe(400);
+    }
+    await set({ metadata: null });
+    const later = await bob.sendText(owner.number, "for nobody");
+    const without = await gate.receiver.waitFor((one) => one.body.data.messageId === later.id);
+    expect(without.body).not.toHaveProperty("metadata");
+    const tooMany = Object.fromEntries(Array.from({ length: 21 }, (_, key) => [`k${key}`, "v"]));
+    for (const wrong of [tooMany, { "a b": "c" }, { a: "x".repeat(501) }, { a: 1 }])
+      expect((await gate.api("PUT", paths.gateway(), { body: { metadata: wrong } })).status).toBe(400);
+  });
+
+  test("a time without an offset is one of the instance's time zone", async () => {
+    expect((await gate.api("PUT", paths.gateway(), { body: { timezone: "Europe/Atlantis" } })).status).toBe(400);
+    await set({ timezone: "Asia/Kolkata" });
+    const day = new Date(Date.now() + 2 * 24 * 60 * 60 * 1000).toISOString().slice(0, 10);
+    const at = async (sendAt: string) => {
+      const body = { phone: bob.number, message: "later", sendAt };
+      return (await gate.api("POST", `/api/whatsapp/${id}/send`, { body })).body.scheduledAt;
+    };
+    expect(await at(`${day}T09:00`)).toBe(`${day}T03:30:00.000Z`);
+    expect(await at(`${day}T09:00:00+01:00`)).toBe(`${day}T08:00:00.000Z`);
+    await set({ timezone: null });
+    const body = { phone: bob.number, message: "later", sendAt: `${day}T09:00` };
+    const refused = await gate.api("POST", `/api/whatsapp/${id}/send`, { body });
+    expect(refused.status).toBe(400);
+    expect(JSON.stringify(refused.body)).toContain("no timezone");
+  });
+
+  test("the settings are shown as they apply, with their sources, and a change is an event", async () => {
+    await set({ timezone: "Europe/Berlin", pace: { perMinute: 30 }, retention: { messages: 3 } });
+    const { data } = (await gate.api("GET", `${paths.gateway()}/settings`)).body;
+    expect(data).toMatchObject({
+      timezone: { value: "Europe/Berlin", source: "instance" },
+      ignore: { value: { groups: false }, source: "default" },
+      presence: { value: "unavailable", source: "default" },
+      history: { value: "recent", source: "instance" },
+      "pace.perMinute": { value: 30, source: "instance" },
+      "pace.jitter": { value: 0.3, source: "default" },
+      "retention.messages": { value: 3, source: "instance" },
+      "retention.events": { value: 30, source: "gateway" },
+    });
+    const changes = async () =>
+      (await gate.api("GET", `/api/instances/${id}/events?types=instance.updated&limit=1000`)).body.events;
+    expect((await changes()).at(-1).data.changed.toSorted()).toEqual(["pace", "retention", "timezone"]);
+    await set({ timezone: null, pace: null, retention: null });
+  });
 });
 
 test("an endpoint of the Multi-Instance API gets calls, groups and status posts if it chooses them", async () => {

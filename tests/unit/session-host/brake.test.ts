@@ -2,10 +2,10 @@ import { Boom } from "@hapi/boom";
 import { expect, test } from "vitest";
 import { AppError } from "../../../core/error.ts";
 import { createLogger } from "../../../core/log.ts";
-import { defaultPace, type Pace, paceOf, type Restrictions, type Wait } from "../../../core/restriction/index.ts";
+import { defaultPace, paceOf, type Restrictions, type Wait } from "../../../core/restriction/index.ts";
 import type { OrderedCommand } from "../../../session-host/command/claim/claimed-command.ts";
 import { Brake, type BrakeDeps } from "../../../session-host/command/limit/brake.ts";
-import type { HeldSend } from "../../../session-host/command/limit/held-back.ts";
+import type { HeldSend, InstancePace } from "../../../session-host/command/limit/held-back.ts";
 import type { Change } from "../../../session-host/ledger/change.ts";
 
 const start = Date.parse("2026-11-30T10:00:00Z");
@@ -39,7 +39,7 @@ function startBrake({
 }: {
   restrictions?: Restrictions;
   held?: HeldSend[];
-  pace?: Pace;
+  pace?: InstancePace;
   pausedAt?: Date | null;
 } = {}) {
   let minutes = 0;
@@ -250,6 +250,12 @@ test("the first message to a new contact waits until the next day when the limit
   to(14 * 60);
   expect(await brake.before(send("B", person(2)), context)).toBeUndefined();
   expect(changes.at(-1)?.instance?.new_contacts).toEqual({ day: "2026-12-01", count: 1 });
+});
+
+test("the day of the limit for new contacts is one of the time zone of the instance", async () => {
+  const { brake, context } = startBrake({ pace: { ...defaultPace, newContactsPerDay: 0, timeZone: "Asia/Kolkata" } });
+  const until = new Date("2026-11-30T18:30:00Z");
+  expect(await brake.before(send("A", "491555000019@s.whatsapp.net"), context)).toEqual({ reason: "pace", until });
 });
 
 const group = (name: string | number) => `${name}@g.us`;

@@ -200,7 +200,7 @@ export const broadcastEndpoints = [
       text: body.message ?? body.caption,
       file: fileOf(body),
       perMinute: body.perMinute,
-      startAt: body.sendAt === undefined ? undefined : new Date(body.sendAt),
+      sendAt: body.sendAt,
       options: optionsOf(body),
     }),
     operation: sendBroadcast,

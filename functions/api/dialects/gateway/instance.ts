@@ -5,12 +5,13 @@ import {
   showAccountSettings,
   shownAccountSettings,
 } from "../../../../core/instance-management/account-settings.ts";
+import { effectiveSettings } from "../../../../core/instance-management/effective-settings.ts";
 import { instanceName, webhookSecret, webhookUrl } from "../../../../core/instance-management/settings.ts";
 import { shownRestrictions } from "../../../../core/restriction/index.ts";
 import { callerEndpoint, commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
 import * as instances from "../../operations/instance.ts";
 import { isoDate } from "../../shape/common.ts";
-import { instanceEventQueue, instanceStatus, phoneNumber } from "../../shape/instance.ts";
+import { instanceEventQueue, instanceStatus, metadataFilter, phoneNumber } from "../../shape/instance.ts";
 import { oneSession, sessionFields, sessionSource } from "../../shape/session-import.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
@@ -147,8 +148,9 @@ export const instanceEndpoints = [
     access: "read",
     scope: "instances:read",
     limitable: true,
+    query: metadataFilter,
     response: envelope(z.array(detailed)),
-    toInput: () => undefined,
+    toInput: ({ query }) => query,
     operation: instances.listInstances,
     toResponse: (listed) => enveloped(listed.map(toDetailed)),
   }),
@@ -176,6 +178,17 @@ export const instanceEndpoints = [
     toInput: ({ body }) => body,
     operation: instances.changeInstance,
     toResponse: (changed) => enveloped(toDetailed(changed), "Instance updated successfully"),
+  }),
+  instanceEndpoint({
+    method: "get",
+    path: "/api/instance/{instanceId}/settings",
+    summary: "Get the settings of an instance as they apply, and where each comes from",
+    access: "read",
+    scope: "instances:read",
+    response: envelope(effectiveSettings),
+    toInput: () => undefined,
+    operation: instances.readSettings,
+    toResponse: (settings) => enveloped(settings),
   }),
   instanceEndpoint({
     method: "get",

@@ -91,7 +91,7 @@ export const bulkEndpoints = [
         ...mediaOptionsInput(media),
       },
       perMinute,
-      startAt: at === undefined ? undefined : new Date(at),
+      sendAt: at,
       options: optionsOf({ onRestriction, typing }),
     }),
     operation: bulk.createBulk,

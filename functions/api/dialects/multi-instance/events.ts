@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { type EventType, eventCatalog } from "../../../../core/event/catalog/index.ts";
+import { defined } from "../../../../core/object.ts";
 import { instanceEndpoint } from "../../engine/endpoint.ts";
 import { listEvents, streamEvents } from "../../operations/event-stream.ts";
 import { isoDate, pageQuery } from "../../shape/common.ts";
@@ -33,6 +34,8 @@ const event: z.ZodType<PublicEvent, PublicEvent> = z.discriminatedUnion(
       type: z.literal(type),
       data: z.object(Object.fromEntries(Object.entries(data.shape).filter(([field]) => !sealed.includes(field)))),
       createdAt: isoDate,
+      /** The instance's `metadata`. Absent if it has none. */
+      metadata: z.record(z.string(), z.string()).optional(),
     }),
   ) as unknown as [z.ZodObject<{ type: z.ZodLiteral<EventType> }>],
 ) as unknown as z.ZodType<PublicEvent, PublicEvent>;
@@ -63,7 +66,11 @@ export const eventEndpoints = [
     operation: listEvents,
     toResponse: (page) => ({
       ...page,
-      events: page.events.map((logged) => ({ ...logged, createdAt: logged.createdAt.toISOString() })),
+      events: page.events.map((logged) => ({
+        ...logged,
+        createdAt: logged.createdAt.toISOString(),
+        ...defined({ metadata: page.metadata }),
+      })),
     }),
   }),
   instanceEndpoint({

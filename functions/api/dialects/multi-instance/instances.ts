@@ -4,7 +4,7 @@ import { webhookSecret } from "../../../../core/instance-management/settings.ts"
 import { callerEndpoint, commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
 import * as instance from "../../operations/instance.ts";
 import { isoDate, pageQuery, pageRequest, paginationShape, queryText } from "../../shape/common.ts";
-import { phoneNumber } from "../../shape/instance.ts";
+import { metadataFilter, phoneNumber } from "../../shape/instance.ts";
 import { oneSession, sessionFields, sessionSource } from "../../shape/session-import.ts";
 import * as shapes from "./instance-shapes.ts";
 import { qrEndpoint } from "./qr.ts";
@@ -72,8 +72,9 @@ export const instanceEndpoints = [
     access: "read",
     scope: "instances:read",
     limitable: true,
+    query: metadataFilter,
     response: z.object({ instances: z.array(shapes.listedShape) }),
-    toInput: () => undefined,
+    toInput: ({ query }) => query,
     operation: instance.listInstances,
     toResponse: (listed) => ({
       instances: listed.map((each) => ({

@@ -41,6 +41,7 @@ export const instanceCases: GatewayCases = {
     invalid: [{ body: {} }, { body: { name: "x", webhookUrl: "ftp://example.com" } }],
   },
   "GET /api/instance": {
+    invalid: [{ query: "metadata=tenant" }],
     testedBy: testIn("api/instance/instances.test.ts")(
       "in the gateway dialect returns the documented response, and both dialects list the instance",
     ),
@@ -76,6 +77,14 @@ export const instanceCases: GatewayCases = {
     answers: { data: { sendsPausedAt: null } },
     simulator: "messages",
     testedBy: queued(paused),
+    unconnected: 200,
+  },
+  "GET /api/instance/{instanceId}/settings": {
+    answers: { data: { presence: { value: "unavailable", source: "default" } } },
+    simulator: "connection",
+    testedBy: testIn("integration/session/incoming-settings.test.ts")(
+      "the settings are shown as they apply, with their sources, and a change is an event",
+    ),
     unconnected: 200,
   },
   "GET /api/instance/{instanceId}/qr": {

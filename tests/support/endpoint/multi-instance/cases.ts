@@ -123,7 +123,7 @@ export const cases: Record<string, Case<MultiInstanceFixture>> = {
     on: fresh,
     invalid: [{ body: {} }, { body: { archive: 1 } }],
   },
-  "GET /api/instances": { happy: () => ({}) },
+  "GET /api/instances": { happy: () => ({}), invalid: [{ query: "metadata=tenant" }] },
   "GET /api/instances/{instanceId}": { happy: () => ({}), unconnected: 200 },
   "PUT /api/instances/{instanceId}": {
     happy: () => ({ body: { description: "changed" } }),
