@@ -40,6 +40,13 @@ export function assertKnownFields(schema: z.ZodType, value: unknown, { whole, fi
   throw invalid(unknown.map((one) => describeUnknown({ ...one, path: [whole, ...one.path] }, field)));
 }
 
+/** Throws `invalid_request` if the value is an object with fields. */
+export function assertNoFields(value: unknown, { field }: Written): void {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return;
+  const unknown = Object.keys(value).slice(0, maxIssues + 1);
+  if (unknown.length > 0) throw invalid(unknown.map((name) => describeUnknown({ path: [name], known: [] }, field)));
+}
+
 function invalid(problems: readonly string[]): AppError {
   const more = problems.length > maxIssues ? ["and more"] : [];
   return new AppError("invalid_request", [...problems.slice(0, maxIssues), ...more].join("; ").slice(0, maxDetails));

@@ -1,6 +1,5 @@
 import type { Context as HonoContext } from "hono";
 import { auditLogOf } from "../../../core/audit/log.ts";
-import { commandCatalog } from "../../../core/command/catalog/index.ts";
 import { type ErrorCode, errorCodes } from "../../../core/error.ts";
 import { isUuid } from "../../../core/id.ts";
 import type { Instance } from "../../../core/instance/index.ts";
@@ -77,5 +76,6 @@ function targetOf(params: Record<string, string>): Record<string, string> | null
 export const outcomeOf = (code: ErrorCode) =>
   errorCodes[code].status < 500 || code === "unavailable" ? "refused" : "failed";
 
-const isAccepted = ({ command }: Endpoint, status: number | null) =>
-  status === 202 || (command !== null && commandCatalog[command].kind === "send");
+/** A command whose endpoint never responds with 202 is a send, which is only accepted when the response is sent. */
+const isAccepted = ({ command, mayPend }: Endpoint, status: number | null) =>
+  status === 202 || (command !== null && !mayPend);

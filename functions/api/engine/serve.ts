@@ -1,6 +1,6 @@
 import type { Context as HonoContext } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import * as z from "zod";
+import type * as z from "zod";
 import { closedVault, type Vault } from "../../../core/crypto/index.ts";
 import { sqlState, sqlStates } from "../../../core/db/sql-state.ts";
 import { AppError } from "../../../core/error.ts";
@@ -10,7 +10,7 @@ import { defined } from "../../../core/object.ts";
 import { responseBytes } from "../../../core/page.ts";
 import { declaredFields } from "../../../core/unknown-field.ts";
 import { recordKeyUse } from "../../../core/user/authenticate.ts";
-import { validated } from "../../../core/validate.ts";
+import { assertNoFields, validated, type Written } from "../../../core/validate.ts";
 import { audit, type Subject } from "./audit.ts";
 import { authenticate } from "./authenticate.ts";
 import { storageOf } from "./bucket-links.ts";
@@ -84,10 +84,10 @@ async function respond(
   ]);
   subject.instance = pathInstance;
   if (endpoint.instance !== "body") void count(pathInstance?.id);
-  const query = validated(endpoint.query ?? noQuery, c.req.query(), { whole: "query", field: "query parameter" });
+  const query = readFields(endpoint.query, c.req.query(), { whole: "query", field: "query parameter" });
   const written = await (endpoint.form ? readForm(c) : readBody(c));
   if (endpoint.body) subject.fields = declaredFields(endpoint.body, written);
-  const body = validated(endpoint.body ?? noBody, written, { whole: "body", field: "field" });
+  const body = readFields(endpoint.body, written, { whole: "body", field: "field" });
   const instance =
     endpoint.instance === "body" ? await loadForCaller((body as { instanceId: string }).instanceId) : pathInstance;
   subject.instance = instance;
@@ -159,11 +159,12 @@ async function openVault(shared: SharedContext): Promise<Vault> {
   }
 }
 
-/** The requests of an endpoint that declares no query. */
-const noQuery = z.object({});
-
-/** The requests of an endpoint that declares no body: clients may send an empty one. */
-const noBody = z.object({}).nullish();
+/** Without a schema, a request must have no fields. Clients may send an empty body. */
+function readFields(schema: z.ZodType | null, value: unknown, written: Written): unknown {
+  if (schema) return validated(schema, value, written);
+  assertNoFields(value, written);
+  return undefined;
+}
 
 /** Returns undefined for an empty body. Throws `unsupported_media_type`, `malformed_json` and `invalid_request`. */
 async function readBody(c: HonoContext<ApiEnv>): Promise<unknown> {
