@@ -319,7 +319,8 @@ describe("hostile text", () => {
     const path = endpoint.path.replace("{instanceId}", instanceId).replaceAll(/\{\w+\}/g, "79001234567");
     for (const field of Object.keys((endpoint.query as z.ZodObject).shape)) {
       for (const text of ["a%00b", "%00", "%ff", "%ed%a0%80", "'"]) {
-        const { status } = await api.request("GET", `${path}?${field}=${text}`, { key: await keyFor(endpoint) });
+        const ask = { key: await keyFor(endpoint), impatient: !path.endsWith("/stream") };
+        const { status } = await api.request("GET", `${path}?${field}=${text}`, ask);
         expect({ field, text, ours: status === 500 }).toEqual({ field, text, ours: false });
       }
     }

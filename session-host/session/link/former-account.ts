@@ -39,6 +39,7 @@ export async function removeFormerAccount(
   if (former.lid && former.lid === now.lid) return;
   const messages = await removeSlices(deps, (sql) => deleteMessages(sql, instanceId));
   for (const table of wholeTables) await removeSlices(deps, (sql) => deleteAll(sql, table, instanceId));
+  await removeSlices(deps, (sql) => expireExports(sql, instanceId));
   await removeSlices(deps, (sql) => deleteBulkCommands(sql, instanceId));
   await removeSlices(deps, (sql) => deleteBulks(sql, instanceId));
   const events = await removeSlices(deps, (sql) => deleteEvents(sql, instanceId, former.event_seq));
@@ -76,6 +77,13 @@ const wholeTables = [
 const deleteAll = (sql: postgres.TransactionSql, table: string, instanceId: string) => sql`
   delete from ${sql(table)} where ctid = any(array(
     select ctid from ${sql(table)} where instance_id = ${instanceId} limit ${sliceSize}))`;
+
+/** Exports of the former account's chats end. The sweep removes their files. */
+const expireExports = (sql: postgres.TransactionSql, instanceId: string) => sql`
+  update exports set status = case when status = 'done' then 'expired' when status in ('queued', 'running') then 'canceled'
+      else status end, finished_at = coalesce(finished_at, now()), expires_at = now(), request = request || '{"chatId": null}'
+  where id = any(array(
+    select id from exports where instance_id = ${instanceId} and request->>'chatId' is not null limit ${sliceSize}))`;
 
 /** The commands of a running bulk stay, and so does a canceled bulk while one of its commands is not finished. */
 const deleteBulkCommands = (sql: postgres.TransactionSql, instanceId: string) => sql`

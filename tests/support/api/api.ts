@@ -154,13 +154,15 @@ export async function startApi(env: Record<string, string> = {}): Promise<TestAp
       },
       ...(ask.body === undefined ? {} : { body: json ? JSON.stringify(ask.body) : String(ask.body) }),
     });
-    const text = await response.text();
+    const streams = response.headers.get("content-type")?.startsWith("text/event-stream") ?? false;
+    if (streams) await response.body?.cancel();
+    const text = streams ? "" : await response.text();
     const answer = {
       status: response.status,
       body: text === "" ? undefined : JSON.parse(text),
       headers: response.headers,
     };
-    checkShape(method, new URL(response.url).pathname, answer, text);
+    if (!streams) checkShape(method, new URL(response.url).pathname, answer, text);
     return answer;
   };
 

@@ -63,6 +63,8 @@ export const bodies: Record<string, object> = {
   "/api/profile/{instanceId}/name": { name: "x" },
   "/api/profile/{instanceId}/status": { status: "x" },
   "/api/profile/{instanceId}/picture": { image: "https://example.com/a.jpg" },
+  "/api/profile/{instanceId}/privacy": { picture: "contacts" },
+  "/api/business/{instanceId}/profile": { description: "x" },
   "/api/presence/{instanceId}": { presence: "available" },
   "/api/status/{instanceId}/text": { text: "x", statusJidList: ["79001234567"] },
   "/api/status/{instanceId}/image": { image: "https://example.com/a.jpg", statusJidList: ["79001234567"] },
