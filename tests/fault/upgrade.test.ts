@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { symlink } from "node:fs/promises";
 import { join, resolve } from "node:path";
@@ -18,15 +18,16 @@ const untagged = "9a9f9944aadf73353c4259ab3d6890d561dcbe59";
 
 const git = (...args: string[]) => execFileSync("git", args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
 
+const isPresent = (version: string) => spawnSync("git", ["cat-file", "-e", `${version}^{commit}`]).status === 0;
+
+/** Returns the version before. In a clone without its commit, returns the oldest commit of the clone and says so. */
 function versionBefore(): string {
   const [tag] = git("tag", "--list", "v*", "--sort=-v:refname", "--no-contains", "HEAD").split("\n");
   const version = tag || untagged;
-  try {
-    git("cat-file", "-e", `${version}^{commit}`);
-  } catch (error) {
-    throw new Error(`The commit ${version} is missing. Run: git fetch --unshallow --tags`, { cause: error });
-  }
-  return version;
+  if (isPresent(version)) return version;
+  const oldest = git("rev-list", "--reverse", "HEAD").split("\n")[0] ?? "HEAD";
+  console.warn(`The commit ${version} is missing (git fetch --unshallow --tags). This run upgrades from ${oldest}.`);
+  return oldest;
 }
 
 /** Writes the code of a version to a folder, which uses the installed packages of this version. */
