@@ -179,6 +179,7 @@ test("only these fields of requests are free", () => {
   expect([...names].sort()).toEqual([
     ".data",
     ".headers",
+    ".metadata",
     ".recipients.variables",
     ".session",
     ".webhookHeaders",
