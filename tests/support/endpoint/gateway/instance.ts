@@ -55,13 +55,12 @@ export const instanceCases: GatewayCases = {
     unconnected: 200,
   },
   "GET /api/instance/{instanceId}/queue": {
-    answers: { data: { messages: [], counts: {}, pagination: { total: 0 } } },
+    answers: { data: { counts: {} } },
     testedBy: queued("the queue shows why each message waits and until when, and a part of it can be cleared"),
     invalid: [{ query: "limit=0" }, { query: "bulk=maybe" }, { query: "acceptedBefore=yesterday" }],
     unconnected: 200,
   },
   "DELETE /api/instance/{instanceId}/queue": {
-    answers: { data: { canceled: 0 } },
     simulator: "messages",
     testedBy: queued("the queue shows why each message waits and until when, and a part of it can be cleared"),
     invalid: [{ query: "chatId=nobody" }],
