@@ -3,6 +3,8 @@ import { type ClaimLease, type Claims, claimHasEnded, leaseHolds } from "../db/c
 import type { Database } from "../db/index.ts";
 import type { Logger } from "../log.ts";
 import type { Storage } from "../storage/index.ts";
+import { openSends } from "./commands.ts";
+import { removeExports } from "./exports.ts";
 import { personOf } from "./person.ts";
 import { steps } from "./steps.ts";
 
@@ -74,7 +76,7 @@ async function work(deps: EraseDeps, lease: ClaimLease, job: Job, hasTime: () =>
     const nextAt = new Date(deps.clock.now().getTime() + 60_000 * 2 ** Math.min(job.attempts, 6));
     await sql`
       update erasures set claimed_by = null, attempts = attempts + 1, next_at = ${nextAt},
-        status = ${failed ? "failed" : "running"}
+        status = ${failed ? "failed" : "running"}, person = ${failed ? null : sql`person`}
       where id = ${job.id} and claimed_by = ${lease.id}`;
   }
 }
@@ -93,13 +95,14 @@ async function advance(deps: EraseDeps, lease: ClaimLease, job: Job): Promise<Jo
       counts,
       cursor,
       found = [],
+      underWay = false,
     } = await step({ sql: transaction, storage: deps.storage, instanceId, person: known }, job.cursor);
     const after = cursor === null && isLast ? await nextInstance(deps.db, { ...job, instanceId }) : instanceId;
     const person = [...new Set([...job.person, ...found])];
     const position = {
       person,
       // Another JID of the person needs another pass.
-      pass: person.length > job.person.length ? 1 : job.pass,
+      pass: underWay || person.length > job.person.length ? 1 : job.pass,
       step: cursor !== null ? job.step : isLast ? 0 : job.step + 1,
       cursor,
       instanceId: after,
@@ -117,7 +120,7 @@ async function advance(deps: EraseDeps, lease: ClaimLease, job: Job): Promise<Jo
     if (count === 0) throw new Error("the erasure was claimed by another process");
     return position;
   });
-  if (next.instanceId === null) return await endPass(deps, lease, { ...job, pass: next.pass });
+  if (next.instanceId === null) return await endPass(deps, lease, { ...job, ...next });
   return { ...job, ...next };
 }
 
@@ -128,21 +131,26 @@ async function nextInstance({ sql }: Database, { userId, instanceId }: Pick<Job,
   return row?.id ?? null;
 }
 
-/** After the first pass, waits for the second. After the second, forgets the person and records the end. */
+/**
+ * After the first pass, waits for the second. After the second, forgets the person and records the end. If a send to the
+ * person is open, it waits for another pass instead.
+ */
 async function endPass(deps: EraseDeps, lease: ClaimLease, job: Job): Promise<null> {
   const { sql } = deps.db;
   const now = deps.clock.now();
-  if (job.pass === 1) {
-    await sql`
-      update erasures set status = 'waiting', pass = 2, instance_id = null, step = 0, cursor = null, claimed_by = null,
-        next_at = ${new Date(now.getTime() + (deps.pauseMs ?? pauseMs))}
-      where id = ${job.id} and claimed_by = ${lease.id}`;
-    return null;
-  }
-  const [done] = await sql<{ counts: Record<string, number> }[]>`
-    update erasures set status = 'done', person = null, instance_id = null, cursor = null, claimed_by = null,
-      finished_at = ${now}
-    where id = ${job.id} and claimed_by = ${lease.id} returning counts`;
-  if (done) deps.log.info({ erasureId: job.id, userId: job.userId, counts: done.counts }, "erased a person");
+  const nextAt = new Date(now.getTime() + (deps.pauseMs ?? pauseMs));
+  const isOver = sql`(${job.pass > 1} and not exists (${openSends(sql, job.userId, job.person)}))`;
+  const done = await sql.begin(async (transaction) => {
+    const [row] = await transaction<{ isDone: boolean; counts: Record<string, number> }[]>`
+      update erasures e set status = case when is_over then 'done' else 'waiting' end, pass = 2, instance_id = null, step = 0,
+        cursor = null, claimed_by = null, person = case when is_over then null else person end,
+        next_at = case when is_over then next_at else ${nextAt} end, finished_at = case when is_over then ${now}::timestamptz end
+      from (select ${isOver} as is_over) state
+      where id = ${job.id} and claimed_by = ${lease.id} returning is_over as "isDone", counts`;
+    if (!row) return undefined;
+    await removeExports(transaction, job.userId, now);
+    return row.isDone ? row.counts : undefined;
+  });
+  if (done) deps.log.info({ erasureId: job.id, userId: job.userId, counts: done }, "erased a person");
   return null;
 }

@@ -7,6 +7,7 @@ import { type Ids, isUuid } from "../id.ts";
 import { isGroupJid } from "../message/recipient.ts";
 import { type PageRequest, type Pagination, paged } from "../page.ts";
 import type { ErasureStatus } from "./erasure.sql.ts";
+import { removeExports } from "./exports.ts";
 import { jidsOf } from "./person.ts";
 
 /** An erasure as its owner sees it. */
@@ -21,6 +22,9 @@ export interface Erasure {
   finishedAt: Date | null;
 }
 
+/** How many erasures of a user may be open at a time. */
+const maxOpen = 20;
+
 interface Deps {
   db: Database;
   clock: Clock;
@@ -33,7 +37,7 @@ const columns = (sql: Database["sql"]) => sql`
 /**
  * Starts to erase everything about a person in the data of a user. Exports of the user are removed at once, because they
  * may have messages of the person. Only the response has the receipt, which proves later whom the erasure was about.
- * Throws `invalid_request` for a group.
+ * Throws `invalid_request` for a group, and `quota_exceeded` if too many erasures are open.
  */
 export async function createErasure(
   { db, clock, ids }: Deps,
@@ -47,12 +51,11 @@ export async function createErasure(
   return (await db.sql.begin(async (sql) => {
     const [erasure] = await sql<Erasure[]>`
       insert into erasures (id, user_id, person, proof, next_at, created_at)
-      values (${ids.uuid()}, ${userId}, ${jids}, ${proofOf(receipt, jid)}, ${now}, ${now}) returning ${columns(db.sql)}`;
-    await sql`
-      update exports set status = case when status = 'done' then 'expired' else 'canceled' end,
-        finished_at = coalesce(finished_at, ${now}), expires_at = ${now}
-      where user_id = ${userId} and status in ('queued', 'running', 'done')`;
-    await sql`update exports set request = request - 'person' - 'chatId' || '{"chatId": null}' where user_id = ${userId}`;
+      select ${ids.uuid()}, ${userId}, ${jids}, ${proofOf(receipt, jid)}, ${now}, ${now}
+      where (select count(*) from erasures where user_id = ${userId} and status not in ('done', 'failed')) < ${maxOpen}
+      returning ${columns(db.sql)}`;
+    if (!erasure) throw new AppError("quota_exceeded", `at most ${maxOpen} erasures of a user can be open`);
+    await removeExports(sql, userId, now);
     return { ...erasure, receipt };
   })) as Erasure & { receipt: string };
 }

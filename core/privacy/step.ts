@@ -18,6 +18,8 @@ export interface StepResult {
   cursor: string | null;
   /** JIDs of the person that the step found out. */
   found?: string[];
+  /** Whether something about the person is under way, so that another pass must look for what it writes. */
+  underWay?: boolean;
 }
 
 /** A part of an erasure. Repeating it has no effect. */

@@ -1,7 +1,8 @@
 import type postgres from "postgres";
 import type { Fragment } from "../db/page.ts";
+import { blankCommands, cancelSends } from "./commands.ts";
 import { deleteMessages, deleteReceipts, scrubMessages } from "./messages.ts";
-import { blank, withoutPerson } from "./person.ts";
+import { withoutPerson } from "./person.ts";
 import { bytesMention, deleting, mentions, type Step, type StepScope, scanning } from "./step.ts";
 
 /** A condition: one of these columns has a JID of the person. */
@@ -36,34 +37,6 @@ const deleteDeliveries = scanning(
   },
 );
 
-/**
- * Empties the texts of commands. The rows stay, so that a repeated request with the same idempotency key sends nothing
- * again; its key no longer matches any request. A command that a host has now is erased in the second pass.
- */
-const blankCommands = scanning(
-  "commands",
-  "created_at",
-  mentions((sql) => sql`concat_ws(' ', input, output, error_details, correlation_id, request_id)`),
-  async ({ sql, person }, ids) => {
-    const rows = await sql<{ id: string; input: unknown; output: unknown }[]>`
-      select id, input, output from commands
-      where id = any(${ids}::uuid[]) and status not in ('queued', 'claimed') for update`;
-    for (const { id, input, output } of rows)
-      await sql`
-        update commands set input = ${JSON.stringify(blank(input))}::text::jsonb,
-          output = ${output === null ? null : JSON.stringify(blank(output))}::text::jsonb, error_details = null,
-          correlation_id = id::text, request_id = null,
-          status = case when status = 'scheduled' then 'canceled' else status end,
-          finished_at = coalesce(finished_at, now())
-        where id = ${id}`;
-    await sql`
-      update idempotency_keys set request_hash = sha256(gen_random_uuid()::text::bytea),
-        key = case when key ~ ${person.pattern} then gen_random_uuid()::text else key end
-      where command_id = any(${rows.map(({ id }) => id)}::uuid[])`;
-    return { commands: rows.length };
-  },
-);
-
 /** A step that removes the person from JSON columns of the few rows of a table that name the person. */
 const scrubbing =
   (table: string, key: string, column: string, where: (sql: postgres.ISql, instanceId: string) => Fragment): Step =>
@@ -90,9 +63,11 @@ const resetHistoryCursors: Step = async ({ sql, instanceId, person }) => {
 
 /** The steps for each instance, in order. `coverage.ts` says what each table needs. */
 export const steps: readonly Step[] = [
+  // First, so that the steps after them find what these sends and their end have written.
+  cancelSends,
+  blankCommands,
   eraseEvents,
   deleteDeliveries,
-  blankCommands,
   async ({ sql, instanceId, person }) => {
     const { count } = await sql`
       delete from replies where reply->>'instanceId' = ${instanceId} and concat_ws(' ', reply, deduplication_id) ~ ${person.pattern}`;

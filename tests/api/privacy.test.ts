@@ -317,6 +317,126 @@ describe("the erasure of a person", () => {
   });
 });
 
+describe("the erasure of a person with sends under way", () => {
+  let bulk: string;
+  let instance: string;
+  let userKey: string;
+  let user: string;
+  let erasure: string;
+  const runPass = async () => {
+    await runErasures(deps, 60_000);
+    api.deps.clock.advance(61_000);
+    const { body } = await api.request("GET", `/api/privacy/erasures/${erasure}`, { key: userKey });
+    return body.data.status as string;
+  };
+  const send = async (waId: string, status: string, to: string, text: string, bulkId: string | null = null) => {
+    const { sql } = api.db;
+    await sql`
+      insert into commands (id, instance_id, user_id, shard, name, kind, input, wa_id, status, correlation_id, deadline, run_at,
+        request_id, reply_to, bulk_id, bulk_index)
+      values (${randomUUID()}, ${instance}, ${user}, 0, 'message.sendText', 'send', ${JSON.stringify({ to, text })}::text::jsonb,
+        ${waId}, ${status}, 'c', now() + interval '1 hour', now() + interval '1 hour', ${`request ${waId}`}, 'answers',
+        ${bulkId}, ${bulkId && 0})`;
+    await sql`
+      insert into messages (id, instance_id, wa_id, chat_id, from_me, type, proto_type, body, status, sent_at)
+      values (${randomUUID()}, ${instance}, ${waId}, ${to}, true, 'text', 'conversation', 'text', 'pending', now())`;
+  };
+  const commands = async () => {
+    const rows = await api.db.sql<{ wa_id: string; status: string; text: string }[]>`
+      select wa_id, status, input->>'text' as text from commands where instance_id = ${instance} and kind = 'send'`;
+    return Object.fromEntries(rows.map(({ wa_id, status, text }) => [wa_id, `${status}: ${text}`]));
+  };
+  const about = `call ${number}`;
+
+  beforeAll(async () => {
+    ({ key: userKey, id: user } = await api.user());
+    instance = await api.instance(userKey);
+    bulk = randomUUID();
+    await api.db.sql`insert into contacts (instance_id, jid, lid) values (${instance}, ${jid}, ${lid})`;
+    await api.db.sql`
+      insert into bulks (id, instance_id, user_id, shard, per_minute, total, rejected, start_at)
+      values (${bulk}, ${instance}, ${user}, 0, 1, 1, '[]', now())`;
+    await send("TO-NUMBER", "scheduled", jid, "hello");
+    await send("TO-LID", "queued", lid, "hello");
+    await send("IN-BULK", "scheduled", jid, "hello", bulk);
+    await send("ON-HOST", "claimed", jid, "hello");
+    await send("ABOUT-LATER", "scheduled", other, about);
+    await send("ABOUT-NOW", "queued", other, about);
+    await send("ABOUT-DONE", "done", other, about);
+    const { body } = await api.request("POST", "/api/privacy/erasures", { key: userKey, body: { person: jid } });
+    erasure = body.data.id;
+  });
+
+  test("cancels the sends to the person with a reply, and leaves sends to others", async () => {
+    expect(await runPass()).toBe("waiting");
+    expect(await commands()).toEqual({
+      "TO-NUMBER": "canceled: ",
+      "TO-LID": "canceled: ",
+      "IN-BULK": "canceled: ",
+      "ON-HOST": "claimed: hello",
+      "ABOUT-LATER": `scheduled: ${about}`,
+      "ABOUT-NOW": `queued: ${about}`,
+      "ABOUT-DONE": "done: ",
+    });
+    const pending = await api.db.sql`
+      select wa_id from messages where instance_id = ${instance} and status = 'pending' order by wa_id`;
+    expect(pending.map((row) => row.wa_id)).toEqual(["ABOUT-DONE", "ABOUT-LATER", "ABOUT-NOW"]);
+    const replies = await api.db.sql`
+      select reply->>'id' as id, reply->'error'->>'code' as code from replies where reply->>'instanceId' = ${instance} order by 1`;
+    expect(replies).toEqual(
+      ["IN-BULK", "TO-LID", "TO-NUMBER"].map((waId) => ({ id: `request ${waId}`, code: "conflict" })),
+    );
+  });
+
+  test("does not end before a send that a host has, and looks for what that send wrote", async () => {
+    await send("NEW", "queued", jid, "hello");
+    expect(await runPass()).toBe("waiting");
+    expect(await commands()).toMatchObject({ NEW: "canceled: ", "ON-HOST": "claimed: hello" });
+    await api.db.sql`update commands set status = 'done' where wa_id = 'ON-HOST' and instance_id = ${instance}`;
+    // Whatever the send of a host wrote, another pass follows the one that saw it.
+    await api.db.sql`
+      insert into events (id, instance_id, shard, seq, type, data, emitted_at)
+      values (${randomUUID()}, ${instance}, 0, 500, 'message.sent', ${JSON.stringify({ chatId: jid })}::text::jsonb, now())`;
+    expect(await runPass()).toBe("done");
+    expect(await commands()).toMatchObject({ "ON-HOST": "done: ", "ABOUT-LATER": `scheduled: ${about}` });
+    const events = await api.db.sql`select type from events where instance_id = ${instance} and seq = 500`;
+    expect(events).toEqual([{ type: "event.erased" }]);
+  });
+
+  test("removes exports that were made meanwhile, at the end of both passes", async () => {
+    const ask = async (method: string, path: string, body?: object) =>
+      (await api.request(method, path, { key: userKey, ...(body && { body }) })).body.data;
+    const exported = async () => (await ask("POST", `/api/message/exports/${instance}`, { chatId: jid })).id as string;
+    const statusOf = async (job: string) => (await ask("GET", `/api/message/exports/${instance}/${job}`)).status;
+    ({ id: erasure } = await ask("POST", "/api/privacy/erasures", { person: jid }));
+    const first = await exported();
+    expect(await runPass()).toBe("waiting");
+    expect(await statusOf(first)).toBe("canceled");
+    const later = await exported();
+    await api.db.sql`update exports set status = 'done', expires_at = now() + interval '1 day' where id = ${later}`;
+    expect(await runPass()).toBe("done");
+    expect(await statusOf(later)).toBe("expired");
+  });
+
+  test("forgets the person if it fails for good", async () => {
+    const { body } = await api.request("POST", "/api/privacy/erasures", { key: userKey, body: { person: jid } });
+    await api.db.sql`update erasures set attempts = 9 where id = ${body.data.id}`;
+    await message(instance, "WITH-FILE", { chat: jid, sender: jid, body: "hello" });
+    const removeMany = () => Promise.reject(new Error("the bucket is away"));
+    await runErasures({ ...deps, storage: { removeMany } }, 60_000);
+    const [row] = await api.db.sql`select status, person from erasures where id = ${body.data.id}`;
+    expect(row).toEqual({ status: "failed", person: null });
+  });
+
+  test("is refused while 20 erasures of the user are open", async () => {
+    const { key: busyKey } = await api.user();
+    const create = (n: number) =>
+      api.request("POST", "/api/privacy/erasures", { key: busyKey, body: { person: `+4915550001${100 + n}` } });
+    for (let n = 0; n < 20; n++) expect((await create(n)).status).toBe(201);
+    expect(await create(20)).toMatchObject({ status: 403, body: { code: "quota_exceeded" } });
+  });
+});
+
 test("a person is removed from JSON without changes to longer numbers", () => {
   const person = personOf(["12345@lid"]);
   const value = {

@@ -46,6 +46,7 @@ export const privacyEndpoints = [
       }),
     ),
     status: 201,
+    errors: ["quota_exceeded"],
     toInput: ({ body }) => body.person,
     operation: eraseEverywhere,
     toResponse: ({ receipt, ...created }) => enveloped({ ...toErasure(created), receipt }, "Erasure accepted"),
