@@ -22,20 +22,21 @@ export function validated<Schema extends z.ZodType>(
   written: Written,
 ): z.output<Schema> {
   const result = schema.safeParse(value);
-  const unknown = unknownFields(schema, value);
+  const unknown = unknownFields(schema, value, result.success);
   if (result.success && unknown.length === 0) return result.data;
   throw invalid([
     ...unknown.map((field) => describeUnknown(field, written.field)),
     ...(result.error?.issues ?? [])
       // `unknown` has these fields too.
       .filter(({ code }) => code !== "unrecognized_keys" || unknown.length === 0)
+      .slice(0, maxIssues + 1)
       .map(({ path, message }) => `${pathText(path) || written.whole}: ${message}`),
   ]);
 }
 
-/** Throws `invalid_request` if the value has fields that the schema doesn't declare. Doesn't check the declared fields. */
+/** Throws `invalid_request` if the value has fields that the schema doesn't declare. Ignores faults of declared fields. */
 export function assertKnownFields(schema: z.ZodType, value: unknown, { whole, field }: Written): void {
-  const unknown = unknownFields(schema, value);
+  const unknown = unknownFields(schema, value, schema.safeParse(value).success);
   if (unknown.length === 0) return;
   throw invalid(unknown.map((one) => describeUnknown({ ...one, path: [whole, ...one.path] }, field)));
 }

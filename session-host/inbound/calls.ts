@@ -7,6 +7,7 @@ import type { RejectCalls } from "../../core/instance/instance.sql.ts";
 import { byPhone, type JidResolver, lidsWithoutPhone, personOf, secondsOf } from "../baileys/address/jids.ts";
 import type { Change } from "../ledger/change.ts";
 import { boundStanza } from "./bounds.ts";
+import type { Ignoring } from "./ignored.ts";
 
 type CallEvent = Extract<NewEvent, { type: `call.${string}` }>;
 
@@ -28,12 +29,21 @@ export function completeCall(stanza: BinaryNode): void {
   for (const step of stanza.content) step.attrs["call-id"] ??= "";
 }
 
+/** What the settings of the instance say about calls. */
+export interface CallRules {
+  reject: RejectCalls | null;
+  /** A caller whose chat is ignored gets no message. */
+  ignoring: Ignoring;
+  /** Returns the JIDs of a person that the session knows. */
+  jidsOf: (jid: string) => Promise<readonly string[]>;
+}
+
 /** Returns the event of a `call` stanza. Returns undefined for steps between the beginning and the end of a call. */
 export function journalCall(
   instanceId: string,
   received: BinaryNode,
   { isMe, phones }: JidResolver,
-  rules: RejectCalls | null = null,
+  rules?: CallRules,
 ): Change | Promise<Change> | undefined {
   const stanza = boundStanza(received);
   const [info] = Array.isArray(stanza.content) ? stanza.content : [];
@@ -47,28 +57,39 @@ export function journalCall(
   const event = eventOf(stanza, info, { callId, from, lid, creator, fromOwnDevice, timestamp: secondsOf(stanza) });
   if (!event) return undefined;
   const id = callEventId(instanceId, callId, event.type === "call.received" ? "begin" : "end");
-  const rejected = event.type === "call.received" && isRejected(event.data, rules);
-  const changeOf = (person: Person): Change => ({
+  const rejected = event.type === "call.received" && isRejected(event.data, rules?.reject);
+  const answer = rejected && !event.data.isGroup ? rules?.reject : undefined;
+  const changeOf = (person: Person, isIgnored: boolean): Change => ({
     events: [
       {
         ...{ ...event, id },
         data: { ...event.data, from: person.id, ...(rejected && { rejected }) },
       } as CallEvent & { id: string },
     ],
-    ...(rejected && !event.data.isGroup && { callAnswers: answersTo(callId, person, rules) }),
+    ...(answer && !isIgnored && { callAnswers: answersTo(callId, person, answer) }),
   });
   const lids = lidsWithoutPhone([caller]);
-  if (lids.length === 0) return changeOf(caller);
-  return phones(lids).then((known) => changeOf(byPhone(caller, known)));
+  const asked = answer?.message && rules?.ignoring.ignoresAny ? rules : undefined;
+  if (lids.length === 0 && !asked) return changeOf(caller, false);
+  return Promise.all([phones(lids), asked ? isIgnoredCaller(caller, asked) : false]).then(([known, isIgnored]) =>
+    changeOf(byPhone(caller, known), isIgnored),
+  );
+}
+
+/** Whether messages of the chat with a person are ignored, by any JID of the person. */
+async function isIgnoredCaller({ id, lid }: Person, { ignoring, jidsOf }: CallRules): Promise<boolean> {
+  const named = lid === null ? [id] : [id, lid];
+  const chatIds = [...named, ...(await Promise.all(named.map(jidsOf))).flat()];
+  return ignoring.ignores({ chatIds, isBroadcast: false });
 }
 
 /** Whether the settings reject a call that rings. */
-const isRejected = ({ missed, isGroup }: EventData<"call.received">, rules: RejectCalls | null): boolean =>
-  rules !== null && !missed && (rules.groups || !isGroup);
+const isRejected = ({ missed, isGroup }: EventData<"call.received">, rules?: RejectCalls | null): boolean =>
+  Boolean(rules && !missed && (rules.groups || !isGroup));
 
-function answersTo(callId: string, { id, lid }: Person, rules: RejectCalls | null): CallAnswer[] {
-  if (!rules?.message) return [];
+function answersTo(callId: string, { id, lid }: Person, rules: RejectCalls): CallAnswer[] {
   const { message: text, answerAfterHours: afterHours } = rules;
+  if (!text) return [];
   return [{ callId, to: id, callers: [...new Set([lid ?? id, id])], text, afterHours }];
 }
 

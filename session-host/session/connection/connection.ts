@@ -311,7 +311,10 @@ export class Connection implements OpenConnection, MediaConnection {
       journal(tag, (stanza) => this.#channels.journal(this.sock, stanza));
     for (const tag of ["CB:notification,type:w:gp2", "CB:notification,type:picture"])
       journal(tag, (stanza) => journalGroup(instanceId, stanza, resolver));
-    journal("CB:call", (stanza) => journalCall(instanceId, stanza, resolver, this.settings.current.rejectCalls));
+    journal("CB:call", (stanza) => {
+      const reject = this.settings.current.rejectCalls;
+      return journalCall(instanceId, stanza, resolver, { reject, ignoring: this.settings, jidsOf: receipts.jidsOf });
+    });
     // The media host must be known before the first history arrives (see `WhatsAppEndpoint.downloads`). A download that
     // comes too early fails with the reason.
     if (!this.#deps.endpoint.real)

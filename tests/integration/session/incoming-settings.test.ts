@@ -244,6 +244,20 @@ describe("the setting `rejectCalls`", () => {
     expect(stored).toHaveLength(3);
   });
 
+  test("sends no message to a caller whose chat is ignored", async () => {
+    const text = "Call back on Monday";
+    await gate.db.sql`delete from call_answers where instance_id = ${id}`;
+    for (const chat of [carol.number, carol.lidJid]) {
+      await set({ rejectCalls: { message: text }, ignore: { chats: [chat] } });
+      await told(startCall(carol, owner.number));
+    }
+    await told(startCall(bob, owner.number));
+    await until(async () => answers(bob, text)[0]);
+    await settle();
+    expect(answers(carol, text)).toEqual([]);
+    await set({ rejectCalls: null, ignore: null });
+  });
+
   test("leaves calls to groups alone if the setting says so", async () => {
     await set({ rejectCalls: { groups: false } });
     const group = startCall(bob, bob.createGroup("Callers", [owner.number]).jid);

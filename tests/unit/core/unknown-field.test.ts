@@ -105,7 +105,51 @@ describe("an unknown field", () => {
     const details = refusal(z.object({ name: z.string() }), { ["y".repeat(3_000_000)]: 1, ...many }) ?? "";
     expect(details.length).toBeLessThanOrEqual(1_000);
     expect(details).toContain("and more");
-    expect(unknownFields(nested, many)).toHaveLength(11);
+    expect(unknownFields(nested, many, false)).toHaveLength(11);
+  });
+
+  /** Parses of the options, without those of one parse of the whole value. */
+  function extraParses(check: (schema: z.ZodType, value: unknown) => void, value: unknown): number {
+    let parses = 0;
+    const counted = (schema: z.ZodType) =>
+      z.preprocess((given) => {
+        parses++;
+        return given;
+      }, schema);
+    const option = z.union([counted(z.object({ a: z.string() })), counted(z.object({ b: z.string() }))]);
+    const schema = z.object({ list: z.array(option).max(1_000), map: z.record(z.string(), option).optional() });
+    schema.safeParse(value);
+    const once = parses;
+    parses = 0;
+    check(schema, value);
+    return parses - once;
+  }
+  const empties = Array.from({ length: 30_000 }, () => ({}));
+
+  test.each<[string, (schema: z.ZodType, value: unknown) => void]>([
+    ["a request", (schema, value) => expect(refusal(schema, value)).toMatch(/^(?:list|map\.0): /)],
+    ["the input of a command", (schema, value) => assertKnownFields(schema, value, written)],
+  ])("is not searched in all of an invalid value: %s", (_name, check) => {
+    expect(extraParses(check, { list: empties })).toBeLessThanOrEqual(10_000);
+    expect(extraParses(check, { list: [], map: { ...empties } })).toBeLessThanOrEqual(10_000);
+    const nested = Array.from({ length: 300 }, () => ({ a: Array.from({ length: 1_000 }, () => 1) }));
+    expect(extraParses(check, { list: [], map: { ...nested } })).toBeLessThanOrEqual(100);
+  });
+
+  test("is not searched by parsing options of another kind than the value", () => {
+    let parses = 0;
+    const counted = z.string().refine(() => ++parses > 0);
+    const schema = z.object({ list: z.array(z.union([counted, z.object({ a: counted })])) });
+    expect(unknownFields(schema, { list: [{ a: "x", b: 1 }] }, true)).toEqual([
+      { path: ["list", "0", "b"], known: ["a"] },
+    ]);
+    expect(parses).toBe(0);
+  });
+
+  test("is found in the last of many valid items", () => {
+    const schema = z.object({ list: z.array(z.object({ id: z.string() })) });
+    const list = Array.from({ length: 20_000 }, () => ({ id: "1" }));
+    expect(refusal(schema, { list: [...list, { id: "1", idd: 1 }] })).toMatch(/^list\.20000\.idd: unknown field/);
   });
 
   test("in the input of a command is named with the place of the input", () => {

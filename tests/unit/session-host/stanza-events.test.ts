@@ -90,6 +90,29 @@ test("a call names its caller's number if the number is known, and ends once for
   expect(new Set(changes.map((change) => change?.events?.[0]?.id)).size).toBe(1);
 });
 
+test.each([
+  ["the number", { "call-creator": bob.id }, bob.id],
+  ["the LID", { "call-creator": bob.id, caller_lid: bob.lid }, bob.lid],
+  ["a number that only the session knows", { "call-creator": bob.lid }, bob.id],
+  ["a LID that only the session knows", { "call-creator": bob.id }, bob.lid],
+])("a rejected call of an ignored chat, which is named by %s, gets no message", async (_name, attrs, chat) => {
+  const offer = node("call", { from: bob.lid, t: "1700000000" }, [node("offer", { "call-id": "C", ...attrs })]);
+  const reject = { groups: true, message: "later", answerAfterHours: 1 };
+  const rules = (chats: string[]) => ({
+    reject,
+    ignoring: {
+      ignoresAny: true,
+      ignores: ({ chatIds }: { chatIds: readonly string[] }) => chats.some((one) => chatIds.includes(one)),
+    },
+    jidsOf: async () => [bob.id, bob.lid],
+  });
+  const ignored = await journalCall("i", offer, known, rules([chat]));
+  expect(eventsOf(ignored)).toMatchObject([{ type: "call.received", rejected: true }]);
+  expect(ignored?.callAnswers ?? []).toEqual([]);
+  const other = await journalCall("i", offer, known, rules(["4915550000009@s.whatsapp.net"]));
+  expect(other?.callAnswers).toMatchObject([{ callId: "C", text: "later" }]);
+});
+
 test("others' answers in a group call, intermediate steps, outgoing calls and offers without ids are not events", async () => {
   const of = { "call-id": "C", "call-creator": bob.lid };
   for (const tag of ["reject", "accept", "preaccept", "transport", "relaylatency"])
