@@ -8,7 +8,7 @@ import { Slots } from "./slots.ts";
 
 export type { EventFilter } from "./session.ts";
 
-export interface StreamRequest extends Omit<SessionOptions, "sees"> {
+export interface StreamRequest extends Omit<SessionOptions, "sees" | "onEnd"> {
   caller: Caller;
   ip: string | undefined;
   vault: Vault;
@@ -44,18 +44,14 @@ export class LiveEvents {
 
   /**
    * Opens a stream for a caller with valid credentials. Call `close` when it is no longer read. Throws `rate_limited` if the
-   * user has too many streams, and `unavailable` while this process stops.
+   * user has too many streams, and `unavailable` while this process stops. A stream that ends no longer counts, even if it is
+   * never read or closed.
    */
   async open(request: StreamRequest): Promise<{ session: EventSession; close(): void }> {
     const { userId } = request.caller;
     const free = request.lasting ? await this.#slots.take(userId) : this.#wait(userId);
     try {
-      const { session, close } = await this.#start(request);
-      const closeAll = () => {
-        close();
-        free();
-      };
-      return { session, close: closeAll };
+      return await this.#start(request, free);
     } catch (error) {
       free();
       throw error;
@@ -77,7 +73,10 @@ export class LiveEvents {
     };
   }
 
-  async #start({ caller, ip, vault, ...options }: StreamRequest): Promise<{ session: EventSession; close(): void }> {
+  async #start(
+    { caller, ip, vault, ...options }: StreamRequest,
+    free: () => void,
+  ): Promise<{ session: EventSession; close(): void }> {
     if (this.#closed) throw new AppError("unavailable", "this process stops; connect again");
     const guarded: Guarded = {
       caller,
@@ -87,14 +86,18 @@ export class LiveEvents {
     const sees = (instanceId: string, userId: string) =>
       (userId === guarded.caller.userId || isAdmin(guarded.caller)) && allowsInstance(guarded.caller, instanceId);
     const deps = { ...this.#deps, hub: this.#hub, vault };
-    const session = await openSession(deps, { ...options, sees });
+    let unwatch = () => {};
+    const onEnd = () => {
+      unwatch();
+      free();
+    };
+    const session = await openSession(deps, { ...options, sees, onEnd });
     this.#open.add(session);
-    const unwatch = this.#guard.watch(guarded);
+    unwatch = this.#guard.watch(guarded);
     if (this.#closed) session.end({ reason: "shutdown" });
     return {
       session,
       close: () => {
-        unwatch();
         this.#open.delete(session);
         session.close();
       },

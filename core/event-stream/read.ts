@@ -28,6 +28,7 @@ export interface Passed {
 
 export interface StartingPoint extends Passed {
   id: string;
+  userId: string;
   /** The sequence number of the oldest stored event; of the next event if none is stored. */
   oldest: number;
   head: number;
@@ -64,10 +65,10 @@ export async function readStart(
   const from = start.kind === "time" ? start.from.toISOString() : null;
   const since = start.kind === "sequence" ? start.since : null;
   const searches = position !== null || from !== null;
-  type Row = Record<"id" | "seq" | "head" | "oldest" | "last_position" | "position" | "xid", string>;
+  type Row = Record<"id" | "user_id" | "seq" | "head" | "oldest" | "last_position" | "position" | "xid", string>;
   const rows = await sql<Row[]>`
     with recursive watched as (
-      select i.id, i.event_seq as head, a.seq as ahead,
+      select i.id, i.user_id, i.event_seq as head, a.seq as ahead,
         coalesce((select seq from events where instance_id = i.id order by seq limit 1), i.event_seq + 1) as oldest,
         coalesce((select position from events where instance_id = i.id order by seq desc limit 1), 0) as last_position
       from instances i
@@ -95,12 +96,13 @@ export async function readStart(
       coalesce((select position from events where instance_id = placed.id and events.seq <= placed.seq
         order by events.seq desc limit 1), 0) as position
     from (select 1) one left join placed on true`;
-  const points = rows.flatMap(({ id, seq, head, oldest, last_position, position: at }) =>
+  const points = rows.flatMap(({ id, user_id: userId, seq, head, oldest, last_position, position: at }) =>
     id === null
       ? []
       : [
           {
             id,
+            userId,
             seq: Number(seq),
             head: Number(head),
             oldest: Number(oldest),

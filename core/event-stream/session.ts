@@ -34,6 +34,8 @@ export interface SessionOptions {
   single: boolean;
   /** Whether the caller may see this instance of this user now. */
   sees(instanceId: string, userId: string): boolean;
+  /** Called once when the stream ends, whether or not anybody still reads it. */
+  onEnd(): void;
   start: Start;
   /** For how many days events are kept by default. */
   keptDays: number;
@@ -127,8 +129,11 @@ export class EventSession implements Member {
       else if (start.since > first.head) this.missing = { from: first.head + 1, to: start.since };
     }
     if (start.kind === "position") this.#position = start.position;
-    for (const { id, seq, position } of points)
-      if (start.kind === "position" ? start.ahead.has(id) : position > 0) this.#ahead.set(id, { seq, position });
+    for (const { id, userId, seq, position } of points) {
+      const isAhead = start.kind === "position" ? start.ahead.has(id) : position > 0;
+      // A place must not name instances that the caller can't see.
+      if (isAhead && options.sees(id, userId)) this.#ahead.set(id, { seq, position });
+    }
   }
 
   get scope(): Scope {
@@ -138,7 +143,12 @@ export class EventSession implements Member {
   onStep(view: View): void {
     this.#view = view;
     for (const id of this.#passed.keys()) if (!view.instances.has(id)) this.#forget(id);
-    for (const [id] of this.#visible()) if (!this.#passed.has(id)) this.#passed.set(id, { seq: 0, position: 0 });
+    for (const [id] of this.#visible()) {
+      const passed = this.#passed.get(id);
+      if (!passed) this.#passed.set(id, { seq: 0, position: 0 });
+      // The caller may see this instance only since this step.
+      else if (passed.position > this.#position) this.#ahead.set(id, passed);
+    }
     if (this.#options.single && this.#visible().length === 0)
       this.end(
         this.#passed.size === 0
@@ -150,7 +160,10 @@ export class EventSession implements Member {
 
   /** Ends the stream. `next` returns what it already has, and then the reason. */
   end(ended: Ended): void {
-    this.#ended ??= ended;
+    if (!this.#ended) {
+      this.#ended = ended;
+      this.#options.onEnd();
+    }
     this.#wake();
   }
 

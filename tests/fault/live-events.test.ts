@@ -5,6 +5,8 @@ import { channel } from "../../core/event-stream/announce.ts";
 import { Listener } from "../../core/event-stream/index.ts";
 import { systemIds } from "../../core/id.ts";
 import { createLogger } from "../../core/log.ts";
+import { createApp } from "../../functions/api/app.ts";
+import { startApi } from "../support/api/api.ts";
 import { GatewayProcess } from "../support/gateway/gateway-process.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway/test-gateway.ts";
 import { type EventStream, openStream, type StreamMessage } from "../support/network/event-stream.ts";
@@ -116,6 +118,18 @@ test("a client that does not read is disconnected, and continues with its last i
   await until(async () => rest.messages.some(({ data }) => data.seq >= total) || undefined);
   expect(rest.messages[0]?.data.seq).toBe(last + 1);
   rest.close();
+}, 180_000);
+
+test("a stream whose response is dropped unread ends, and frees its slot", async () => {
+  const api = await startApi();
+  onTestFinished(() => api.stop());
+  const { key } = await api.user();
+  const request = new Request(`${api.url}/api/events/stream`, { headers: { "x-api-key": key } });
+  const response = await createApp(api.served).fetch(request, { streaming: { remainingMs: Number.POSITIVE_INFINITY } });
+  expect(response.status).toBe(200);
+  const slots = async () => (await api.db.sql`select from event_streams`).length;
+  expect(await slots()).toBe(1);
+  await until(async () => (await slots()) === 0 || undefined, 90_000);
 }, 180_000);
 
 test("a stream looks at the database once a second where notifications do not arrive", async () => {

@@ -206,7 +206,9 @@ test("reading and listing require a valid signature", async () => {
 });
 
 test("FILES_THROUGH_API passes presigned requests on to your own S3, without other headers, and says when it is not reachable", async () => {
-  const config = readConfig({ S3_ENDPOINT: aws.endpoint, FILES_THROUGH_API: "true" });
+  const { accessKeyId } = aws.credentials;
+  const own = { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: "x", BUCKET: Bucket };
+  const config = readConfig({ ...own, S3_ENDPOINT: aws.endpoint, FILES_THROUGH_API: "true" });
   const files = bucketProxy(config, pino({ level: "silent" }));
   const handler = async () => ({ statusCode: 404, body: "the API" });
   const api = await startApiGateway({ handler, port: 0, direct: files.serve });
@@ -222,10 +224,32 @@ test("FILES_THROUGH_API passes presigned requests on to your own S3, without oth
   // A signature in a header could allow more than the one in the URL.
   const response = await fetch(link, { headers: { authorization: "AWS4-HMAC-SHA256 x", "x-amz-acl": "public-read" } });
   expect([response.status, await response.text()]).toEqual([200, "content"]);
-  expect(response.headers.get("content-security-policy")).toContain("sandbox");
+  const isSafe = ({ headers }: Response) => {
+    expect(headers.get("content-security-policy")).toBe("default-src 'none'; sandbox");
+    expect(headers.get("x-content-type-options")).toBe("nosniff");
+  };
+  isSafe(response);
   expect((await fetch(`${api.url}/api/bucket/media/through`)).status).toBe(404);
 
-  const nowhere = bucketProxy(readConfig({ S3_ENDPOINT: "http://127.0.0.1:9" }), pino({ level: "silent" }));
+  // The S3 may be shared with others, who can sign links to their own buckets and files.
+  await s3.send(new CreateBucketCommand({ Bucket: "others" }));
+  await s3.send(new PutObjectCommand({ Bucket: "others", Key: "page", Body: "<script>", ContentType: "text/html" }));
+  const elsewhere = await getSignedUrl(s3, new GetObjectCommand({ Bucket: "others", Key: "page" }));
+  const stranger = `X-Amz-Credential=${accessKeyId}X%2F`;
+  const foreign = [
+    throughApi(elsewhere, api.url),
+    link.replace(`X-Amz-Credential=${accessKeyId}%2F`, stranger),
+    `${link}&X-Amz-Credential=${accessKeyId}X%2F20260101%2Fus-east-1%2Fs3%2Faws4_request`,
+    `${link}&AWSAccessKeyId=other&Signature=x`,
+    link.replace("/media/", "/mediax/"),
+  ];
+  for (const url of foreign) {
+    const refused = await fetch(url);
+    expect([refused.status, await refused.json()], url).toMatchObject([403, { code: "forbidden" }]);
+    isSafe(refused);
+  }
+
+  const nowhere = bucketProxy(readConfig({ ...own, S3_ENDPOINT: "http://127.0.0.1:9" }), pino({ level: "silent" }));
   const broken = await startApiGateway({ handler, port: 0, direct: nowhere.serve });
   onTestFinished(() => broken.stop());
   const unreachable = await fetch(throughApi(await presignGet("through"), broken.url));

@@ -30,6 +30,8 @@ export interface Context {
   idempotencyKey: string | undefined;
   /** Set if this request came over a connection on which the response can be streamed. */
   streaming: Streaming | undefined;
+  /** Whether the response has no body: a `HEAD` request. */
+  bodiless: boolean;
   /** The `Last-Event-ID` header, with which a client continues a stream. */
   lastEventId: string | undefined;
   /** The `Accept` header, for endpoints with several content types. */

@@ -109,6 +109,7 @@ async function respond(
     idempotencyKey: endpoint.idempotent ? idempotencyKey(c.req.header("idempotency-key")) : undefined,
     accept: c.req.header("accept"),
     streaming: c.env?.streaming,
+    bodiless: c.req.method === "HEAD",
     lastEventId: c.req.header("last-event-id"),
     ...defined({ caller, instance }),
   };

@@ -30,20 +30,21 @@ const marginMs = 5_000;
 
 type StreamContext = CallerContext & Partial<InstanceContext>;
 
-/** Streams events as Server-Sent Events. */
+const streamHeaders = {
+  "content-type": "text/event-stream; charset=utf-8",
+  // Without this header, nginx keeps events back to fill its buffers.
+  "x-accel-buffering": "no",
+};
+
+/** Streams events as Server-Sent Events. A `HEAD` request opens no stream, because nobody would read or cancel it. */
 export async function streamEvents(context: StreamContext, request: EventRequest): Promise<RawResponse> {
-  const { streaming, lastEventId } = context;
+  const { streaming, lastEventId, bodiless } = context;
   if (!streaming) throw new AppError("not_supported", "this address can't stream: use the list of events with `wait`");
   const since = lastEventId || request.since;
-  const opened = await (await context.deps.live()).open({
-    ...(await streamOf(context, { ...request, since })),
-    lasting: true,
-  });
-  return new RawResponse(serverSentEvents(opened, streaming.remainingMs), {
-    "content-type": "text/event-stream; charset=utf-8",
-    // Without this header, nginx keeps events back to fill its buffers.
-    "x-accel-buffering": "no",
-  });
+  const wanted = await streamOf(context, { ...request, since });
+  if (bodiless) return new RawResponse(null, streamHeaders);
+  const opened = await (await context.deps.live()).open({ ...wanted, lasting: true });
+  return new RawResponse(serverSentEvents(opened, streaming.remainingMs), streamHeaders);
 }
 
 /** Returns a page of an instance's log. If it is empty, waits for the first event. */
@@ -136,11 +137,21 @@ function serverSentEvents(
     clearTimeout(timeLimit);
     close();
   };
+  const expectRead = (controller: ReadableStreamDefaultController<Uint8Array>) => {
+    stalled = setTimeout(() => {
+      finish();
+      controller.enqueue(encoder.encode(message("closing", { reason: "slow_reader" })));
+      controller.close();
+      setTimeout(() => controller.error(new Error("the client did not read its events")), graceMs).unref();
+    }, unreadMs);
+  };
   return new ReadableStream<Uint8Array>(
     {
       start(controller) {
         const missing = session.missing ? message("missing", session.missing) : "";
         controller.enqueue(encoder.encode(`retry: ${retryMs}\n\n${missing}`));
+        // Not every response is read: the server may drop the body, or the client may be gone.
+        expectRead(controller);
       },
       // Called only when the client has read what was sent before.
       async pull(controller) {
@@ -158,12 +169,7 @@ function serverSentEvents(
           controller.close();
           return;
         }
-        stalled = setTimeout(() => {
-          finish();
-          controller.enqueue(encoder.encode(message("closing", { reason: "slow_reader" })));
-          controller.close();
-          setTimeout(() => controller.error(new Error("the client did not read its events")), graceMs).unref();
-        }, unreadMs);
+        expectRead(controller);
       },
       cancel: finish,
     },

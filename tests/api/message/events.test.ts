@@ -7,6 +7,7 @@ import { appendEvents, type EventRow } from "../../../core/event/append.ts";
 import { readLog } from "../../../core/event/log.ts";
 import { formatCursor } from "../../../core/event-stream/cursor.ts";
 import { systemIds } from "../../../core/id.ts";
+import { callerOfKey } from "../../../core/user/authenticate.ts";
 import { startApi, type TestApi } from "../../support/api/api.ts";
 import { type EventStream, openStream, type StreamMessage } from "../../support/network/event-stream.ts";
 import { folderOfTest } from "../../support/process/temporary-folder.ts";
@@ -416,6 +417,26 @@ describe("a stream", () => {
     expect(streams.flatMap((stream) => stream.messages.filter(({ event }) => event === "message"))).toEqual([]);
   });
 
+  test("names only instances in its ids that the key may see", async () => {
+    const { key: own, id: userId } = await api.user();
+    const [one, two] = [await api.instance(own), await api.instance(own)];
+    const limits = JSON.stringify([one]);
+    await api.db.sql`update api_keys set instances = ${limits}::text::jsonb where user_id = ${userId}`;
+    await append(closed(one), closed(two));
+    const named = (id: string) => Buffer.from(id.replaceAll("-", ""), "hex").toString("base64url");
+    // While another transaction is open, ids name the instances with new events.
+    await api.db.sql.begin(async (sql) => {
+      await sql`select pg_current_xact_id()`;
+      const stream = await open("/api/events/stream", { key: own });
+      await until(async () => stream.lastId || undefined);
+      const polled = await api.request("GET", "/api/events", { key: own });
+      for (const id of [stream.lastId, polled.body.data.nextSince]) {
+        expect(id).toContain(named(one));
+        expect(id).not.toContain(named(two));
+      }
+    });
+  });
+
   test("shows a key that is limited to instances only these, also after a change", async () => {
     const { key: own, id: userId } = await api.user();
     const [one, two] = [await api.instance(own), await api.instance(own)];
@@ -481,6 +502,34 @@ describe("a stream", () => {
     streams[0]?.close();
     await until(async () => (await open("/api/events/stream", { key: user.key })).status === 200 || undefined);
     expect((await open("/api/events/stream")).status).toBe(200);
+  });
+
+  const slotsOf = async (userId: string) =>
+    (await api.db.sql`select from event_streams where user_id = ${userId}`).length;
+
+  test("is not opened by a HEAD request, which gets the same headers", async () => {
+    const user = await api.user();
+    const id = await api.instance(user.key);
+    const head = (path: string) => fetch(api.url + path, { method: "HEAD", headers: { "x-api-key": user.key } });
+    for (const path of ["/api/events/stream", `/api/instances/${id}/events/stream`]) {
+      const { status, headers } = await head(path);
+      expect([status, headers.get("content-type")]).toEqual([200, "text/event-stream; charset=utf-8"]);
+      expect((await head(`${path}?since=x`)).status).toBe(400);
+    }
+    expect(await slotsOf(user.id)).toBe(0);
+  });
+
+  test("frees its slot when its key is revoked, although nobody reads it", async () => {
+    const user = await api.user();
+    const ip = "127.0.0.1";
+    const unread = await (await api.served.live()).open({
+      ...{ caller: await callerOfKey(api.deps, user.key, ip), ip, vault: api.vault, lasting: true, single: false },
+      ...{ scope: { userIds: [user.id], instanceIds: [] }, start: { kind: "now" }, keptDays: 30, filter: {} },
+    });
+    onTestFinished(unread.close);
+    expect(await slotsOf(user.id)).toBe(1);
+    await api.db.sql`update api_keys set revoked_at = now() where user_id = ${user.id}`;
+    await until(async () => (await slotsOf(user.id)) === 0 || undefined);
   });
 
   test("ends when its instance is deleted", async () => {
