@@ -79,6 +79,12 @@ export async function readHistory(
 
 export type HistoryRequest = PageRequest & { filters?: MessageFilters; timeLimitMs?: number };
 
+/** A condition on `messages`: the message is newer than the last clearing of its chat. See `visibleFrom`. */
+export const notCleared = (sql: postgres.ISql): Fragment => sql`
+  not exists (
+    select from chats c where c.instance_id = messages.instance_id and c.chat_id = messages.chat_id
+      and messages.sent_at < c.cleared_at + interval '1 millisecond')`;
+
 /** Returns the start of a page without the messages that were cleared and are not deleted yet (`deleteCleared`). */
 async function visibleFrom({ sql }: Database, instanceId: string, chatId: string, { from }: PageRequest) {
   const [row] = await sql<{ visible: Date }[]>`

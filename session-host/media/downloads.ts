@@ -121,10 +121,21 @@ export class MediaDownloads {
       const media = await this.#store(this.#connection, row);
       if (media === "gone") this.#ask(this.#connection, row);
       else if (media.state === "pending") await this.#deps.record({ messageUpdates: [{ id: row.id, set: { media } }] });
-      else await this.#finish(row, media);
+      else if (media.state === "failed" || (await this.#isNamed(row))) await this.#finish(row, media);
     } finally {
       leave();
     }
+  }
+
+  /**
+   * Returns whether the message of a stored file still exists. Otherwise, nothing names the file, so it is removed. An
+   * erasure locks the message before it removes the file, so this waits for its end.
+   */
+  async #isNamed({ id, media }: PendingRow): Promise<boolean> {
+    const { db, storage } = this.#deps;
+    const [message] = await db.sql`select from messages where id = ${id} for key share`;
+    if (!message) await storage.remove(media.storageKey);
+    return message !== undefined;
   }
 
   /** Records that a file is stored or lost, and reports it. */

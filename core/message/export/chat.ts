@@ -1,6 +1,6 @@
 import type { Database } from "../../db/index.ts";
 import { readWithinBytes } from "../../db/page.ts";
-import { selectMessages } from "../history.ts";
+import { notCleared, selectMessages } from "../history.ts";
 import type { ExportRequest } from "./export.sql.ts";
 import { type ExportedMessage, jsonLine, type LinkToFile, textLine } from "./lines.ts";
 
@@ -25,7 +25,7 @@ export async function readChatPage(
     select ${selectMessages(sql)}, (extract(epoch from sent_at) * 1000000)::int8::text as micros,
       (select coalesce(name, business_name, push_name) from contacts
         where instance_id = ${instanceId} and jid = messages.sender_id) as name
-    from messages where instance_id = ${instanceId} and chat_id = ${request.chatId}
+    from messages where instance_id = ${instanceId} and chat_id = ${request.chatId} and ${notCleared(sql)}
       ${request.from === undefined ? sql`` : sql`and sent_at >= ${request.from}::text::timestamptz`}
       ${request.before === undefined ? sql`` : sql`and sent_at < ${request.before}::text::timestamptz`}
       ${cursor === null ? sql`` : sql`and (sent_at, id) > (to_timestamp(0) + ${micros}::int8 * interval '1 microsecond', ${id}::uuid)`}

@@ -58,9 +58,12 @@ export async function createChatExport(
 ): Promise<ExportJob> {
   const chatId = chatJid(request.chat);
   const { from, before } = request;
-  const [row] = await deps.db.sql<{ total: number }[]>`
-    select coalesce(sum(messages), 0)::float8 as total from message_days
-    where instance_id = ${owner.instanceId} and chat_id = ${chatId}`;
+  // Cleared messages may still be counted, so the total is not known then.
+  const [row] = await deps.db.sql<{ total: number | null }[]>`
+    select case when not exists (
+        select from chats where instance_id = ${owner.instanceId} and chat_id = ${chatId} and cleared_at is not null)
+      then coalesce(sum(messages), 0)::float8 end as total
+    from message_days where instance_id = ${owner.instanceId} and chat_id = ${chatId}`;
   return await insertExport(
     deps,
     owner,

@@ -6,7 +6,7 @@ import { AppError } from "../../error.ts";
 import { isUuid } from "../../id.ts";
 import { fitting } from "../../page.ts";
 import { type MessageFilters, matching } from "../filter.ts";
-import { chatJid, type HistoryMessage, selectMessages } from "../history.ts";
+import { chatJid, type HistoryMessage, notCleared, selectMessages } from "../history.ts";
 import { excerptOf, type Marks } from "./excerpt.ts";
 import { indexQuery, needsCheck, queryWords } from "./query.ts";
 import { type Highlight, highlightsOf, type MatchMode } from "./words.ts";
@@ -120,7 +120,7 @@ function foundRows(
   return sql`
     select message.* from (${matches}) entry cross join lateral (
       select ${selectMessages(sql)}, (extract(epoch from sent_at) * 1000000)::int8::text as position from messages
-      where id = entry.message_id and deleted_at is null
+      where id = entry.message_id and deleted_at is null and ${notCleared(sql)}
         ${chatId === undefined ? sql`` : sql`and chat_id = ${chatId}`}
         ${matching(sql, sql`messages.instance_id`, filters)}
         ${needsCheck(words, mode) ? sql`and search_matches(body, ${words}::text[], ${mode})` : sql``}

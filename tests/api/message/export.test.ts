@@ -99,6 +99,20 @@ describe("the export of a chat", () => {
     expect((await fileOf(await read(job.id))).text).toBe("");
   });
 
+  test("has only messages that are newer than the last clearing of the chat", async () => {
+    const place = "6280000000001@s.whatsapp.net";
+    await add({ body: "cleared", chat: place });
+    await add({ body: "newer", chat: place });
+    await api.db.sql`
+      insert into chats (instance_id, chat_id, messages, unread, last_at, cleared_at)
+      select ${id}, ${place}, 2, 0, max(sent_at), min(sent_at) from messages where instance_id = ${id} and chat_id = ${place}
+      on conflict (instance_id, chat_id) do update set cleared_at = excluded.cleared_at`;
+    const job = await create({ chatId: place, format: "text" });
+    expect(job.progress).toEqual({ messages: 0, total: null, bytes: 0 });
+    await runExports(deps, 10_000);
+    expect((await fileOf(await read(job.id))).text).toMatch(/^.* Ann: newer\n$/);
+  });
+
   test.each([
     {},
     { chatId: "nobody" },

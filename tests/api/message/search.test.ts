@@ -205,6 +205,17 @@ describe("the search", () => {
     expect(seen.filter((one) => ids.includes(one))).toEqual(ids.toReversed());
   });
 
+  test("does not find messages that were cleared with their chat", async () => {
+    const place = "6280000000001@s.whatsapp.net";
+    await add({ body: "clearance old", chat: place });
+    await add({ body: "clearance new", chat: place });
+    await api.db.sql`
+      insert into chats (instance_id, chat_id, messages, unread, last_at, cleared_at)
+      select ${id}, ${place}, 2, 0, max(sent_at), min(sent_at) from messages where instance_id = ${id} and chat_id = ${place}
+      on conflict (instance_id, chat_id) do update set cleared_at = excluded.cleared_at`;
+    expect(await bodies({ q: "clearance" })).toEqual(["clearance new"]);
+  });
+
   test("follows edits and removals", async () => {
     const waId = await add({ body: "ephemeral" });
     expect(await bodies({ q: "ephemeral" })).toHaveLength(1);

@@ -386,6 +386,21 @@ describe("a received file that is missing or damaged", () => {
     expect((await requestFile(id)).body).toMatchObject({ status: 410, code: "media_lost" });
   });
 
+  test("a file is removed if its message is deleted while the file is fetched", async () => {
+    const id = await waitingFile(png(), 502, 0);
+    const { storageKey } = await mediaOf(id, "pending");
+    await gate.db.sql.begin(async (sql) => {
+      // Makes the file due for others only at the end, so the lock comes first. A request tries the file at once.
+      await sql`select from messages where instance_id = ${client.instance} and wa_id = ${id} for update`;
+      for (const host of gate.wa.media.hosts) host.fault = undefined;
+      await requestFile(id);
+      await until(() => storage.head(storageKey));
+      await sql`delete from messages where instance_id = ${client.instance} and wa_id = ${id}`;
+    });
+    await until(async () => (await storage.head(storageKey)) === undefined);
+    expect(await outcomesOf(id)).toEqual([]);
+  });
+
   test("a missing file is marked as failed and not stored, and the event of its message is still sent", async () => {
     owner.mediaRetry = "refuse";
     // The number of media hosts.
