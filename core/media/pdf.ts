@@ -4,20 +4,45 @@ import { inflateSync } from "node:zlib";
 /** How much of the end of a file is searched, where the page tree usually is, and of its beginning. Bytes. */
 const tailBytes = 16 * 1024 * 1024;
 const headBytes = 4096;
-/** How many compressed objects are read at most, and the bytes of each. */
-const maxStreams = 2000;
+/** Size of the largest object stream that is read. Bytes. */
 const maxStreamBytes = 1024 * 1024;
-/** How many candidates for a page tree are looked at in a text, and how far their dictionary is searched. Bytes. */
-const maxCandidates = 1000;
+/** How far the ends of a dictionary are searched. A list of 20,000 pages has 180 KB. Bytes. */
 const windowBytes = 256 * 1024;
 /** How much of both ends of a dictionary is read, between which the list of pages is. Bytes. */
 const dictionaryBytes = 400;
 const maxPages = 1_000_000;
 
+/** What the search in one file may still use, so that no file takes longer than a large one. */
+class Budget {
+  /** Candidates for a page tree. */
+  #candidates = 1000;
+  /** Compressed and decompressed bytes of object streams. */
+  #streamBytes = 16 * 1024 * 1024;
+  /** Bytes between candidates and the ends of their dictionaries. */
+  #scannedBytes = 16 * 1024 * 1024;
+
+  get isSpent(): boolean {
+    return this.#candidates < 0 || this.#streamBytes < 0 || this.#scannedBytes < 0;
+  }
+
+  takeCandidate(): void {
+    this.#candidates -= 1;
+  }
+
+  takeStream(bytes: number): void {
+    this.#streamBytes -= bytes;
+  }
+
+  takeScan(bytes: number): void {
+    this.#scannedBytes -= bytes;
+  }
+}
+
 /**
- * Returns the number of pages of a PDF, or undefined if it is not found, as in an encrypted file. Reads the root of the page
+ * Returns the number of pages of a PDF, or undefined if it is not found, as in an encrypted file, or if the search takes too
+ * long. Reads the root of the page
  * tree (ISO 32000-1, 7.7.3), in plain text or in an object stream (7.5.7), of which the last one counts, or the header of a
- * linearized file (annex F). Takes linear time.
+ * linearized file (annex F).
  */
 export async function countPdfPages(path: string): Promise<number | undefined> {
   await using file = await open(path);
@@ -30,53 +55,69 @@ export async function countPdfPages(path: string): Promise<number | undefined> {
   if (!head.startsWith("%PDF-")) return undefined;
   const from = Math.max(0, size - tailBytes);
   const bytes = await read(from, size - from);
-  const found = rootIn(bytes.toString("latin1")) ?? rootInStreams(bytes);
-  if (found !== undefined) return found;
+  const budget = new Budget();
+  const found = rootIn(bytes.toString("latin1"), budget) ?? rootInStreams(bytes, budget);
+  if (found !== undefined || budget.isSpent) return found;
   const linearized = /\/Linearized [^>]{0,300}?\/N (\d{1,7})\b/.exec(head)?.[1];
   return linearized === undefined ? undefined : valid(Number(linearized));
 }
 
 /** Returns the number of pages in the last root of a page tree in a text: a dictionary that has no parent. */
-function rootIn(text: string): number | undefined {
+function rootIn(text: string, budget: Budget): number | undefined {
   let pages: number | undefined;
-  let candidates = 0;
   for (let at = text.lastIndexOf("/Pages"); at > 0 && pages === undefined; at = text.lastIndexOf("/Pages", at - 1)) {
-    if (++candidates > maxCandidates) return undefined;
+    budget.takeCandidate();
+    if (budget.isSpent) return undefined;
     if (!/\/Type\s{0,4}$/.test(text.slice(Math.max(0, at - 10), at))) continue;
-    const before = text.slice(Math.max(0, at - windowBytes), at);
-    const after = text.slice(at, at + windowBytes);
-    const [start, end] = [before.lastIndexOf("<<"), after.indexOf(">>")];
-    if (start < 0 || end < 0) continue;
-    const whole = before.slice(start) + after.slice(0, end);
-    // The list of pages can be long, so only the ends of the dictionary are searched.
-    const around = `${whole.slice(0, dictionaryBytes)} ${whole.slice(-dictionaryBytes)}`;
-    if (around.includes("/Parent")) continue;
+    const around = dictionaryAround(text, at, budget);
+    if (around === undefined || around.includes("/Parent")) continue;
     const count = /\/Count\s{1,4}(\d{1,7})\b/.exec(around)?.[1];
     if (count !== undefined) pages = valid(Number(count));
   }
   return pages;
 }
 
+/** Returns both ends of the dictionary at a position. The list of pages between them can be long. */
+function dictionaryAround(text: string, at: number, budget: Budget): string | undefined {
+  const before = text.slice(Math.max(0, at - windowBytes), at);
+  const start = before.lastIndexOf("<<");
+  budget.takeScan(start < 0 ? before.length : before.length - start);
+  if (start < 0) return undefined;
+  const after = text.slice(at, at + windowBytes);
+  const end = after.indexOf(">>");
+  budget.takeScan(end < 0 ? after.length : end);
+  if (end < 0) return undefined;
+  const whole = before.slice(start) + after.slice(0, end);
+  return `${whole.slice(0, dictionaryBytes)} ${whole.slice(-dictionaryBytes)}`;
+}
+
 /** Returns the number of pages in the last root of a page tree in the object streams. */
-function rootInStreams(bytes: Buffer): number | undefined {
-  let count = 0;
-  for (let at = bytes.lastIndexOf("/ObjStm"); at > 0 && count < maxStreams; at = bytes.lastIndexOf("/ObjStm", at - 1)) {
-    count++;
-    const start = bytes.indexOf("stream", at + 7);
-    if (start < 0 || start - at > dictionaryBytes) continue;
-    const content = start + (bytes[start + 6] === 0x0d ? 8 : 7);
-    const text = inflated(bytes.subarray(content, content + maxStreamBytes));
-    const pages = text === undefined ? undefined : rootIn(text);
+function rootInStreams(bytes: Buffer, budget: Budget): number | undefined {
+  for (let at = bytes.lastIndexOf("/ObjStm"); at > 0; at = bytes.lastIndexOf("/ObjStm", at - 1)) {
+    const start = bytes.subarray(at, at + dictionaryBytes).indexOf("stream");
+    if (start < 0) continue;
+    if (budget.isSpent) return undefined;
+    const end = at + start + "stream".length;
+    const content = end + (bytes[end] === 0x0d ? 2 : 1);
+    const following = bytes.subarray(content, content + maxStreamBytes);
+    const length = following.indexOf("endstream");
+    const text = inflated(length < 0 ? following : following.subarray(0, length), budget);
+    const pages = text === undefined ? undefined : rootIn(text, budget);
     if (pages !== undefined) return pages;
   }
   return undefined;
 }
 
-/** Decompresses a stream that is followed by other bytes. Returns undefined if it is damaged or too large. */
-function inflated(bytes: Buffer): string | undefined {
+/** Decompresses a stream, which a line break can follow. Returns undefined if it is damaged or too large. */
+function inflated(bytes: Buffer, budget: Budget): string | undefined {
+  budget.takeStream(bytes.length);
   try {
-    return inflateSync(bytes, { maxOutputLength: maxStreamBytes }).toString("latin1");
+    const content = inflateSync(bytes, { maxOutputLength: maxStreamBytes });
+    budget.takeStream(content.length);
+    return content.toString("latin1");
   } catch {
+    // The error doesn't tell how much was decompressed before it.
+    budget.takeStream(maxStreamBytes);
     return undefined;
   }
 }

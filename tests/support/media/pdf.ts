@@ -17,7 +17,8 @@ export function pdf(pages: number, options: { compressed?: boolean; update?: num
   return Buffer.concat(parts);
 }
 
-function objectStream(content: Buffer): Buffer {
+/** Returns a compressed object stream with this content. */
+export function objectStream(content: Buffer | string): Buffer {
   const body = deflateSync(content);
   const head = `9 0 obj\n<< /Type /ObjStm /N 1 /First 0 /Filter /FlateDecode /Length ${body.length} >>\nstream\n`;
   return Buffer.concat([Buffer.from(head), body, Buffer.from("\nendstream\nendobj\n")]);

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { countPdfPages } from "../../../core/media/pdf.ts";
-import { pdf } from "../../support/media/pdf.ts";
+import { objectStream, pdf } from "../../support/media/pdf.ts";
 
 let folder: string;
 let count = 0;
@@ -45,3 +45,22 @@ test.each([
 ])("the search in a PDF %s ends soon", async (_name, part) => {
   expect(await pagesOf(Buffer.from(`%PDF-1.7 ${part.repeat(500_000)}`))).toBeUndefined();
 });
+
+const spaces = " ".repeat(300);
+const decoys = (count: number) => `/Type/Pages${spaces}`.repeat(count);
+
+test.each<[string, Buffer[], number | undefined]>([
+  ["after a few decoys", [objectStream(decoys(100))], 3],
+  ["after a few large streams", streams(4, " ".repeat(1_000_000)), 3],
+  ["after too many decoys in several streams", streams(4, `${"/Pages ".repeat(300)}`), undefined],
+  ["after too many decoys in the text", [Buffer.from("/Pages ".repeat(1_100))], undefined],
+  ["after decoys without an end", [Buffer.from(decoys(900))], undefined],
+  ["after too many large streams", streams(40, " ".repeat(1_000_000)), undefined],
+  ["after too many damaged streams", streams(40, " ".repeat(2_000_000)), undefined],
+])("a page tree %s is found only within the budget of the file", async (_name, after, pages) => {
+  expect(await pagesOf(Buffer.concat([pdf(3, { compressed: true }), ...after]))).toBe(pages);
+});
+
+function streams(count: number, content: string): Buffer[] {
+  return Array.from({ length: count }, () => objectStream(content));
+}
