@@ -389,15 +389,21 @@ describe("a received file that is missing or damaged", () => {
   test("a file is removed if its message is deleted while the file is fetched", async () => {
     const id = await waitingFile(png(), 502, 0);
     const { storageKey } = await mediaOf(id, "pending");
-    await gate.db.sql.begin(async (sql) => {
-      // Makes the file due for others only at the end, so the lock comes first. A request tries the file at once.
-      await sql`select from messages where instance_id = ${client.instance} and wa_id = ${id} for update`;
-      for (const host of gate.wa.media.hosts) host.fault = undefined;
-      await requestFile(id);
-      await until(() => storage.head(storageKey));
-      await sql`delete from messages where instance_id = ${client.instance} and wa_id = ${id}`;
+    // The message must be locked before the file is due, so that its deletion ends after the file is stored.
+    await until(async () => {
+      await setRetry(id, { nextTryAt: new Date(Date.now() + 2_000).toISOString() });
+      return await gate.db.sql.begin(async (sql) => {
+        const [early] = await sql`
+          select id from messages where instance_id = ${client.instance} and wa_id = ${id}
+            and (media->'retry'->>'nextTryAt')::timestamptz > clock_timestamp() for update`;
+        if (!early) return undefined;
+        for (const host of gate.wa.media.hosts) host.fault = undefined;
+        await until(() => storage.head(storageKey));
+        await sql`delete from messages where id = ${early.id}`;
+        return true;
+      });
     });
-    await until(async () => (await storage.head(storageKey)) === undefined);
+    await until(async () => ((await storage.head(storageKey)) ? undefined : true));
     expect(await outcomesOf(id)).toEqual([]);
   });
 
