@@ -55,7 +55,7 @@ class AuditLog {
     this.#writing = false;
   }
 
-  /** Refusals over the limit are skipped, so that a flood of them fills neither the table nor the disk. */
+  /** Skips refusals over the limit, so that a flood of them fills neither the table nor the disk, and those of nobody known. */
   async #insert(batch: readonly Waiting[]): Promise<void> {
     const rows = batch.map(({ entry, at }, position) => ({ ...entry, at: at.toISOString(), position }));
     await this.#deps.db.sql`
@@ -68,7 +68,7 @@ class AuditLog {
         from jsonb_to_recordset(${storableJson(rows)}::text::jsonb) as entry(
           position int, at timestamptz, "userId" uuid, "keyId" uuid, ip text, source text, operation text, "ownerId" uuid,
           "instanceId" uuid, target jsonb, fields jsonb, outcome text, status int, code text, "requestId" text)) entry
-      where outcome <> 'refused' or place + (
+      where outcome <> 'refused' or coalesce("keyId", "userId") is not null and place + (
         select count(*) from (
           select 1 from audit_log earlier
           where earlier.outcome = 'refused' and coalesce(earlier.key_id, earlier.user_id) = coalesce("keyId", "userId")

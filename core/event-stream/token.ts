@@ -8,10 +8,15 @@ import { recheckCallers } from "../user/authenticate.ts";
 
 /** How long a token can be used, in milliseconds. */
 const lifetimeMs = 30_000;
+/** How many tokens of a user can be open: neither used nor expired. */
+export const maxOpenTokens = 200;
 
 type Deps = { db: Database; clock: Clock };
 
-/** Creates a token that opens one stream with the caller's credentials. Deletes expired tokens. */
+/**
+ * Creates a token that opens one stream with the caller's credentials. Deletes expired tokens. Throws `rate_limited` if the
+ * user has too many open tokens.
+ */
 export async function createStreamToken(
   { db, clock }: Deps,
   caller: Caller,
@@ -20,12 +25,24 @@ export async function createStreamToken(
   const now = clock.now();
   const expiresAt = new Date(now.getTime() + lifetimeMs);
   const { key, token: login } = caller;
-  await db.sql`
-    with gone as (delete from stream_tokens where expires_at <= ${now.toISOString()}::timestamptz)
-    insert into stream_tokens (hash, user_id, key_id, tokens_from, login_expires_at, expires_at)
-    values (${sha256(token)}, ${caller.userId}, ${key?.id ?? null}, ${login?.tokensFrom?.toISOString() ?? null}::timestamptz,
-      ${login?.expiresAt.toISOString() ?? null}::timestamptz, ${expiresAt.toISOString()}::timestamptz)`;
-  return { token, expiresAt };
+  const created = await db.sql.begin(async (sql) => {
+    // Requests of the same user count open tokens one after another.
+    await sql`select from users where id = ${caller.userId} for no key update`;
+    return await sql`
+      with gone as (delete from stream_tokens where expires_at <= ${now.toISOString()}::timestamptz)
+      insert into stream_tokens (hash, user_id, key_id, tokens_from, login_expires_at, expires_at)
+      select ${sha256(token)}, ${caller.userId}::uuid, ${key?.id ?? null}::uuid,
+        ${login?.tokensFrom?.toISOString() ?? null}::timestamptz,
+        ${login?.expiresAt.toISOString() ?? null}::timestamptz, ${expiresAt.toISOString()}::timestamptz
+      where (
+        select count(*) from stream_tokens
+        where user_id = ${caller.userId} and expires_at > ${now.toISOString()}::timestamptz) < ${maxOpenTokens}::int
+      returning 1`;
+  });
+  if (created.length > 0) return { token, expiresAt };
+  throw new AppError("rate_limited", `a user can have at most ${maxOpenTokens} unused stream tokens`, {
+    data: { retryAfter: lifetimeMs / 1000 },
+  });
 }
 
 /**

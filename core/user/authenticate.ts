@@ -137,7 +137,7 @@ async function callerOfRow(row: KeyRow | undefined, now: Date, ip: string | unde
  * Throws `ip_not_allowed` unless the address is in the ranges. Loads the module on demand, because few keys and users
  * have ranges.
  */
-async function assertIp(
+export async function assertIp(
   holder: RefusedCredentials["holder"],
   ip: string | undefined,
   ranges: string[] | null,

@@ -1,7 +1,7 @@
 import { and, eq, sql } from "drizzle-orm";
 import type { Clock } from "../clock.ts";
 import { AppError } from "../error.ts";
-import { assertIpAllowed } from "../http/ip-ranges.ts";
+import { assertIp, RefusedCredentials } from "./authenticate.ts";
 import { findUser, type User } from "./find.ts";
 import { firstApiKey, type KeyDeps } from "./key.ts";
 import { hashPassword, needsRehash, noPassword, verifyPassword } from "./password.ts";
@@ -21,7 +21,8 @@ export interface Login {
 /**
  * Logs a user in. `ip` is the address of the connection. Throws `invalid_credentials`, after the same work whether the
  * email address is unknown, the password is wrong or the user is disabled; `rate_limited` after too many failures,
- * whatever the password; and `ip_not_allowed` if the password is right but the address is not allowed.
+ * whatever the password; and `ip_not_allowed` if the password is right but the address is not allowed. If the user is known,
+ * the errors about credentials are `RefusedCredentials`, for the audit log.
  */
 export async function login(
   deps: LoginDeps,
@@ -31,11 +32,12 @@ export async function login(
   const succeed = await countAttempt(deps, { email, ip });
   const [user] = await deps.db.orm.select().from(users).where(eq(users.email, email.toLowerCase()));
   const matches = await isPasswordOf(user, password);
-  if (!user || !matches || user.disabledAt) {
-    throw new AppError("invalid_credentials", "the email address or the password is wrong");
-  }
+  const wrong = "the email address or the password is wrong";
+  if (!user) throw new AppError("invalid_credentials", wrong);
+  const holder = { userId: user.id, keyId: null };
+  if (!matches || user.disabledAt) throw new RefusedCredentials("invalid_credentials", wrong, holder);
   await succeed(user);
-  assertIpAllowed(user.ipRanges, ip);
+  await assertIp(holder, ip, user.ipRanges);
   if (needsRehash(user.passwordHash)) await replaceHash(deps, user, { passwordHash: await hashPassword(password) });
   const first = await firstApiKey(deps, user.id);
   return { token: await deps.tokens.issue(deps.vault, user.id, user.tokensFrom), user, apiKey: first?.key ?? null };

@@ -1,5 +1,6 @@
 import type { Context as HonoContext } from "hono";
 import { auditLogOf } from "../../../core/audit/log.ts";
+import { isAdmin } from "../../../core/caller.ts";
 import { type ErrorCode, errorCodes } from "../../../core/error.ts";
 import { isUuid } from "../../../core/id.ts";
 import type { Instance } from "../../../core/instance/index.ts";
@@ -18,6 +19,15 @@ export interface Subject {
   userId?: string;
 }
 
+/**
+ * Operations that aren't reads by their method, but are logged only if they are refused. A key that may only read can use
+ * them, and could fill the log otherwise.
+ */
+export const reads: Readonly<Record<string, string>> = {
+  "POST /api/whatsapp/{instanceId}/check": "a query with a body: over SQS and with GET, it isn't logged either",
+  "POST /api/events/stream/token": "changes nothing: the token is used once, within 30 seconds, to read",
+};
+
 /** Parameters of paths that are ids of ours. Others can be numbers of people. */
 const targetNames = new Set([
   "userId",
@@ -31,8 +41,8 @@ const targetNames = new Set([
 ]);
 
 /**
- * Logs a request that is not a read, whatever became of it. Requests of unknown callers are logged only if they succeed,
- * so that strangers can't fill the log. Never rejects.
+ * Logs a request that is not a read, whatever became of it. Requests of unknown callers are logged only if they succeed, or
+ * if they fail to log a known user in, so that strangers can't fill the log. Never rejects.
  */
 export async function audit(
   c: HonoContext<ApiEnv>,
@@ -47,16 +57,22 @@ export async function audit(
   const error = "error" in end ? asAppError(end.error, c.req.method) : undefined;
   const refused = error instanceof RefusedCredentials ? error.holder : undefined;
   const userId = caller?.userId ?? refused?.userId ?? subject.userId ?? null;
-  if (error && userId === null) return;
+  const operation = `${endpoint.method.toUpperCase()} ${endpoint.path}`;
+  if (!error && operation in reads) return;
+  // A failed login runs the statement for an unknown user too, so that its time doesn't tell which users exist.
+  const isLogin = endpoint.access === "public" && error?.code === "invalid_credentials";
+  if (error && userId === null && !isLogin) return;
   const status = error ? error.status : "response" in end ? end.response.status : null;
   const { userId: targetUser } = params;
+  // Others must not write into the log of the user whom they name.
+  const mayActOn = caller && targetUser && isUuid(targetUser) && (targetUser === caller.userId || isAdmin(caller));
   await auditLogOf(shared).write({
     userId,
     keyId: caller?.key?.id ?? refused?.keyId ?? null,
     ip: ip ?? null,
     source: "api",
-    operation: `${endpoint.method.toUpperCase()} ${endpoint.path}`,
-    ownerId: subject.instance?.userId ?? (targetUser && isUuid(targetUser) ? targetUser : userId),
+    operation,
+    ownerId: subject.instance?.userId ?? (mayActOn ? targetUser : userId),
     instanceId: subject.instance?.id ?? null,
     target: targetOf(params),
     fields: subject.fields ?? [],

@@ -3,7 +3,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { refusalsPerMinute } from "../../../core/audit/log.ts";
 import { type Permission, permissions } from "../../../core/caller.ts";
 import { prune } from "../../../core/db/prune.ts";
+import { maxOpenTokens } from "../../../core/event-stream/token.ts";
 import { createApiKey } from "../../../core/user/index.ts";
+import { reads } from "../../../functions/api/engine/audit.ts";
 import type { Endpoint } from "../../../functions/api/engine/endpoint.ts";
 import { type Ask, password, startApi, type TestApi } from "../../support/api/api.ts";
 import { bodies } from "../../support/api/valid-bodies.ts";
@@ -53,8 +55,8 @@ describe("every request that is not a read", () => {
         ...(body && { body }),
       });
       const entries = await entriesOf(requestId);
-      // A login that fails is counted elsewhere, and says nothing about a known caller.
-      if (isPublic) return expect(entries).toEqual([]);
+      // The login is of an unknown user.
+      if (isPublic || (name in reads && status < 300)) return expect(entries).toEqual([]);
       expect(entries).toHaveLength(1);
       expect(entries[0]).toMatchObject({
         ...{ operation: name, source: "api", user_id: user.id, key_id: keyId, ip: "127.0.0.1", status },
@@ -72,6 +74,30 @@ describe("every request that is not a read", () => {
         expect(JSON.stringify(rest)).not.toContain(text);
     },
   );
+
+  test("is logged if a key that may only read can make it, except for queries and tokens of streams", () => {
+    const readable = named(changes.filter(({ access }) => access === "read")).map(([name]) => name);
+    // What the others do is kept, and bounded by itself.
+    expect(readable.toSorted()).toEqual([...Object.keys(reads), "POST /api/message/exports/{instanceId}"].toSorted());
+  });
+
+  test("is logged, except for tokens of streams, whose refusals are logged and whose number is bounded", async () => {
+    const user = await api.user();
+    const { id: keyId, key } = await newKey(user.id, { permissions: ["read"] });
+    const newToken = (ask: Ask) => api.request("POST", "/api/events/stream/token", ask);
+    await api.db.sql`
+      insert into stream_tokens (hash, user_id, expires_at)
+      select sha256(${user.id}::text::bytea || int4send(n)), ${user.id}, ${new Date(api.deps.clock.now().getTime() + 60_000)}
+      from generate_series(1, ${maxOpenTokens - 5}::int) n`;
+    const answers = await Promise.all(Array.from({ length: 10 }, () => newToken({ key })));
+    const count = (wanted: number) => answers.filter(({ status }) => status === wanted).length;
+    expect([count(200), count(429)]).toEqual([5, 5]);
+    expect(await api.db.sql`select from stream_tokens where user_id = ${user.id}`).toHaveLength(maxOpenTokens);
+    const outcomes = await api.db.sql`select outcome, code from audit_log where key_id = ${keyId}`;
+    expect(outcomes).toEqual(Array.from({ length: 5 }, () => ({ outcome: "refused", code: "rate_limited" })));
+    // Each user has tokens of their own.
+    expect((await newToken({ key: admin.key })).status).toBe(200);
+  });
 
   test("names nested fields, and never their values", async () => {
     const user = await api.user();
@@ -166,6 +192,15 @@ describe("the audit log", () => {
     expect(everything).toEqual(expect.arrayContaining(operationsOf(own)));
   });
 
+  test("of a user has no attempts of strangers who only name the user", async () => {
+    const [ann, eve] = [await api.user(), await api.user()];
+    const ask = { key: eve.key, body: { firstName: "Eve" } };
+    expect((await api.request("PUT", `/api/users/${ann.id}`, ask)).status).toBe(403);
+    expect(operationsOf(await list("", { key: ann.key }))).toEqual([]);
+    const [own] = (await list("", { key: eve.key })).entries;
+    expect(own).toMatchObject({ ownerId: eve.id, target: { userId: ann.id }, outcome: "refused", code: "forbidden" });
+  });
+
   test("has filters, and a cursor that returns each entry once", async () => {
     const user = await api.user();
     const id = await api.instance(user.key);
@@ -196,17 +231,25 @@ describe("the audit log", () => {
     }
   });
 
-  test("names the user of a login, and has no failed login", async () => {
+  test("has the logins of known users, also those that fail, and none of unknown ones", async () => {
     const user = await api.user({ password });
-    const logIn = (secret: string, requestId: string) =>
-      api.request("POST", "/api/auth/login", {
-        body: { email: user.email, password: secret },
-        headers: { "x-request-id": requestId },
-      });
-    const [good, bad] = [randomUUID(), randomUUID()];
-    expect([(await logIn("wrong", bad)).status, (await logIn(password, good)).status]).toEqual([401, 200]);
-    expect(await entriesOf(bad)).toEqual([]);
-    expect(await entriesOf(good)).toMatchObject([{ user_id: user.id, key_id: null, ip: "127.0.0.1" }]);
+    const logIn = async (email: string, secret: string) => {
+      const requestId = randomUUID();
+      const body = { email, password: secret };
+      await api.request("POST", "/api/auth/login", { body, headers: { "x-request-id": requestId } });
+      return await entriesOf(requestId);
+    };
+    const known = { operation: "POST /api/auth/login", user_id: user.id, key_id: null, ip: "127.0.0.1" };
+    const refused = { ...known, owner_id: user.id, outcome: "refused" };
+    const good = await logIn(user.email, password);
+    expect(good).toMatchObject([{ ...known, outcome: "done", status: 200, code: null }]);
+    const bad = await logIn(user.email, "wrong");
+    expect(bad).toMatchObject([{ ...refused, status: 401, code: "invalid_credentials" }]);
+    expect(await logIn(`x${user.email}`, password)).toEqual([]);
+    await api.db.sql`update users set ip_ranges = '["203.0.113.0/24"]' where id = ${user.id}`;
+    expect(await logIn(user.email, password)).toMatchObject([{ ...refused, status: 403, code: "ip_not_allowed" }]);
+    await api.db.sql`update users set ip_ranges = null, disabled_at = now() where id = ${user.id}`;
+    expect(await logIn(user.email, password)).toMatchObject([{ ...refused, code: "invalid_credentials" }]);
   });
 
   test("is kept as long as the setting says", async () => {
