@@ -15,7 +15,7 @@ export const autoReads = pgTable(
     messageId: uuid("message_id")
       .notNull()
       .unique()
-      .references(() => messages.id, { onDelete: "cascade" }),
+      .references(() => messages.id, { onDelete: "cascade", onUpdate: "cascade" }),
   },
   (table) => [primaryKey({ columns: [table.instanceId, table.messageId] })],
 );

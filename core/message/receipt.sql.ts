@@ -8,7 +8,7 @@ export const messageReceipts = pgTable(
   {
     messageId: uuid("message_id")
       .notNull()
-      .references(() => messages.id, { onDelete: "cascade" }),
+      .references(() => messages.id, { onDelete: "cascade", onUpdate: "cascade" }),
     /** JID of the person: by phone number if it is known, otherwise the LID. */
     jid: text().notNull(),
     lid: text(),

@@ -13,7 +13,7 @@ export const messageSearch = pgTable(
   {
     messageId: uuid("message_id")
       .primaryKey()
-      .references(() => messages.id, { onDelete: "cascade" }),
+      .references(() => messages.id, { onDelete: "cascade", onUpdate: "cascade" }),
     /** Without a reference, because the row of the message has one. */
     instanceId: uuid("instance_id").notNull(),
     /** As in `messages`, so that the newest matches are found without reading their messages. */
