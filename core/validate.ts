@@ -48,6 +48,14 @@ export function assertNoFields(value: unknown, { field }: Written): void {
   if (unknown.length > 0) throw invalid(unknown.map((name) => describeUnknown({ path: [name], known: [] }, field)));
 }
 
+/** Throws `invalid_request` if a field has several values. */
+export function assertNotRepeated(values: Readonly<Record<string, readonly string[]>>): void {
+  const repeated = Object.keys(values).filter((name) => (values[name]?.length ?? 0) > 1);
+  if (repeated.length > 0) {
+    throw invalid(repeated.slice(0, maxIssues + 1).map((name) => `${pathText([name])}: must not be repeated`));
+  }
+}
+
 function invalid(problems: readonly string[]): AppError {
   const more = problems.length > maxIssues ? ["and more"] : [];
   return new AppError("invalid_request", [...problems.slice(0, maxIssues), ...more].join("; ").slice(0, maxDetails));

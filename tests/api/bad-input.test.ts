@@ -206,6 +206,19 @@ describe("every endpoint with a body", () => {
   );
 });
 
+test.each(named(oneOfEach(endpoints)))("%s refuses a repeated query parameter by name", async (_name, endpoint) => {
+  const path = endpoint.path.replace("{instanceId}", instanceId).replaceAll(/\{\w+\}/g, "79001234567");
+  const method = endpoint.method.toUpperCase();
+  const own = endpoint.instance === "body" ? { body: { instanceId } } : {};
+  const credentials = isOpen(endpoint.access) ? {} : { key: await keyFor(endpoint) };
+  const { status, body } = await api.request(method, `${path}?skip=0&limit=1&limit=2`, { ...credentials, ...own });
+  expect({ status, code: body.code, details: body.details ?? body.detail }).toMatchObject({
+    status: 400,
+    code: "invalid_request",
+    details: expect.stringContaining("limit: must not be repeated"),
+  });
+});
+
 describe("an unknown field", () => {
   const refused = (name: string, nearest = "") => ({
     status: 400,

@@ -10,7 +10,7 @@ import { defined } from "../../../core/object.ts";
 import { responseBytes } from "../../../core/page.ts";
 import { declaredFields } from "../../../core/unknown-field.ts";
 import { recordKeyUse } from "../../../core/user/authenticate.ts";
-import { assertNoFields, validated, type Written } from "../../../core/validate.ts";
+import { assertNoFields, assertNotRepeated, validated, type Written } from "../../../core/validate.ts";
 import { audit, type Subject } from "./audit.ts";
 import { authenticate } from "./authenticate.ts";
 import { storageOf } from "./bucket-links.ts";
@@ -84,7 +84,7 @@ async function respond(
   ]);
   subject.instance = pathInstance;
   if (endpoint.instance !== "body") void count(pathInstance?.id);
-  const query = readFields(endpoint.query, c.req.query(), { whole: "query", field: "query parameter" });
+  const query = readFields(endpoint.query, readQuery(c), { whole: "query", field: "query parameter" });
   const written = await (endpoint.form ? readForm(c) : readBody(c));
   if (endpoint.body) subject.fields = declaredFields(endpoint.body, written);
   const body = readFields(endpoint.body, written, { whole: "body", field: "field" });
@@ -158,6 +158,12 @@ async function openVault(shared: SharedContext): Promise<Vault> {
   } catch (error) {
     throw new AppError("unavailable", "the encryption keys are not available", { cause: error });
   }
+}
+
+/** Returns the query parameters. Throws `invalid_request` for a repeated one, of which only one value would have an effect. */
+function readQuery(c: HonoContext<ApiEnv>): Record<string, string> {
+  assertNotRepeated(c.req.queries());
+  return c.req.query();
 }
 
 /** Without a schema, a request must have no fields. Clients may send an empty body. */
