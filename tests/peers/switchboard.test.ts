@@ -36,7 +36,8 @@ afterAll(async () => {
 });
 
 const api = async (method: string, path: string, body: Record<string, unknown>) => {
-  const answer = await linked.gate.api(method, path, { body: { instanceId: linked.instance, ...body } });
+  const own = path.includes(linked.instance) ? {} : { instanceId: linked.instance };
+  const answer = await linked.gate.api(method, path, { body: { ...own, ...body } });
   expect(answer.status, JSON.stringify(answer.body)).toBe(200);
   return answer.body.data as Record<string, string>;
 };
@@ -84,7 +85,7 @@ describe("Switchboard and whatsmeow in a chat", () => {
     const { messageId: id = "" } = await api("POST", "/api/message/send/file", {
       to: bob.jid,
       file: linked.files.url("/a.pdf"),
-      fileName: "invoice.pdf",
+      filename: "invoice.pdf",
     });
     await arrived(id);
     expect(Buffer.from(await peer.call<string>("download", { id }), "base64").toString()).toContain("%PDF");
