@@ -114,12 +114,13 @@ async function deleteCleared({ db, storage }: RetentionDeps): Promise<number> {
       where instance_id = c.instance_id and chat_id = c.chat_id and sent_at <= c.cleared_at and status <> 'pending'
       order by sent_at limit ${sliceSize}) m
     where c.cleared_at is not null limit ${sliceSize}`;
+  const removed = await removeMessages({ db, storage }, rows);
   if (rows.length < sliceSize)
     await sql`
       update chats set cleared_at = null where cleared_at is not null and not exists (
         select from messages where instance_id = chats.instance_id and chat_id = chats.chat_id
           and sent_at <= chats.cleared_at and status <> 'pending')`;
-  return await removeMessages({ db, storage }, rows);
+  return removed;
 }
 
 /** Deletes messages with their files and what is stored about them. */

@@ -95,6 +95,8 @@ export class KeyStore {
       const name = `${type} ${boundKey(id)}`;
       return transaction?.writes.get(name) ?? this.#dirty.get(name);
     };
+    // A write that becomes durable during the query may be missing in the rows and afterwards in the writes.
+    const before = new Map(ids.map((id) => [id, written(id)]));
     const stored = await this.#readable(
       () => this.#db.sql<{ key_id: string }[]>`
         select key_id from session_keys
@@ -103,7 +105,7 @@ export class KeyStore {
     const rows = new Set(stored.map((row) => row.key_id));
     return new Set(
       ids.filter((id) => {
-        const write = written(id);
+        const write = written(id) ?? before.get(id);
         return write ? write.value !== null && write.value !== undefined : rows.has(boundKey(id));
       }),
     );
@@ -111,12 +113,14 @@ export class KeyStore {
 
   /** Returns the ids of all values of a type. Reads no values. */
   async ids(type: keyof SignalDataTypeMap): Promise<string[]> {
+    const names = () => [...this.#dirty.keys()].filter((name) => name.startsWith(`${type} `));
+    const before = names();
     const stored = await this.#readable(
       () => this.#db.sql<{ key_id: string }[]>`
         select key_id from session_keys where instance_id = ${this.#instanceId} and type = ${type}`,
     );
-    const written = [...this.#dirty.keys()].filter((name) => name.startsWith(`${type} `));
-    const ids = new Set([...stored.map((row) => row.key_id), ...written.map((name) => name.slice(type.length + 1))]);
+    const written = [...before, ...names()].map((name) => name.slice(type.length + 1));
+    const ids = new Set([...stored.map((row) => row.key_id), ...written]);
     return [...ids];
   }
 
