@@ -340,6 +340,11 @@ const operation = {
     description:
       "Where `npm start` and `npm run sandbox` run the session host: `inside` their own process, or in a `child` process.",
   }),
+  DIRECT_CALLS: z.stringbool().default(true).meta({
+    description:
+      "Whether the parts of one process call each other directly. With `false`, they use SQS over HTTP, as on AWS. Only for `npm start` and `npm run sandbox`.",
+    unset: "`true`",
+  }),
   LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info").meta({
     description:
       "Lowest severity of log lines that are written: `trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`.",
