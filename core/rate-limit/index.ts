@@ -1,10 +1,10 @@
-import { LRUCache } from "lru-cache";
 import type { Caller } from "../caller.ts";
 import type { Clock } from "../clock.ts";
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
 import { clientNetwork } from "../http/ip-ranges.ts";
 import type { Logger } from "../log.ts";
+import { lruCache } from "../lru.ts";
 
 /** The length of a window, as the Gateway API documents it. */
 const windowSeconds = 15 * 60;
@@ -37,7 +37,7 @@ export class RateLimiter {
    * Exhausted windows, until they end. They never end early, so a request over the limit needs neither a statement nor
    * a check of its credentials.
    */
-  readonly #usedUp = new LRUCache<string, Window>({ max: rememberedSubjects });
+  readonly #usedUp = lruCache<string, Window>(rememberedSubjects);
 
   constructor(deps: { db: Database; clock: Clock; log: Logger }, limit: number) {
     this.#deps = deps;

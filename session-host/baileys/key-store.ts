@@ -6,11 +6,11 @@ import {
   type SignalDataTypeMap,
   type SignalKeyStoreWithTransaction,
 } from "@whiskeysockets/baileys";
-import { LRUCache } from "lru-cache";
 import { boundKey } from "../../core/bound.ts";
 import type { Vault } from "../../core/crypto/index.ts";
 import { sealedPlace } from "../../core/crypto/sealed-place.ts";
 import type { Database } from "../../core/db/index.ts";
+import { lruCache } from "../../core/lru.ts";
 import { type Change, type KeyWrite, parseKey, serializeKey } from "../ledger/change.ts";
 
 /** Records a change of the session without waiting until it is durable. Only the gate waits. */
@@ -40,7 +40,7 @@ export class KeyStore {
   readonly #instanceId: string;
   readonly #record: RecordChange;
   readonly #fail: (error: unknown) => void;
-  readonly #cache = new LRUCache<string, { value: unknown }>({ max: cacheSize });
+  readonly #cache = lruCache<string, { value: unknown }>(cacheSize);
   /** The newest writes that are not durable yet. Unlike the cache, this map never evicts a write. */
   readonly #dirty = new Map<string, { value: unknown }>();
   readonly #openTransaction = new AsyncLocalStorage<Transaction>();

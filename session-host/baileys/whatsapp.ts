@@ -11,6 +11,12 @@ import { restoreRatchetsOnFailure } from "./ratchet.ts";
 import { registerNewsletterPaths } from "./send/newsletter-send.ts";
 import { type Dial, divert, type Route, routeThrough } from "./send/route.ts";
 
+/**
+ * Size of the memory blocks from which Node.js takes small buffers. A block stays in memory while one of its buffers is
+ * in use, and sessions keep many keys of 32 bytes. Node.js 24 has blocks of 64 KiB.
+ */
+const poolBytes = 4096;
+
 /** How to reach WhatsApp, or the server that replaces it (a test server or simulator). */
 export interface WhatsAppEndpoint {
   /** URL of the WebSocket. Undefined for the real WhatsApp. */
@@ -84,8 +90,8 @@ function leafKey(details: Uint8Array): Buffer {
 
 /**
  * Patches Baileys and libsignal for this process, so that they verify signatures, trust `WHATSAPP_ROOT_KEY`, print no
- * private keys, restore ratchets when a message does not decrypt, know the upload paths of channels, acknowledge unreadable messages, and pass keys to
- * Node.js cheaply. Returns how to reach WhatsApp. Throws `ConfigError` if the file of `WHATSAPP_MEDIA_CA` can't be
+ * private keys, restore ratchets when a message does not decrypt, know the upload paths of channels, acknowledge unreadable messages, pass keys to
+ * Node.js cheaply, and keep little memory for small buffers. Returns how to reach WhatsApp. Throws `ConfigError` if the file of `WHATSAPP_MEDIA_CA` can't be
  * read.
  */
 export function prepareWhatsApp(config: Config): WhatsAppEndpoint {
@@ -96,6 +102,7 @@ export function prepareWhatsApp(config: Config): WhatsAppEndpoint {
   restoreRatchetsOnFailure();
   registerNewsletterPaths();
   acknowledgePlainly();
+  Buffer.poolSize = poolBytes;
   const real = !(config.WHATSAPP_URL || config.WHATSAPP_ROOT_KEY || config.WHATSAPP_MEDIA_CA);
   const ca = config.WHATSAPP_MEDIA_CA ? [...rootCertificates, readCa(config.WHATSAPP_MEDIA_CA)] : undefined;
   const agent = new FetchAgent(ca ? { connect: { ca } } : {});

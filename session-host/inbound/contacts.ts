@@ -1,7 +1,7 @@
 import { areJidsSameUser, type BaileysEventMap, type BinaryNode, type WASocket } from "@whiskeysockets/baileys";
-import { LRUCache } from "lru-cache";
 import type { ContactFact } from "../../core/contact/merge.ts";
 import type { Logger } from "../../core/log.ts";
+import { lruCache } from "../../core/lru.ts";
 import { isPhoneJid, plainJid } from "../baileys/address/jids.ts";
 import { Limiter } from "../concurrency/limiter.ts";
 import type { Change } from "../ledger/change.ts";
@@ -32,7 +32,7 @@ const readIntervalMs = 10 * 60_000;
  */
 export class ContactSource {
   readonly #deps: ContactSourceDeps;
-  readonly #last = new LRUCache<string, ContactFact>({ max: maxRemembered });
+  readonly #last = lruCache<string, ContactFact>(maxRemembered);
   /** Facts are recorded in the order in which they were reported, even if a LID has to be looked up first. */
   #turn: Promise<void> = Promise.resolve();
   /** Number of changes that wait for their turn or are being recorded. */

@@ -5,9 +5,9 @@ import {
   getBinaryNodeChild,
   type WASocket,
 } from "@whiskeysockets/baileys";
-import { LRUCache } from "lru-cache";
 import { boundCount, maxInteger } from "../../core/bound.ts";
 import type { Database } from "../../core/db/index.ts";
+import { lruCache } from "../../core/lru.ts";
 import { isGroupJid, isLidJid } from "../../core/message/recipient.ts";
 import { within } from "../../core/timeout.ts";
 import { isPhoneJid, phonesOf, plainJid, unixSeconds } from "../baileys/address/jids.ts";
@@ -41,8 +41,8 @@ export interface DisappearingDeps {
  */
 export class DisappearingTimers {
   readonly #deps: DisappearingDeps;
-  readonly #groups = new LRUCache<string, number>({ max: maxChats });
-  readonly #chats = new LRUCache<string, Timer>({ max: maxChats });
+  readonly #groups = lruCache<string, number>(maxChats);
+  readonly #chats = lruCache<string, Timer>(maxChats);
 
   constructor(deps: DisappearingDeps) {
     this.#deps = deps;

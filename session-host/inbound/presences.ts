@@ -1,5 +1,5 @@
 import type { PresenceData, WASocket } from "@whiskeysockets/baileys";
-import { LRUCache } from "lru-cache";
+import { lruCache } from "../../core/lru.ts";
 import { plainJid } from "../baileys/address/jids.ts";
 
 /** The latest presence of one person in one chat. A JID may be a phone number or a LID, as WhatsApp reported it. */
@@ -18,7 +18,7 @@ const maxPeople = 2_000;
 
 /** The presences that one connection reports. */
 export class PresenceBook {
-  readonly #latest = new LRUCache<string, Presence>({ max: maxPeople });
+  readonly #latest = lruCache<string, Presence>(maxPeople);
 
   listen(sock: WASocket): void {
     sock.ev.on("presence.update", ({ id, presences }) => {

@@ -22,9 +22,8 @@ const maxItems = 10_000;
 export class EarlyReceipts {
   /** By message id. */
   readonly #receipts = new LRUCache<string, Receipt[]>({
-    max: maxMessages,
     maxSize: maxKept,
-    sizeCalculation: (receipts) => Math.max(1, receipts.length),
+    sizeCalculation: (receipts) => Math.max(maxKept / maxMessages, receipts.length),
   });
 
   /** Keeps the receipts of a change. */

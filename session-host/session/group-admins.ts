@@ -1,6 +1,6 @@
 import type { GroupMetadata } from "@whiskeysockets/baileys";
-import { LRUCache } from "lru-cache";
 import type { Logger } from "../../core/log.ts";
+import { lruCache } from "../../core/lru.ts";
 import { within } from "../../core/timeout.ts";
 import { plainJid } from "../baileys/address/jids.ts";
 
@@ -11,7 +11,7 @@ const keptMs = 5_000;
 
 /** The admins of an account's groups, read from WhatsApp and cached for a few seconds. */
 export class GroupAdmins {
-  readonly #known = new LRUCache<string, Promise<Set<string>>>({ max: 100, ttl: keptMs });
+  readonly #known = lruCache<string, Promise<Set<string>>>(100, keptMs);
   readonly #readMetadata: (group: string) => Promise<Pick<GroupMetadata, "participants">>;
   readonly #log: Logger;
 

@@ -1,5 +1,5 @@
 import { type CacheStore, type GroupMetadata, jidDecode, type WASocket } from "@whiskeysockets/baileys";
-import { LRUCache } from "lru-cache";
+import { lruCache } from "../../../core/lru.ts";
 import { isChannelJid, isGroupJid, isLidJid } from "../../../core/message/recipient.ts";
 import type { RecipientList } from "../../ledger/change.ts";
 import type { WireAddress } from "../address/addressing.ts";
@@ -39,7 +39,7 @@ export class Recipients {
   readonly #deps: RecipientsDeps;
   readonly #senderKeys: SenderKeys;
   /** By chat: WhatsApp's hash of the devices and ours, if they differ although the lists are new. */
-  readonly #settled = new LRUCache<string, string>({ max: 1_000 });
+  readonly #settled = lruCache<string, string>(1_000);
 
   constructor(deps: RecipientsDeps) {
     const { socket, store, devices: cache, groups } = deps;

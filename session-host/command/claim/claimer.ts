@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { LRUCache } from "lru-cache";
+import { lruCache } from "../../../core/lru.ts";
 import type { Wait } from "../../../core/restriction/index.ts";
 import {
   type ClaimDeps,
@@ -33,7 +33,7 @@ export interface ClaimerDeps extends ClaimDeps {
 export class Claimer {
   readonly #deps: ClaimerDeps;
   /** Ids of commands that this claimer returned recently. */
-  readonly #recent = new LRUCache<string, true>({ max: 20_000 });
+  readonly #recent = lruCache<string, true>(20_000);
   /** For each claim whose result is unknown, a function that looks up the commands that the claim took. */
   readonly #lookUps = new Set<() => Promise<ClaimedCommand[]>>();
 

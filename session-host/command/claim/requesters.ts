@@ -1,6 +1,6 @@
-import { LRUCache } from "lru-cache";
 import type { Database } from "../../../core/db/index.ts";
 import type { Logger } from "../../../core/log.ts";
+import { lruCache } from "../../../core/lru.ts";
 
 /** How long an answer is used. After a user was disabled, the host starts the user's commands for at most this long. */
 const freshMs = 1_000;
@@ -9,7 +9,7 @@ const rememberedUsers = 10_000;
 /** Tells whether the users who requested commands are enabled. */
 export class Requesters {
   readonly #deps: { db: Database; log: Logger };
-  readonly #answers = new LRUCache<string, { enabled: Promise<boolean>; at: number }>({ max: rememberedUsers });
+  readonly #answers = lruCache<string, { enabled: Promise<boolean>; at: number }>(rememberedUsers);
 
   constructor(deps: { db: Database; log: Logger }) {
     this.#deps = deps;

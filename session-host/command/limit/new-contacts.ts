@@ -1,5 +1,5 @@
-import { LRUCache } from "lru-cache";
 import { dayOf } from "../../../core/instance/timezone.ts";
+import { lruCache } from "../../../core/lru.ts";
 import type { Wait } from "../../../core/restriction/index.ts";
 import type { Change } from "../../ledger/change.ts";
 import type { InstancePace, NewContacts } from "./held-back.ts";
@@ -17,7 +17,7 @@ export interface NewContactLimitDeps {
 /** Limits to how many people per day an instance writes for the first time. */
 export class NewContactLimit {
   readonly #deps: NewContactLimitDeps;
-  readonly #known = new LRUCache<string, true>({ max: maxKnown });
+  readonly #known = lruCache<string, true>(maxKnown);
   #used: NewContacts = { day: "", count: 0 };
 
   constructor(deps: NewContactLimitDeps) {

@@ -6,10 +6,10 @@ import {
   proto,
   type WASocket,
 } from "@whiskeysockets/baileys";
-import { LRUCache } from "lru-cache";
 import { boundId, isJid } from "../../../core/bound.ts";
 import type { Database } from "../../../core/db/index.ts";
 import type { Logger } from "../../../core/log.ts";
+import { lruCache } from "../../../core/lru.ts";
 import { isGroupJid } from "../../../core/message/recipient.ts";
 import { knownJids, plainJid } from "../../baileys/address/jids.ts";
 import { newDeviceMs } from "../../baileys/send/recipients.ts";
@@ -37,7 +37,7 @@ export interface SentMessage {
 
 /** Counts the copies of messages for each device. Kept for the whole session, across connections. */
 export class RetryCounts {
-  readonly #counts = new LRUCache<string, number>({ max: maxCounted });
+  readonly #counts = lruCache<string, number>(maxCounted);
 
   /** Counts a copy. Returns false if the device had the maximum number of copies before. */
   add(waId: string, device: string): boolean {

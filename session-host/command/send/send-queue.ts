@@ -1,10 +1,10 @@
 import { S_WHATSAPP_NET } from "@whiskeysockets/baileys";
-import { LRUCache } from "lru-cache";
 import type { MutationName, SendName } from "../../../core/command/catalog/index.ts";
 import { fail, succeed } from "../../../core/command/end.ts";
 import { AppError } from "../../../core/error.ts";
 import { derivedMessageId } from "../../../core/id.ts";
 import type { Logger } from "../../../core/log.ts";
+import { lruCache } from "../../../core/lru.ts";
 import { isGroupJid } from "../../../core/message/recipient.ts";
 import { isPerson, restrictionError, type Wait } from "../../../core/restriction/index.ts";
 import { isClosed } from "../../baileys/open-queries.ts";
@@ -74,8 +74,8 @@ export class SendQueue {
   #silenceTimer: NodeJS.Timeout | undefined;
   readonly #tries = new Tries();
   /** Number of attempts by command id. An attempt lasts as long as the process, however often the connection ends. */
-  readonly #attempts = new LRUCache<string, number>({ max: maxCounted });
-  readonly #recallable = new LRUCache<string, SentMessage>({ max: maxRecalled });
+  readonly #attempts = lruCache<string, number>(maxCounted);
+  readonly #recallable = lruCache<string, SentMessage>(maxRecalled);
 
   constructor(deps: SendQueueDeps) {
     this.#deps = deps;

@@ -1,5 +1,6 @@
 import { type CacheStore, jidDecode } from "@whiskeysockets/baileys";
-import { LRUCache } from "lru-cache";
+import type { LRUCache } from "lru-cache";
+import { lruCache } from "../../../core/lru.ts";
 import { type SharedGroups, sharedGroups } from "../../baileys/send/group-cache.ts";
 import { Recipients, type RecipientsDeps } from "../../baileys/send/recipients.ts";
 import { currentPlan } from "../../baileys/send/send-plan.ts";
@@ -34,7 +35,7 @@ const callOffersMs = 5 * 60_000;
 
 export function sharedCaches(): SharedCaches {
   return {
-    userDevicesCache: new LRUCache({ max: 50_000, ttl: deviceListMs }),
+    userDevicesCache: lruCache(50_000, deviceListMs),
     callOfferCache: ttlCache(5_000, callOffersMs),
     groups: sharedGroups(),
   };
@@ -94,7 +95,7 @@ function deviceCache({ userDevicesCache }: SharedCaches, { isOwn, isOpen }: Cach
  * a minute.
  */
 export function ttlCache(max: number, ttlMs: number): CacheStore {
-  const cache = new LRUCache<string, { value: unknown }>({ max, ttl: ttlMs });
+  const cache = lruCache<string, { value: unknown }>(max, ttlMs);
   return {
     get: <T>(key: string) => cache.get(key)?.value as T | undefined,
     set: (key, value) => {

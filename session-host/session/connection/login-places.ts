@@ -4,7 +4,7 @@ import { FairTurns, type Owner } from "../../concurrency/fair-turns.ts";
 export const concurrentLogins = 8;
 /**
  * How long a session with a proxy keeps its place while its WebSocket doesn't open, in milliseconds. A proxy that accepts
- * connections and then stays silent holds a session for 20 s (`connectTimeoutMs` of Baileys).
+ * connections and then stays silent holds a session for 20 s (`connectTimeoutMs`).
  */
 export const dialMs = 2_000;
 

@@ -18,6 +18,11 @@ import { ttlCache } from "./caches.ts";
 import type { Outlet } from "./gate.ts";
 
 const hourMs = 60 * 60_000;
+/**
+ * How long the WebSocket may take to open, and the server to answer the first frame, in milliseconds: Baileys' default for
+ * `connectTimeoutMs`.
+ */
+const connectTimeoutMs = 20_000;
 
 export interface SocketOptions
   extends Pick<SocketConfig, "cachedGroupMetadata" | "makeSignalRepository">,
@@ -74,12 +79,36 @@ export function openSocket(options: SocketOptions): WASocket {
     msgRetryCounterCache: ttlCache(1000, hourMs),
     placeholderResendCache: noPlaceholderRequests,
     retryRequestDelayMs: 0,
+    // With a time limit, Baileys makes a timer and two stack traces for each frame that it sends (7.0.0-rc14,
+    // `sendRawMessage` in `Socket/socket.js`). `limitConnecting` limits the time to connect instead.
+    connectTimeoutMs: 0,
     // Baileys would send the message to anyone who asks for it. `Retries` answers these requests.
     getMessage: async () => undefined,
     ...config,
   });
-  delayHandshake(sock, beforeHandshake);
+  const timer = limitConnecting(sock);
+  delayHandshake(sock, async () => {
+    timer.stop();
+    await beforeHandshake();
+    timer.start();
+  });
   return sock;
+}
+
+/** Ends a socket that takes too long to open, or whose server does not answer the handshake. */
+function limitConnecting(sock: WASocket) {
+  let timer: NodeJS.Timeout | undefined;
+  const stop = () => clearTimeout(timer);
+  const start = () => {
+    stop();
+    timer = setTimeout(() => {
+      void sock.end(Object.assign(new Error("WhatsApp did not answer in time"), { output: { statusCode: 408 } }));
+    }, connectTimeoutMs);
+  };
+  sock.ws.once("frame", stop);
+  sock.ws.once("close", stop);
+  start();
+  return { start, stop };
 }
 
 /** Baileys starts the handshake in its listener to `open` (7.0.0-rc14, `Socket/socket.js`). */
