@@ -34,40 +34,53 @@ const studies: Partial<Record<Part, () => Promise<Study>>> = {
   history: async () => (await import("./part/history.ts")).history,
   documents: async () => (await import("./part/documents.ts")).documents,
   bulk: async () => (await import("./part/bulk.ts")).bulk,
+  start: async () => (await import("./part/start.ts")).start,
+  isolation: async () => (await import("./part/isolation.ts")).isolation,
 };
 let repeatedWebhooks = 0;
 // Without the parent, no process needs the result. The processes under test end together with this one.
 process.once("disconnect", () => process.exit());
 
+/** The programs to compare, each with a function that starts it. */
+const starts: readonly ((wa: WhatsApp, folder: string) => Promise<Subject>)[] = [
+  (wa, folder) => Bare.start(wa, join(folder, "bare")),
+  ...(options.before === undefined ? [] : [options.before]).map(
+    (root) => (wa: WhatsApp, folder: string) => WholeGateway.start(wa, join(folder, "before"), options, { root }),
+  ),
+  (wa, folder) => WholeGateway.start(wa, join(folder, "gateway"), options),
+];
+
 async function load(wa: WhatsApp, folder: string): Promise<void> {
-  await within(await Bare.start(wa, folder), async (bare) =>
-    within(await WholeGateway.start(wa, folder, options), async (gateway) => {
-      const loaded = [];
-      for (const [index, subject] of [bare, gateway].entries()) {
-        progress(`linking ${options.accounts} accounts of ${subject.name}`);
-        loaded.push(await prepareLoad(wa, subject, String(index), options));
-      }
-      await measureLoad(loaded, options, (round) => rounds.push(round), progress);
-    }),
-  );
+  const running: Subject[] = [];
+  try {
+    for (const start of starts) running.push(await start(wa, folder));
+    const loaded = [];
+    for (const [index, subject] of running.entries()) {
+      progress(`linking ${options.accounts} accounts of ${subject.name}`);
+      loaded.push(await prepareLoad(wa, subject, String(index), options));
+    }
+    await measureLoad(loaded, options, (round) => rounds.push(round), progress);
+  } finally {
+    for (const subject of running) await end(subject);
+  }
 }
 
 async function memory(wa: WhatsApp, folder: string): Promise<void> {
-  const measure = (series: string) => (subject: Subject) =>
-    measureMemory(wa, subject, series, options, (holding) => holdings.push(holding), progress);
-  await within(await Bare.start(wa, folder), measure("8"));
-  await within(await WholeGateway.start(wa, folder, options), measure("9"));
+  for (const [index, start] of starts.entries()) {
+    const subject = await start(wa, folder);
+    try {
+      await measureMemory(wa, subject, String(7 + index), options, (holding) => holdings.push(holding), progress);
+    } finally {
+      await end(subject);
+    }
+  }
 }
 
-/** Runs `work`, then stops the subject and keeps its problems, even if `work` fails. */
-async function within<Some extends Subject>(subject: Some, work: (subject: Some) => Promise<void>): Promise<void> {
-  try {
-    await work(subject);
-  } finally {
-    await subject.stop();
-    problems.push(...subject.problems);
-    if (subject instanceof WholeGateway) repeatedWebhooks += subject.repeated;
-  }
+/** Stops a subject and keeps its problems. */
+async function end(subject: Subject): Promise<void> {
+  await subject.stop();
+  problems.push(...subject.problems.map((problem) => `${subject.name}: ${problem}`));
+  if (subject instanceof WholeGateway) repeatedWebhooks += subject.repeated;
 }
 
 /** Adds a problem for everything that the simulated WhatsApp or its phones did not understand. */

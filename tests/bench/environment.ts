@@ -7,6 +7,8 @@ export interface Environment {
   date: string;
   /** The Git commit, or `unknown` outside a checkout. Ends with `+` if there are uncommitted changes. */
   commit: string;
+  /** The commit that is measured too, or `none`. */
+  before: string;
   node: string;
   baileys: string;
   cpu: string;
@@ -17,7 +19,7 @@ export interface Environment {
   loadAverage: number;
 }
 
-export function readEnvironment(): Environment {
+export function readEnvironment(): Omit<Environment, "before"> {
   return {
     date: new Date().toISOString(),
     commit: commit(),

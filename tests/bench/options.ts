@@ -32,9 +32,11 @@ export interface Options {
   profile: boolean;
   /** Output folder of the results. */
   out: string;
+  /** The root of a checkout of an earlier commit, whose gateway is measured too. */
+  before: string | undefined;
 }
 
-export const parts = ["load", "memory", "history", "webhooks", "bulk", "documents"] as const;
+export const parts = ["load", "memory", "start", "isolation", "history", "webhooks", "bulk", "documents"] as const;
 export type Part = (typeof parts)[number];
 
 const load = { texts: "600", low: "100", callers: "64", rounds: "2", accounts: "4", chats: "4" };
@@ -56,10 +58,24 @@ export const help = `npm run bench -- [options]
   --part NAME        ${parts.join(", ")}; can be repeated (all)
   --quick            use small numbers: under a minute
   --profile          write CPU profiles of the processes under test
+  --before REF       also measure the gateway of this Git commit
+  --runs N           repeat the whole benchmark, for the spread (1)
+  --document         write the result to docs/reference/performance.md
   --out FOLDER       output folder (bench-results)`;
 
+/** What the command line asks for. */
+export interface Request {
+  /** The options of each run. `before` is not set. */
+  options: Options;
+  /** The Git commit whose gateway is measured too. */
+  before: string | undefined;
+  runs: number;
+  /** Whether to write the page of the documentation. */
+  document: boolean;
+}
+
 /** Parses the command line. Returns undefined for `--help`. Throws an error with a message for the user. */
-export function readOptions(argv: readonly string[]): Options | undefined {
+export function readOptions(argv: readonly string[]): Request | undefined {
   const text = { type: "string" } as const;
   const flag = { type: "boolean", default: false } as const;
   const { values } = parseArgs({
@@ -78,7 +94,8 @@ export function readOptions(argv: readonly string[]): Options | undefined {
       ...{ host: { ...text, default: "inside" }, shards: { ...text, default: "4" } },
       latency: { ...text, default: "none" },
       ...{ part: { ...text, multiple: true }, out: { ...text, default: "bench-results" } },
-      ...{ quick: flag, profile: flag, help: flag },
+      ...{ before: text, runs: { ...text, default: "1" } },
+      ...{ quick: flag, profile: flag, document: flag, help: flag },
     },
   });
   if (values.help) return undefined;
@@ -91,7 +108,7 @@ export function readOptions(argv: readonly string[]): Options | undefined {
     throw new Error(`--part must be ${parts.join(" or ")}, not ${part.join(", ")}`);
   }
   latencyOf(values.latency);
-  return {
+  const options: Options = {
     texts: count("texts", sizes.texts),
     low: count("low", sizes.low),
     callers: count("callers", sizes.callers),
@@ -110,7 +127,9 @@ export function readOptions(argv: readonly string[]): Options | undefined {
     quick: values.quick,
     profile,
     out,
+    before: undefined,
   };
+  return { options, before: values.before, runs: count("runs", values.runs), document: values.document };
 }
 
 /** Returns the delays that the option `latency` asks for, or null for none. Throws an error with a message for the user. */

@@ -8,7 +8,8 @@ import type { Arrivals } from "./arrivals.ts";
 import type { Probes } from "./part/probes.ts";
 import type { Memory } from "./probe.ts";
 
-export const subjects = ["bare", "gateway"] as const;
+/** `before` is the gateway of an earlier commit. */
+export const subjects = ["bare", "before", "gateway"] as const;
 export type SubjectName = (typeof subjects)[number];
 
 export interface Text {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Agent, request } from "undici";
+import { defined } from "../../../core/object.ts";
 import type { Phone, WhatsApp } from "../../../simulator/index.ts";
 import { Arrivals } from "../arrivals.ts";
 import { now } from "../clock.ts";
@@ -24,7 +25,8 @@ import {
 import type { Running, Setting } from "./process.ts";
 import { WebhookCounter } from "./webhook-counter.ts";
 
-const module = fileURLToPath(new URL("./process.ts", import.meta.url));
+/** The root of this checkout. */
+const ownRoot = fileURLToPath(new URL("../../..", import.meta.url));
 /** Milliseconds without a webhook after which missing webhooks count as lost. */
 const stallMs = 20_000;
 /** Time limit for linking and for a restart, in milliseconds. */
@@ -32,21 +34,28 @@ const linkMs = 120_000;
 
 /** The whole gateway: a REST request sends a text, and a webhook reports a received one. */
 export class WholeGateway implements Subject {
-  readonly name = "gateway";
+  readonly name: "gateway" | "before";
+  readonly #root: string;
   readonly arrivals: Arrivals;
   readonly problems: string[] = [];
   readonly #folder: string;
   readonly #setting: Setting;
   readonly #receiver: WebhookCounter;
   readonly #http: Agent;
-  readonly #instances: string[] = [];
+  readonly #instances: { id: string; apiKey: string }[] = [];
   #child: ChildProcess | undefined;
   #url = "";
   #apiKey = "";
   #ending = false;
   probes: Probes = new Probes("");
 
-  private constructor(folder: string, setting: Setting, receiver: WebhookCounter, arrivals: Arrivals, callers: number) {
+  private constructor(
+    { folder, root = ownRoot, setting, callers }: { folder: string; root?: string; setting: Setting; callers: number },
+    receiver: WebhookCounter,
+    arrivals: Arrivals,
+  ) {
+    this.name = root === ownRoot ? "gateway" : "before";
+    this.#root = root;
     this.#folder = folder;
     this.#setting = setting;
     this.#receiver = receiver;
@@ -54,7 +63,13 @@ export class WholeGateway implements Subject {
     this.#http = new Agent({ connections: callers, pipelining: 1 });
   }
 
-  static async start(wa: WhatsApp, folder: string, options: Options): Promise<WholeGateway> {
+  /** Starts the gateway of this checkout, or of another one at `root`. `env` overrides the settings of the benchmark. */
+  static async start(
+    wa: WhatsApp,
+    folder: string,
+    options: Pick<Options, "shards" | "host" | "callers">,
+    { root, env: settings = {} }: { root?: string; env?: Record<string, string> } = {},
+  ): Promise<WholeGateway> {
     const env = {
       PORT: "0",
       SHARDS: String(options.shards),
@@ -68,16 +83,26 @@ export class WholeGateway implements Subject {
       // Loads the probe into the session host too if it is a child process.
       NODE_OPTIONS: `--import ${probeModule}`,
       BENCH_PROBES: join(folder, "gateway-probes"),
+      ...settings,
     };
     const arrivals = new Arrivals();
     const receiver = await WebhookCounter.start(arrivals);
-    const gateway = new WholeGateway(folder, { env, host: options.host }, receiver, arrivals, options.callers);
+    const gateway = new WholeGateway(
+      { folder, setting: { env, host: options.host }, callers: options.callers, ...defined({ root }) },
+      receiver,
+      arrivals,
+    );
     await gateway.#start();
     return gateway;
   }
 
   async #start(): Promise<void> {
-    const { child, probes } = startChild("gateway", module, this.#folder, this.#setting);
+    const { child, probes } = startChild(
+      "gateway",
+      join(this.#root, "tests/bench/gateway/process.ts"),
+      this.#folder,
+      this.#setting,
+    );
     this.#child = child;
     this.probes = new Probes(probes);
     const ended = new Promise<never>((_, reject) => {
@@ -94,11 +119,11 @@ export class WholeGateway implements Subject {
     this.#apiKey = running.apiKey ?? this.#apiKey;
   }
 
-  async #api(method: "GET" | "POST", path: string, body?: unknown) {
+  async #api(method: "GET" | "POST", path: string, body?: unknown, apiKey = this.#apiKey) {
     const answer = await request(new URL(path, this.#url), {
       dispatcher: this.#http,
       method,
-      headers: { "x-api-key": this.#apiKey, ...(body === undefined ? {} : { "content-type": "application/json" }) },
+      headers: { "x-api-key": apiKey, ...(body === undefined ? {} : { "content-type": "application/json" }) },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     return { status: answer.statusCode, text: await answer.body.text() };
@@ -116,14 +141,21 @@ export class WholeGateway implements Subject {
     throw new Error(`${path} did not return the expected value within ${linkMs} ms`);
   }
 
-  async link(phone: Phone): Promise<void> {
-    const account = this.#instances.push("") - 1;
+  /** Creates a user. Returns the user's API key. */
+  async addUser(email: string): Promise<string> {
+    const { status, text } = await this.#api("POST", "/api/users", { email });
+    if (status !== 201) throw new Error(`the gateway did not create a user: ${status} ${text}`);
+    return (JSON.parse(text) as { apiKey: string }).apiKey;
+  }
+
+  async link(phone: Phone, apiKey = this.#apiKey): Promise<void> {
+    const account = this.#instances.push({ id: "", apiKey }) - 1;
     // The benchmark measures the gateway, which by default limits new contacts.
     const body = { name: phone.number, webhookUrl: this.#receiver.url, pace: { newContactsPerDay: null } };
-    const { status, text } = await this.#api("POST", "/api/instances", body);
+    const { status, text } = await this.#api("POST", "/api/instances", body, apiKey);
     if (status !== 201) throw new Error(`the gateway did not create an instance: ${status} ${text}`);
     const { id } = JSON.parse(text) as { id: string };
-    this.#instances[account] = id;
+    this.#instances[account] = { id, apiKey };
     const qr = await this.#until(`/api/instances/${id}/qr`, ({ qrCode }: { qrCode: string }) => qrCode);
     await phone.scanQr(qr);
     await this.#until(
@@ -136,8 +168,8 @@ export class WholeGateway implements Subject {
     const times = new Map<string, Times>();
     await inLanes(texts, callers, async ({ account, peer, text }) => {
       const startedAt = now();
-      const path = `/api/whatsapp/${this.#instances[account]}/send`;
-      const answer = await this.#api("POST", path, { phone: peer, message: text });
+      const { id, apiKey } = this.#instances[account] ?? {};
+      const answer = await this.#api("POST", `/api/whatsapp/${id}/send`, { phone: peer, message: text }, apiKey);
       if (answer.status !== 200) {
         this.problems.push(`the gateway rejected a text: ${answer.status} ${answer.text}`);
         return;
@@ -151,7 +183,7 @@ export class WholeGateway implements Subject {
   /** Sends all texts of one account as a bulk. */
   async sendBulk(account: number, texts: readonly Text[], perMinute: number): Promise<void> {
     const recipients = texts.map(({ peer, text }) => ({ phone: peer, message: text }));
-    const path = `/api/whatsapp/${this.#instances[account]}/bulk`;
+    const path = `/api/whatsapp/${this.#instances[account]?.id}/bulk`;
     const answer = await this.#api("POST", path, { recipients, perMinute });
     if (answer.status !== 201) this.problems.push(`the gateway rejected a bulk: ${answer.status} ${answer.text}`);
   }

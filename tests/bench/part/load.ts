@@ -93,7 +93,7 @@ async function measure(
   }
   // The gateway may repeat a webhook by contract. A phone or Baileys must not report a text twice.
   const twice =
-    direction === "in" && subject.name === "gateway" ? [] : texts.filter(({ text }) => destination.copies(text) > 1);
+    direction === "in" && subject.name !== "bare" ? [] : texts.filter(({ text }) => destination.copies(text) > 1);
   if (twice.length > 0) subject.problems.push(`${name}: ${twice.length} texts arrived more than once`);
   const startOf = ({ text }: Text) => times.get(text)?.startedAt ?? Number.NaN;
   const start = Math.min(...times.values().map(({ startedAt }) => startedAt));

@@ -5,11 +5,15 @@ import type { Holding, Pace, Result, Round } from "./result.ts";
 import { directions } from "./result.ts";
 import { percentile, sum } from "./statistics.ts";
 
-/** One line of the table. `ratio` is the gateway's value divided by that of bare Baileys, if both have one. */
+/**
+ * One line of the table. `before` is the value of the gateway of an earlier commit. `ratio` is the gateway's value divided
+ * by that of bare Baileys, if both have one.
+ */
 export interface Line {
   name: string;
   unit: string;
   bare: number | null;
+  before: number | null;
   gateway: number | null;
   ratio: number | null;
 }
@@ -30,8 +34,7 @@ export function writeReport(result: Result): { table: string; files: string[] } 
 export function summarize({ rounds, holdings, figures, options }: Result): Line[] {
   const lines: Line[] = [];
   const add = (name: string, unit: string, of: (subject: SubjectName) => number | null) => {
-    const [bare, gateway] = [finite(of("bare")), finite(of("gateway"))];
-    lines.push({ name, unit, bare, gateway, ratio: bare && gateway !== null ? gateway / bare : null });
+    lines.push(toLine(name, unit, of));
   };
   const forRounds = (direction: Round["direction"], pace: Pace) => (subject: SubjectName) =>
     rounds.filter((one) => one.direction === direction && one.pace === pace && one.subject === subject);
@@ -43,7 +46,7 @@ export function summarize({ rounds, holdings, figures, options }: Result): Line[
       (of(list, (one) => one.arrived) / of(list, ms)) * 1000;
     add(`texts ${direction}`, "/s", (name) => rate(flood(name), (one) => one.spanMs));
     if (direction === "out") {
-      const webhooks = (name: SubjectName) => (name === "gateway" ? rate(flood(name), (one) => one.settledMs) : null);
+      const webhooks = (name: SubjectName) => (name === "bare" ? null : rate(flood(name), (one) => one.settledMs));
       add("texts out, with all their webhooks", "/s", webhooks);
     }
     for (const pace of ["low", "load"] as const) {
@@ -56,7 +59,7 @@ export function summarize({ rounds, holdings, figures, options }: Result): Line[
     if (direction === "out") {
       const answers = (name: SubjectName) => forRounds("out", "load")(name).flatMap((one) => one.answersMs);
       for (const share of [0.5, 0.99]) {
-        const own = (name: SubjectName) => (name === "gateway" ? percentile(answers(name), share) : null);
+        const own = (name: SubjectName) => (name === "bare" ? null : percentile(answers(name), share));
         add(`request to response, ${options.callers} callers, p${share * 100}`, "ms", own);
       }
     }
@@ -73,13 +76,25 @@ export function summarize({ rounds, holdings, figures, options }: Result): Line[
       perThousand((one) => one.cpu.postgres ?? Number.NaN),
     );
     add(
+      `CPU per 1,000 texts ${direction}, with Postgres`,
+      "s",
+      perThousand((one) => one.cpu.process + (one.cpu.postgres ?? 0)),
+    );
+    add(
       "— of the driver in the same time",
       "s",
       perThousand((one) => one.driverCpu),
     );
   }
-  const alone = figures.map(({ name, unit, value }) => ({ name, unit, bare: null, gateway: value, ratio: null }));
+  const alone = figures.map(({ name, unit, value, bare }) =>
+    toLine(name, unit, (subject) => (subject === "gateway" ? value : subject === "bare" ? (bare ?? null) : null)),
+  );
   return [...lines, ...memoryLines(holdings, add, lines), ...alone];
+}
+
+function toLine(name: string, unit: string, of: (subject: SubjectName) => number | null): Line {
+  const [bare, before, gateway] = [finite(of("bare")), finite(of("before")), finite(of("gateway"))];
+  return { name, unit, bare, before, gateway, ratio: bare && gateway !== null ? gateway / bare : null };
 }
 
 function memoryLines(
@@ -101,7 +116,7 @@ function memoryLines(
     ] as const) {
       add(`${title}, ${label}`, "MiB", (name) => mebi(find(name, instances, state)?.[field]));
       if (instances === 0) continue;
-      add(`— per instance`, "MiB", (name) => {
+      add(`${title} per instance, ${label}`, "MiB", (name) => {
         const [full, empty] = [find(name, instances, state), find(name, 0, "linked")];
         return full && empty ? mebi((full[field] - empty[field]) / instances) : null;
       });
@@ -121,15 +136,12 @@ const mebi = (bytes: number | undefined) => (bytes === undefined ? null : bytes 
 const finite = (value: number | null) => (value !== null && Number.isFinite(value) ? value : null);
 
 function toTable(lines: readonly Line[]): string {
-  const rows = lines.map(({ name, unit, bare, gateway, ratio }) => [
-    name,
-    unit,
-    figure(bare),
-    figure(gateway),
-    figure(ratio),
+  const rows = lines.map(({ name, unit, bare, before, gateway, ratio }) => [
+    ...[name, unit],
+    ...[bare, before, gateway, ratio].map(figure),
   ]);
-  const all = [["", "", "bare Baileys", "gateway", "ratio"], ...rows];
-  const widths = [0, 1, 2, 3, 4].map((column) => Math.max(...all.map((row) => row[column]?.length ?? 0), 3));
+  const all = [["", "", "bare Baileys", "before", "gateway", "ratio"], ...rows];
+  const widths = [0, 1, 2, 3, 4, 5].map((column) => Math.max(...all.map((row) => row[column]?.length ?? 0), 3));
   const line = (row: string[]) =>
     `| ${row.map((cell, column) => (column < 2 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join(" | ")} |`;
   const rule = `| ${widths.map((width, column) => (column < 2 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`)).join(" | ")} |`;
@@ -137,7 +149,7 @@ function toTable(lines: readonly Line[]): string {
 }
 
 /** Formats with three significant digits, or as an integer from 100. */
-function figure(value: number | null): string {
+export function figure(value: number | null): string {
   if (value === null) return "";
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
   return value.toFixed(digits);

@@ -45,11 +45,12 @@ export interface Holding {
   tookMs: number;
 }
 
-/** A value of the gateway that bare Baileys has no counterpart for. */
+/** A value of the gateway, and the value that it is compared with, if any. */
 export interface Figure {
   name: string;
   unit: string;
   value: number;
+  bare?: number;
 }
 
 /** A part of the benchmark that measures figures of the gateway, in a folder of its own. */
