@@ -3,6 +3,7 @@ import type { Clock } from "../clock.ts";
 import type { Database } from "../db/index.ts";
 import { storableJson } from "../db/index.ts";
 import type { Logger } from "../log.ts";
+import { MicroBatch } from "../micro-batch.ts";
 import type { auditLog } from "./audit.sql.ts";
 
 export type AuditEntry = Required<Omit<InferInsertModel<typeof auditLog>, "id" | "at">>;
@@ -10,20 +11,15 @@ export type AuditEntry = Required<Omit<InferInsertModel<typeof auditLog>, "id" |
 interface Waiting {
   entry: AuditEntry;
   at: Date;
-  written: () => void;
 }
 
 /** So many refusals of one key, or of a user without a key, are logged in a minute. The others only appear in the log. */
 export const refusalsPerMinute = 20;
 
-/**
- * Writes the audit log. One statement is in progress at a time, and the next one writes all entries that arrived meanwhile,
- * so that a busy process needs few statements.
- */
+/** Writes the audit log. Entries that arrive at the same time share a statement. */
 class AuditLog {
   readonly #deps: { db: Database; clock: Clock; log: Logger };
-  #waiting: Waiting[] = [];
-  #writing = false;
+  readonly #batch = new MicroBatch<Waiting>((entries) => this.#write(entries));
 
   constructor(deps: { db: Database; clock: Clock; log: Logger }) {
     this.#deps = deps;
@@ -34,25 +30,16 @@ class AuditLog {
    * be written appears in the process' log instead.
    */
   write(entry: AuditEntry): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#waiting.push({ entry, at: this.#deps.clock.now(), written: resolve });
-    if (!this.#writing) void this.#writeAll();
-    return promise;
+    return this.#batch.add({ entry, at: this.#deps.clock.now() });
   }
 
-  async #writeAll(): Promise<void> {
-    this.#writing = true;
-    while (this.#waiting.length > 0) {
-      const batch = this.#waiting.splice(0);
-      try {
-        await this.#insert(batch);
-      } catch (error) {
-        const entries = batch.map(({ entry, at }) => ({ ...entry, at }));
-        this.#deps.log.error({ err: error, entries }, "can't write to the audit log");
-      }
-      for (const { written } of batch) written();
+  async #write(batch: readonly Waiting[]): Promise<void> {
+    try {
+      await this.#insert(batch);
+    } catch (error) {
+      const entries = batch.map(({ entry, at }) => ({ ...entry, at }));
+      this.#deps.log.error({ err: error, entries }, "can't write to the audit log");
     }
-    this.#writing = false;
   }
 
   /** Skips refusals over the limit, so that a flood of them fills neither the table nor the disk, and those of nobody known. */

@@ -2,25 +2,20 @@ import { randomInt } from "node:crypto";
 import type { Clock } from "../clock.ts";
 import type { Database } from "../db/index.ts";
 import type { Logger } from "../log.ts";
+import { MicroBatch } from "../micro-batch.ts";
 import { callLanes, firstCallLane, noInstance } from "./lane.ts";
 
 interface Waiting {
   userId: string;
   instanceId: string;
   at: Date;
-  counted: () => void;
 }
 
-/**
- * Counts API calls. One statement is in progress at a time. The next statement counts the calls that have arrived
- * meanwhile. This means that a busy process needs few statements, and a process that serves one request at a time never
- * waits for another request.
- */
+/** Counts API calls. Calls that arrive at the same time share a statement. */
 export class CallCounter {
   readonly #deps: { db: Database; clock: Clock; log: Logger };
   readonly #lane = firstCallLane + randomInt(callLanes);
-  #waiting: Waiting[] = [];
-  #writing = false;
+  readonly #batch = new MicroBatch<Waiting>((calls) => this.#write(calls));
 
   constructor(deps: { db: Database; clock: Clock; log: Logger }) {
     this.#deps = deps;
@@ -33,27 +28,18 @@ export class CallCounter {
    * is allowed.
    */
   count(userId: string, instanceId: string = noInstance): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#waiting.push({ userId, instanceId, at: this.#deps.clock.now(), counted: resolve });
-    if (!this.#writing) void this.#writeAll();
-    return promise;
-  }
-
-  async #writeAll(): Promise<void> {
-    this.#writing = true;
-    while (this.#waiting.length > 0) {
-      const batch = this.#waiting.splice(0);
-      try {
-        await this.#write(batch);
-      } catch (error) {
-        this.#deps.log.error({ err: error, calls: batch.length }, "can't count API calls");
-      }
-      for (const { counted } of batch) counted();
-    }
-    this.#writing = false;
+    return this.#batch.add({ userId, instanceId, at: this.#deps.clock.now() });
   }
 
   async #write(batch: readonly Waiting[]): Promise<void> {
+    try {
+      await this.#insert(batch);
+    } catch (error) {
+      this.#deps.log.error({ err: error, calls: batch.length }, "can't count API calls");
+    }
+  }
+
+  async #insert(batch: readonly Waiting[]): Promise<void> {
     // Ordered by key, so that two processes in the same lane wait for each other instead of deadlocking.
     await this.#deps.db.sql`
       insert into usage (user_id, instance_id, slot, lane, api_calls)
