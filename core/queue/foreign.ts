@@ -1,5 +1,6 @@
 import { QueueDoesNotExist, type SQSClient } from "@aws-sdk/client-sqs";
 import type { QueueMessage } from "./batcher.ts";
+import { sqsOverHttp } from "./service.ts";
 import { queueUrls, type Refused, sendMessages } from "./sqs.ts";
 
 /** Queues of other systems, by full name or by URL. */
@@ -12,9 +13,10 @@ export interface ForeignQueues {
 }
 
 export function openForeignQueues(client: SQSClient): ForeignQueues {
-  const byName = queueUrls(client);
-  const url = (queue: string, abortSignal?: AbortSignal) =>
-    /^https?:/i.test(queue) ? Promise.resolve(queue) : byName(queue, abortSignal);
+  const sqs = sqsOverHttp(client);
+  const byName = queueUrls(() => sqs);
+  const url = (queue: string, signal?: AbortSignal) =>
+    /^https?:/i.test(queue) ? Promise.resolve(queue) : byName(queue, signal);
   return {
     async exists(queue) {
       try {
@@ -25,8 +27,8 @@ export function openForeignQueues(client: SQSClient): ForeignQueues {
         throw error;
       }
     },
-    async send(queue, messages, abortSignal) {
-      return await sendMessages(client, await url(queue, abortSignal), messages, abortSignal);
+    async send(queue, messages, signal) {
+      return await sendMessages(sqs, await url(queue, signal), messages, signal);
     },
   };
 }

@@ -1,14 +1,12 @@
 import {
-  ChangeMessageVisibilityBatchCommand,
   CreateQueueCommand,
-  DeleteMessageBatchCommand,
   GetQueueAttributesCommand,
   type Message,
-  ReceiveMessageCommand,
+  type MessageSystemAttributeName,
   SetQueueAttributesCommand,
-  SQSClient,
+  type SQSClient,
 } from "@aws-sdk/client-sqs";
-import { type Config, endpointCredentials } from "../config.ts";
+import type { Config } from "../config.ts";
 import { defined } from "../object.ts";
 import { Batcher, type QueueMessage } from "./batcher.ts";
 import { maxBatchMessages } from "./batches.ts";
@@ -22,6 +20,7 @@ import {
   ingressVisibilitySeconds,
   maxReceives,
 } from "./name.ts";
+import { sqsClient, sqsFor } from "./service.ts";
 import { queueUrls, type Refused, sendMessages } from "./sqs.ts";
 
 /** SQS, by the short names of our queues. */
@@ -46,15 +45,16 @@ export interface Queues {
 export type { QueueMessage } from "./batcher.ts";
 export { commandQueue, deadLetterQueue, eventQueue, ingressQueue } from "./name.ts";
 
+/** Opens the queues of `SQS_ENDPOINT`, or of AWS without it. See `DIRECT_CALLS` for how they are called. */
 export function openQueues(config: Config): Queues {
-  const client = new SQSClient({
-    region: config.AWS_REGION,
-    ...(config.SQS_ENDPOINT && { endpoint: config.SQS_ENDPOINT, credentials: endpointCredentials(config) }),
-  });
-  const fullUrl = queueUrls(client);
+  const client = sqsClient(config);
+  const sqs = sqsFor(config, client);
+  const fullUrl = queueUrls(sqs);
   const url = (name: string): Promise<string> => fullUrl(`${config.QUEUE_PREFIX}-${name}`);
-  const sendBatch = async (name: string, messages: readonly QueueMessage[]): Promise<Refused[]> =>
-    sendMessages(client, await url(name), messages);
+  const sendBatch = async (name: string, messages: readonly QueueMessage[]): Promise<Refused[]> => {
+    const queueUrl = await url(name);
+    return await sendMessages(sqs(), queueUrl, messages);
+  };
   const batchers = new Map<string, Batcher>();
   const batcher = (name: string): Batcher => {
     const found =
@@ -69,42 +69,41 @@ export function openQueues(config: Config): Queues {
     send: (name, message) => batcher(name).send(message),
     sendBatch,
     async receive(name, options) {
-      const { Messages = [] } = await client.send(
-        new ReceiveMessageCommand({
-          QueueUrl: await url(name),
-          MaxNumberOfMessages: maxBatchMessages,
-          WaitTimeSeconds: options.waitSeconds,
-          MessageSystemAttributeNames: ["ApproximateReceiveCount", "MessageGroupId"],
-          ...defined({ VisibilityTimeout: options.visibilitySeconds }),
-        }),
-        options.signal && { abortSignal: options.signal },
-      );
-      return Messages;
+      const input = {
+        QueueUrl: await url(name),
+        MaxNumberOfMessages: maxBatchMessages,
+        WaitTimeSeconds: options.waitSeconds,
+        MessageSystemAttributeNames: ["ApproximateReceiveCount", "MessageGroupId"] as MessageSystemAttributeName[],
+        ...defined({ VisibilityTimeout: options.visibilitySeconds }),
+      };
+      return (await sqs().receiveMessage(input, options.signal)).Messages ?? [];
     },
     async remove(name, receiptHandles) {
       for (let start = 0; start < receiptHandles.length; start += maxBatchMessages) {
         const Entries = receiptHandles
           .slice(start, start + maxBatchMessages)
           .map((ReceiptHandle, index) => ({ Id: String(index), ReceiptHandle }));
-        await client.send(new DeleteMessageBatchCommand({ QueueUrl: await url(name), Entries }));
+        const QueueUrl = await url(name);
+        await sqs().deleteMessageBatch({ QueueUrl, Entries });
       }
     },
-    async hide(name, receiptHandles, VisibilityTimeout, abortSignal) {
+    async hide(name, receiptHandles, VisibilityTimeout, signal) {
       const Entries = receiptHandles.map((ReceiptHandle, index) => ({
         Id: String(index),
         ReceiptHandle,
         VisibilityTimeout,
       }));
-      const command = new ChangeMessageVisibilityBatchCommand({ QueueUrl: await url(name), Entries });
-      await client.send(command, abortSignal && { abortSignal });
+      const QueueUrl = await url(name);
+      await sqs().changeMessageVisibilityBatch({ QueueUrl, Entries }, signal);
     },
     async depth(name, signal) {
-      const { Attributes } = await client.send(
-        new GetQueueAttributesCommand({
-          QueueUrl: await url(name),
+      const QueueUrl = await url(name);
+      const { Attributes } = await sqs().getQueueAttributes(
+        {
+          QueueUrl,
           AttributeNames: ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
-        }),
-        { abortSignal: signal },
+        },
+        signal,
       );
       return {
         waiting: Number(Attributes?.ApproximateNumberOfMessages ?? 0),

@@ -1,14 +1,14 @@
-import { GetQueueUrlCommand, SendMessageBatchCommand, type SQSClient } from "@aws-sdk/client-sqs";
 import type { QueueMessage } from "./batcher.ts";
+import type { Sqs } from "./service.ts";
 
 /** Returns a function that looks up the URL of a queue by its full name, and caches the URL. */
-export function queueUrls(client: SQSClient): (name: string, abortSignal?: AbortSignal) => Promise<string> {
+export function queueUrls(sqs: () => Sqs): (name: string, signal?: AbortSignal) => Promise<string> {
   const urls = new Map<string, Promise<string>>();
-  return (name, abortSignal) => {
+  return (name, signal) => {
     const known = urls.get(name);
     if (known) return known;
-    const request = client
-      .send(new GetQueueUrlCommand({ QueueName: name }), abortSignal && { abortSignal })
+    const request = sqs()
+      .getQueueUrl({ QueueName: name }, signal)
       .then((response) => response.QueueUrl ?? "");
     request.catch(() => urls.delete(name));
     urls.set(name, request);
@@ -31,14 +31,13 @@ export interface Refused {
  * another reason.
  */
 export async function sendMessages(
-  client: SQSClient,
+  sqs: Sqs,
   queueUrl: string,
   messages: readonly QueueMessage[],
-  abortSignal?: AbortSignal,
+  signal?: AbortSignal,
 ): Promise<Refused[]> {
-  const command = new SendMessageBatchCommand({ QueueUrl: queueUrl, Entries: batchEntries(messages) });
   try {
-    const { Failed = [] } = await client.send(command, abortSignal && { abortSignal });
+    const { Failed = [] } = await sqs.sendMessageBatch({ QueueUrl: queueUrl, Entries: batchEntries(messages) }, signal);
     return Failed.map(({ Id, Code = "", Message = "the queue refused the message" }) => ({
       index: Number(Id),
       permanent: isPermanent(Code, Message),
@@ -47,19 +46,19 @@ export async function sendMessages(
   } catch (error) {
     if (!(error instanceof Error) || !isPermanent(error.name, error.message)) throw error;
     if (messages.length === 1) return [{ index: 0, permanent: true, reason: `${error.name}: ${error.message}` }];
-    return await sendOneByOne(client, queueUrl, messages, abortSignal);
+    return await sendOneByOne(sqs, queueUrl, messages, signal);
   }
 }
 
 async function sendOneByOne(
-  client: SQSClient,
+  sqs: Sqs,
   queueUrl: string,
   messages: readonly QueueMessage[],
-  abortSignal?: AbortSignal,
+  signal?: AbortSignal,
 ): Promise<Refused[]> {
   const refused: Refused[] = [];
   for (const [index, message] of messages.entries()) {
-    const [one] = await sendMessages(client, queueUrl, [message], abortSignal).catch((error: unknown): Refused[] => [
+    const [one] = await sendMessages(sqs, queueUrl, [message], signal).catch((error: unknown): Refused[] => [
       { index, permanent: false, reason: String(error) },
     ]);
     if (!one) continue;

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { startFauxqs } from "fauxqs";
+import { sqsType } from "./in-process.ts";
 import { type Credentials, type Refusal, refusalOf } from "./sigv4.ts";
 
 type Configure = NonNullable<NonNullable<Parameters<typeof startFauxqs>[0]>["configure"]>;
@@ -10,8 +11,6 @@ const fileHeaders = {
   "x-content-type-options": "nosniff",
   "content-security-policy": "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox",
 };
-
-const sqsType = "application/x-amz-json-1.0";
 
 class Forbidden extends Error {
   readonly statusCode = 403;

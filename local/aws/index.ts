@@ -2,9 +2,11 @@ import { createHash, randomBytes } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { startFauxqs } from "fauxqs";
+import { serveSqs } from "../../core/queue/service.ts";
 import { rememberedPort } from "../data/port.ts";
 import { privateFile } from "../data/private-file.ts";
 import { guard } from "./guard.ts";
+import { RouteFinder, sqsInProcess } from "./in-process.ts";
 import type { Credentials } from "./sigv4.ts";
 
 export type LocalAws = {
@@ -31,7 +33,8 @@ const maxBodyBytes = 1024 ** 3;
 
 /**
  * Starts SQS and S3 on 127.0.0.1. Their data survives restarts and crashes. Every request needs a valid AWS signature.
- * The credentials are random and stored in the data folder.
+ * The credentials are random and stored in the data folder. The parts of this process can call SQS directly, see
+ * `sqsFor`.
  */
 export async function startAws(options: LocalAwsOptions): Promise<LocalAws> {
   const folder = resolve(options.dataDir);
@@ -40,6 +43,7 @@ export async function startAws(options: LocalAwsOptions): Promise<LocalAws> {
   const credentials = await openCredentials(join(folder, "credentials.json"));
   // Stored queue URLs contain the port, so it should not change.
   const port = await rememberedPort(join(folder, "port"), options.port, "SQS and S3");
+  const sqsRoute = new RouteFinder();
   const server = await startFauxqs({
     port,
     logger: false,
@@ -47,15 +51,22 @@ export async function startAws(options: LocalAwsOptions): Promise<LocalAws> {
     dataDir: join(folder, "sqs"),
     s3StorageDir: join(folder, "s3"),
     bodyLimit: maxBodyBytes,
-    configure: guard(credentials),
+    configure: (app) => {
+      sqsRoute.watch(app);
+      guard(credentials)(app);
+    },
   });
   const endpoint = `http://127.0.0.1:${server.port}`;
+  const endServing = serveSqs(endpoint, sqsInProcess(await sqsRoute.find()));
   return {
     endpoint,
     region,
     credentials,
     clientConfig: { endpoint, region, credentials, forcePathStyle: true },
-    stop: () => server.stop(),
+    stop: async () => {
+      endServing();
+      await server.stop();
+    },
   };
 }
 

@@ -1,8 +1,8 @@
-import { SQSClient } from "@aws-sdk/client-sqs";
-import { type Config, endpointCredentials } from "../../core/config.ts";
+import type { Config } from "../../core/config.ts";
 import type { Logger } from "../../core/log.ts";
 import { createQueues, eventQueue, ingressQueue, openQueues } from "../../core/queue/index.ts";
 import { ingressTimeoutSeconds, retrySeconds, webhookTimeoutSeconds } from "../../core/queue/name.ts";
+import { sqsClient, sqsFor } from "../../core/queue/service.ts";
 import { openStorage } from "../../core/storage/index.ts";
 import { isStreamPath } from "../../functions/api/engine/stream-path.ts";
 import * as api from "../../functions/api/index.ts";
@@ -64,11 +64,9 @@ export const eventSources = [
 
 /** Starts the functions that queues and the schedule invoke. Adds their shutdown to `undo`. */
 export async function startFunctions(config: Config, log: Logger, undo: (() => unknown)[]): Promise<void> {
-  const sqs = new SQSClient({
-    region: config.AWS_REGION,
-    ...(config.SQS_ENDPOINT ? { endpoint: config.SQS_ENDPOINT, credentials: endpointCredentials(config) } : {}),
-  });
-  undo.push(() => sqs.destroy());
+  const client = sqsClient(config);
+  const sqs = sqsFor(config, client);
+  undo.push(() => client.destroy());
   const queues = openQueues(config);
   for (const { name, queue, ...source } of eventSources) {
     const started = await startEventSource({

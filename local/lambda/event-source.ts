@@ -1,14 +1,8 @@
 import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
-import {
-  ChangeMessageVisibilityBatchCommand,
-  DeleteMessageBatchCommand,
-  GetQueueAttributesCommand,
-  type Message,
-  ReceiveMessageCommand,
-  type SQSClient,
-} from "@aws-sdk/client-sqs";
+import type { Message } from "@aws-sdk/client-sqs";
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
+import type { Sqs } from "../../core/queue/service.ts";
 import { labelled } from "../../core/work.ts";
 import { lambdaContext, TimeoutError, withinTime } from "./context.ts";
 import { failedRecords, groupOf, recordOf } from "./event-source-batch.ts";
@@ -17,8 +11,8 @@ import { failedRecords, groupOf, recordOf } from "./event-source-batch.ts";
 export type SqsHandler = (event: SQSEvent, context: Context) => Promise<SQSBatchResponse | void>;
 
 export type EventSourceOptions = {
-  /** A client used for nothing else, because each long poll occupies one of its 50 connections. */
-  sqs: SQSClient;
+  /** Selects how to make the next call, see `sqsFor`. */
+  sqs: () => Sqs;
   queueUrl: string;
   handler: SqsHandler;
   /** Messages per invocation, 1 to 10. */
@@ -65,7 +59,7 @@ const maxErrorPauseMs = 20_000;
 export async function startEventSource(options: EventSourceOptions): Promise<EventSource> {
   const { sqs, queueUrl, batchSize, concurrency, timeoutMs = 30_000 } = options;
   if (!(batchSize >= 1 && batchSize <= 10)) throw new Error(`batchSize must be 1 to 10, not ${batchSize}.`);
-  const queue = await describe(sqs, queueUrl);
+  const queue = await describe(sqs(), queueUrl);
   const visibilityTimeout = options.visibilityTimeout ?? queue.visibilityTimeout;
   if (visibilityTimeout * 1000 < timeoutMs) {
     throw new Error(
@@ -101,6 +95,8 @@ class Poller {
   /** FIFO groups whose handler is still running beyond its timeout. */
   readonly #busyGroups = new Set<string>();
   readonly #invocations = new Set<Promise<void>>();
+  /** Resolves when the latest poller that wants to receive has done so. */
+  #receiving: Promise<void> = Promise.resolve();
 
   constructor(queue: Queue, options: Required<EventSourceOptions>) {
     this.#queue = queue;
@@ -151,17 +147,33 @@ class Poller {
     while (this.#invocations.size > invocations - concurrency) await Promise.race(this.#invocations);
   }
 
+  /**
+   * Receives the next batch. One poller at a time waits for messages, because each message wakes all that wait. The next
+   * one begins before the batch is handled.
+   */
   async #receive(): Promise<Message[]> {
+    const previous = this.#receiving;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#receiving = promise;
+    await previous;
+    try {
+      return await this.#receiveNow();
+    } finally {
+      resolve();
+    }
+  }
+
+  async #receiveNow(): Promise<Message[]> {
     const { sqs, queueUrl, batchSize, visibilityTimeout } = this.#options;
-    const command = new ReceiveMessageCommand({
+    const input = {
       QueueUrl: queueUrl,
       MaxNumberOfMessages: batchSize,
       WaitTimeSeconds: longPollSeconds,
       VisibilityTimeout: visibilityTimeout,
-      MessageSystemAttributeNames: ["All"],
+      MessageSystemAttributeNames: ["All" as const],
       MessageAttributeNames: ["All"],
-    });
-    return (await sqs.send(command, { abortSignal: this.#stopping.signal })).Messages ?? [];
+    };
+    return (await sqs().receiveMessage(input, this.#stopping.signal)).Messages ?? [];
   }
 
   async #handleBatch(messages: Message[]): Promise<void> {
@@ -199,7 +211,7 @@ class Poller {
     if (records.length === 0) return;
     const { sqs, queueUrl, onError } = this.#options;
     const Entries = records.map((record, i) => ({ Id: String(i), ReceiptHandle: record.receiptHandle }));
-    const { Failed } = await sqs.send(new DeleteMessageBatchCommand({ QueueUrl: queueUrl, Entries }));
+    const { Failed } = await sqs().deleteMessageBatch({ QueueUrl: queueUrl, Entries });
     if (Failed?.length) onError(new Error(`SQS did not delete ${Failed.length} messages: ${JSON.stringify(Failed)}`));
   }
 
@@ -213,9 +225,7 @@ class Poller {
       ReceiptHandle: receiptHandle,
       VisibilityTimeout,
     }));
-    await this.#options.sqs.send(
-      new ChangeMessageVisibilityBatchCommand({ QueueUrl: this.#options.queueUrl, Entries }),
-    );
+    await this.#options.sqs().changeMessageVisibilityBatch({ QueueUrl: this.#options.queueUrl, Entries });
   }
 
   #retryDelay(record: SQSRecord): number {
@@ -224,12 +234,9 @@ class Poller {
   }
 }
 
-async function describe(sqs: SQSClient, queueUrl: string) {
-  const command = new GetQueueAttributesCommand({
-    QueueUrl: queueUrl,
-    AttributeNames: ["QueueArn", "VisibilityTimeout"],
-  });
-  const { Attributes } = await sqs.send(command);
+async function describe(sqs: Sqs, queueUrl: string) {
+  const input = { QueueUrl: queueUrl, AttributeNames: ["QueueArn" as const, "VisibilityTimeout" as const] };
+  const { Attributes } = await sqs.getQueueAttributes(input);
   const arn = Attributes?.QueueArn;
   if (!arn) throw new Error(`SQS returned no ARN for ${queueUrl}.`);
   return { arn, region: arn.split(":")[3] ?? "", visibilityTimeout: Number(Attributes.VisibilityTimeout) };

@@ -7,6 +7,8 @@ import {
 } from "@aws-sdk/client-sqs";
 import type { SQSRecord } from "aws-lambda";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { readConfig } from "../../core/config.ts";
+import { sqsFor } from "../../core/queue/service.ts";
 import { type LocalAws, startAws } from "../../local/aws/index.ts";
 import { type EventSourceOptions, startEventSource } from "../../local/lambda/event-source.ts";
 import { temporaryFolder } from "../support/process/temporary-folder.ts";
@@ -60,11 +62,14 @@ async function isEmpty(QueueUrl: string): Promise<boolean> {
 }
 const emptied = (url: string) => vi.waitFor(async () => expect(await isEmpty(url)).toBe(true), { timeout: 8000 });
 
-async function source(options: Pick<EventSourceOptions, "queueUrl" | "handler"> & Partial<EventSourceOptions>) {
+type SourceOptions = Pick<EventSourceOptions, "queueUrl" | "handler"> & Partial<EventSourceOptions>;
+
+/** Returns a function that starts an event source. With `DIRECT_CALLS`, it calls SQS in this process, otherwise over HTTP. */
+const sourceWith = (DIRECT_CALLS: string) => async (options: SourceOptions) => {
   const errors: unknown[] = [];
   const client = new SQSClient(aws.clientConfig);
   const started = await startEventSource({
-    sqs: client,
+    sqs: sqsFor(readConfig({ SQS_ENDPOINT: aws.endpoint, DIRECT_CALLS }), client),
     batchSize: 10,
     concurrency: 1,
     retryDelay: () => 0,
@@ -76,13 +81,18 @@ async function source(options: Pick<EventSourceOptions, "queueUrl" | "handler"> 
     client.destroy();
   });
   return { ...started, errors };
-}
+};
 
 const fail = (records: (SQSRecord | undefined)[]) => ({
   batchItemFailures: records.map((record) => ({ itemIdentifier: record?.messageId ?? "" })),
 });
 
-describe("an event source", () => {
+describe.each([
+  ["that calls SQS in its process", "true"],
+  ["that calls SQS over HTTP", "false"],
+])("an event source %s", (_, directCalls) => {
+  const source = sourceWith(directCalls);
+
   test("passes complete SQS records to the handler and deletes the handled messages", async () => {
     const queueUrl = await queue("records.fifo", { FifoQueue: "true" });
     await sqs.send(
@@ -156,7 +166,7 @@ describe("an event source", () => {
     ["throws", () => Promise.reject(new Error("broken"))],
     ["names an unknown item", async () => ({ batchItemFailures: [{ itemIdentifier: "unknown" }] })],
     ["names an item without an id", async () => ({ batchItemFailures: [{ itemIdentifier: "" }] })],
-  ])("redelivers the whole batch when the handler %s", async (_, broken) => {
+  ])("redelivers the whole batch when the handler %s", async (_how, broken) => {
     const queueUrl = await queue("whole");
     await send(queueUrl, "a", "b");
     const batches: string[][] = [];

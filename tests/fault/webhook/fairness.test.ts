@@ -7,6 +7,7 @@ import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test, vi } fro
 import { readConfig } from "../../../core/config.ts";
 import { Claims } from "../../../core/db/claim-lease.ts";
 import { createQueues, eventQueue, openQueues, type Queues } from "../../../core/queue/index.ts";
+import { sqsFor } from "../../../core/queue/service.ts";
 import { defaultLimits } from "../../../core/webhook/delivery/pace.ts";
 import { createWebhookHandler } from "../../../functions/webhook/handler.ts";
 import { type LocalAws, startAws } from "../../../local/aws/index.ts";
@@ -70,13 +71,14 @@ async function startWebhookFunction(): Promise<void> {
   const source = eventSources.find(({ name }) => name === "webhook");
   if (!source) throw new Error("the webhook function has no event source");
   const { queue, ...options } = source;
-  const sqs = new SQSClient(aws.clientConfig);
+  const client = new SQSClient(aws.clientConfig);
+  const sqs = sqsFor(readConfig({ SQS_ENDPOINT: aws.endpoint }), client);
   const handler = createWebhookHandler(async () => ({ ...world.deps, queues }));
   const url = await queues.url(queue);
   const started = await startEventSource({ ...options, handler, sqs, queueUrl: url, batchSize: 10 });
   onTestFinished(async () => {
     await started.stop();
-    sqs.destroy();
+    client.destroy();
   });
 }
 

@@ -6,6 +6,7 @@ import {
   retrySeconds,
   webhookTimeoutSeconds,
 } from "../../../../core/queue/name.ts";
+import { sqsOverHttp } from "../../../../core/queue/service.ts";
 import { startAws } from "../../../../local/aws/index.ts";
 import { releaseInFlight } from "../../../../local/gateway/in-flight.ts";
 import { startEventSource } from "../../../../local/lambda/event-source.ts";
@@ -26,7 +27,7 @@ const cronMs = 2_000;
 
 releaseInFlight(folder);
 const aws = await startAws({ dataDir: folder });
-const sqs = new SQSClient(aws.clientConfig);
+const sqs = sqsOverHttp(new SQSClient(aws.clientConfig));
 const invoker = new Invoker(workers);
 const onError = (error: unknown) => console.error(String(error));
 
@@ -34,7 +35,7 @@ const onError = (error: unknown) => console.error(String(error));
 async function poll(): Promise<void> {
   const source = (name: string, queue: string, concurrency: number, timeoutMs: number) =>
     startEventSource({
-      sqs,
+      sqs: () => sqs,
       queueUrl: `${aws.endpoint}/000000000000/${queuePrefix}-${queue}`,
       handler: (event) => invoker.invoke(name, event, timeoutMs),
       batchSize: 10,
