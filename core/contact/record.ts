@@ -19,7 +19,7 @@ const maxNameLength = 256;
  * Merges facts into `contacts`. Requires a transaction, and that the caller is the only writer of the instance's
  * contacts. Facts that change nothing write nothing.
  */
-export async function recordContacts(sql: postgres.TransactionSql, { instanceId, steps, at }: ContactNews) {
+export async function recordContacts(sql: postgres.ISql, { instanceId, steps, at }: ContactNews) {
   const facts = steps.flatMap((step) => step.facts);
   const ids = [...new Set(facts.flatMap((fact) => (fact.lid ? [fact.jid, fact.lid] : [fact.jid])))];
   const groups = steps.some((step) => step.groups);
@@ -49,7 +49,7 @@ export async function recordContacts(sql: postgres.TransactionSql, { instanceId,
 
 /** Records which numbers are on WhatsApp and which are not. The last fact about a number applies. */
 export async function recordNumbers(
-  sql: postgres.TransactionSql,
+  sql: postgres.ISql,
   instanceId: string,
   numbers: readonly { jid: string; exists: boolean }[],
   at: Date,

@@ -2,6 +2,8 @@ import postgres from "postgres";
 
 /** The SQLSTATEs that this code reacts to (PostgreSQL documentation, appendix A). */
 export const sqlStates = {
+  /** Raised by statements of the ledger that need another statement to follow. */
+  divisionByZero: "22012",
   /** Text that is not valid UTF-8 or contains NUL. */
   invalidText: "22021",
   invalidParameter: "22023",

@@ -233,6 +233,19 @@ export interface RecipientList {
   people: string[];
 }
 
+/** The content of a message that is about to be sent. */
+export interface PreparedMessage {
+  waId: string;
+  payload: Buffer;
+  chatId: string;
+  type: string;
+  protoType: string;
+  content: Content | null;
+  contentVersion: number;
+  context: MessageContext | null;
+  recipients: RecipientList;
+}
+
 /**
  * Where a receipt comes from. It counts only for messages that were sent to this chat and this person, because anybody
  * can send a receipt with any id. The chat and the person may each have a second JID.
@@ -344,18 +357,7 @@ export interface Change {
   readMarks?: string[];
   /** Reports that the owner has read messages on another device. */
   readReports?: ReadReport[];
-  /** The content of messages that are about to be sent. */
-  prepared?: {
-    waId: string;
-    payload: Buffer;
-    chatId: string;
-    type: string;
-    protoType: string;
-    content: Content | null;
-    contentVersion: number;
-    context: MessageContext | null;
-    recipients: RecipientList;
-  }[];
+  prepared?: PreparedMessage[];
   /** Who gets a stored message, if that is not in `prepared`. */
   recipients?: ({ waId: string } & RecipientList)[];
   /**

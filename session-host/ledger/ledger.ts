@@ -1,8 +1,9 @@
 import { logEnds } from "../../core/command/end.ts";
 import type { Vault } from "../../core/crypto/index.ts";
 import type { Database } from "../../core/db/index.ts";
+import { PipelinedTransaction, sent } from "../../core/db/pipeline.ts";
 import { sqlState, sqlStates } from "../../core/db/sql-state.ts";
-import { appendEvents, type EventRow } from "../../core/event/append.ts";
+import { type AppendedEvent, appendEvents, type EventRow } from "../../core/event/append.ts";
 import type { Ids } from "../../core/id.ts";
 import type { Logger } from "../../core/log.ts";
 import { count } from "../../core/metric/index.ts";
@@ -11,11 +12,17 @@ import type { Change, StanzaSource } from "./change.ts";
 import { inAnnouncedOrder } from "./event-order.ts";
 import { countRefusal, isRefusal, maxRefusals, quarantineOf, reasonOf } from "./refusal.ts";
 import type { Batch, ChangeEvent, RecordedChange } from "./writer.ts";
-import { writers } from "./writers.ts";
+import { writersOf } from "./writers.ts";
 
 /** The lease is lost, or the ledger is closed. The caller must stop immediately and write nothing more. */
 export class LeaseLost extends Error {
   override readonly name = "LeaseLost";
+}
+
+interface Committed {
+  events: AppendedEvent[];
+  /** Whether the commit stored replies to commands that must be sent. */
+  hasReplies: boolean;
 }
 
 interface Entry extends RecordedChange {
@@ -33,8 +40,11 @@ export interface LedgerDeps {
   now: () => Date;
   host: string;
   lease: Lease;
-  /** Called after a commit that appended events. */
-  onEvents: () => void;
+  /**
+   * Called after a commit that appended these events, in their order. `inDoubt`: the commit was tried again, so the log
+   * may have more events of it.
+   */
+  onEvents: (events: readonly AppendedEvent[], inDoubt: boolean) => void;
   /** Called after a commit that stored replies to commands of the ingress queue. */
   onReplies: () => void;
 }
@@ -92,17 +102,13 @@ export class Ledger {
   }
 
   async #flush(batch: Entry[]): Promise<void> {
+    let stepwise = false;
+    let inDoubt = false;
     for (;;) {
       try {
         if (this.#closed) throw this.#closed;
         if (!this.#deps.lease.held) throw new LeaseLost("the lease has expired");
-        const hasReplies = await this.#commit(batch);
-        for (const entry of batch) {
-          entry.resolve();
-          logEnds(this.#deps.log, entry.instanceId, entry.change);
-        }
-        if (batch.some((entry) => entry.eventIds.length > 0)) this.#deps.onEvents();
-        if (hasReplies) this.#deps.onReplies();
+        this.#announce(batch, await this.#commit(batch, stepwise), inDoubt);
         return;
       } catch (error) {
         if (error instanceof LeaseLost || sqlState(error) === sqlStates.leaseLost) {
@@ -111,10 +117,15 @@ export class Ledger {
           this.close(lost);
           return;
         }
+        if (!stepwise && sqlState(error) === sqlStates.divisionByZero) {
+          stepwise = true;
+          continue;
+        }
         if (!isTransient(error)) {
           await this.#isolate(batch, error);
           return;
         }
+        inDoubt = true;
         this.#deps.log.warn(
           { err: error, changes: batch.length },
           "the database is not available; changes wait for it",
@@ -183,23 +194,44 @@ export class Ledger {
     }
   }
 
-  /** Returns whether it stored replies that must be sent. */
-  async #commit(entries: readonly Entry[]): Promise<boolean> {
+  #announce(batch: readonly Entry[], { events, hasReplies }: Committed, inDoubt: boolean): void {
+    const { onEvents, onReplies, log } = this.#deps;
+    for (const entry of batch) entry.resolve();
+    if (events.length > 0 || inDoubt) onEvents(events, inDoubt);
+    if (hasReplies) onReplies();
+    for (const { instanceId, change } of batch) logEnds(log, instanceId, change);
+  }
+
+  /**
+   * Commits a batch. If all its writers are independent, it sends the whole transaction without waiting for a result.
+   * Otherwise, or if `stepwise` is set, it waits for the results of the writers, and then sends the events and `commit`.
+   */
+  async #commit(entries: readonly Entry[], stepwise: boolean): Promise<Committed> {
     const { db, host, lease, vault, ids } = this.#deps;
-    return await db.sql.begin(async (sql) => {
-      const batch: Batch = { sql, changes: entries, vault, ids };
-      // All statements are sent at once. The server runs them in order, without a round trip between them.
-      const [, ...written] = await Promise.all([
-        sql`select fence(${lease.grant.shard}, ${host}, ${lease.grant.epoch})`.execute(),
-        ...writers.map(async (writer) => ({ writer, result: await writer.write(batch) })),
-      ]);
+    const writers = writersOf(entries);
+    const inSteps = stepwise || !writers.every(({ independent }) => independent);
+    const transaction = new PipelinedTransaction(db);
+    const { sql } = transaction;
+    try {
+      const fence = sql`select fence(${lease.grant.shard}, ${host}, ${lease.grant.epoch})`.execute();
+      const batch: Batch = { sql, changes: entries, vault, ids, stepwise: inSteps };
+      const written = transaction.watch(Promise.all([fence, ...writers.map((writer) => writer.write(batch))]));
+      const results = inSteps ? (await written).slice(1) : [];
+      await sent();
       const events = entries.flatMap((entry) => {
-        const slots = written.flatMap(({ writer, result }) => writer.events?.(entry, result) ?? []);
+        const slots = writers.flatMap((writer, index) => writer.events?.(entry, results[index]) ?? []);
         return this.#toRows(entry, slots);
       });
-      await appendEvents(sql, inAnnouncedOrder(events));
-      return written.some(({ writer, result }) => writer.hasReplies?.(result) ?? false);
-    });
+      const appended = transaction.watch(appendEvents(sql, inAnnouncedOrder(events)));
+      await transaction.commit();
+      const [, ...replies] = await written;
+      return {
+        events: await appended,
+        hasReplies: writers.some((writer, index) => writer.hasReplies?.(replies[index]) ?? false),
+      };
+    } catch (error) {
+      return await transaction.rollBack(error);
+    }
   }
 
   #toRows({ instanceId, change, at, eventIds }: Entry, slots: readonly (ChangeEvent | undefined)[]): EventRow[] {

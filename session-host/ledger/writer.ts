@@ -13,18 +13,36 @@ export interface RecordedChange {
 
 /** The changes that one transaction commits, in the order in which they were appended. */
 export interface Batch {
-  sql: postgres.TransactionSql;
+  sql: postgres.ISql;
   changes: readonly RecordedChange[];
   vault: Vault;
   ids: Ids;
+  /**
+   * Whether the results of the statements arrive before the transaction is committed. Otherwise, only writers that are
+   * `independent` run.
+   */
+  stepwise: boolean;
 }
 
-/** An event of a change. It has a fixed id (`derivedEventId`) if it may be reported twice. */
-export type ChangeEvent = NewEvent & { id?: string };
+/**
+ * An event of a change. It has a fixed id (`derivedEventId`) if it may be reported twice. With `ifMessage`, it is
+ * announced only if that row of `messages` is new.
+ */
+export type ChangeEvent = NewEvent & { id?: string; ifMessage?: string };
 
-/** Stores one field of `Change` for all changes of a batch. */
+/** The fields of a change that have a writer. `correlationId` is stored with the events, `stanza` not at all. */
+export type Field = Exclude<keyof Change, "correlationId" | "stanza">;
+
+/** Stores one field of `Change` for all changes of a batch. Runs only for batches with a change that has the field. */
 export interface Writer<Result = unknown> {
   write(batch: Batch): Promise<Result>;
+  /**
+   * Set if the writer sends all its statements without waiting for a result, and its events don't depend on results.
+   * A batch that needs only such writers is committed in one round trip.
+   */
+  independent?: true;
+  /** Other fields that the writer reads. It also runs for batches that have only these. */
+  also?: readonly Field[];
   /**
    * Returns the events that a change announces, in order: one slot per event that it can announce, undefined if nothing
    * changed. The number of slots depends on the change alone, so that each slot keeps its event id when the batch is

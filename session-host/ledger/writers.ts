@@ -1,4 +1,3 @@
-import type { Change } from "./change.ts";
 import { callAnswers } from "./write/call-answers.ts";
 import { channels } from "./write/channels.ts";
 import { chats, readMarks, readReports } from "./write/chats.ts";
@@ -18,13 +17,11 @@ import { revisions } from "./write/revisions.ts";
 import { groupTimers, timers } from "./write/timers.ts";
 import { phoneRequests, readable, unreadable } from "./write/unreadable.ts";
 import { arrived, waiting } from "./write/waiting.ts";
-import type { RecordedChange, Writer } from "./writer.ts";
-
-/** The fields of a change that have a writer. `correlationId` is stored with the events, `stanza` not at all. */
-type Field = Exclude<keyof Change, "correlationId" | "stanza">;
+import type { Field, RecordedChange, Writer } from "./writer.ts";
 
 /** A writer that writes nothing, because `appendEvents` stores the events after all writers. */
 const events = {
+  independent: true as const,
   write: async () => undefined,
   events: ({ change }: RecordedChange) => change.events ?? [],
 };
@@ -74,4 +71,19 @@ const writerOf = {
   events,
 } as const satisfies Record<Field, Writer | Field>;
 
-export const writers: readonly Writer[] = Object.values(writerOf).filter((writer) => typeof writer !== "string");
+const writers = (Object.entries(writerOf) as [Field, Writer | Field][]).flatMap(([field, writer]) =>
+  typeof writer === "string" ? [] : [{ writer, fields: [field, ...(writer.also ?? [])] }],
+);
+
+/** Returns the writers of the fields that the changes have, in order. */
+export function writersOf(changes: readonly RecordedChange[]): Writer[] {
+  const present = new Set<string>();
+  for (const { change } of changes)
+    for (const [name, value] of Object.entries(change)) {
+      // An empty list of groups says that the account is in no group.
+      if (value === undefined || value === false || (name !== "groups" && Array.isArray(value) && value.length === 0))
+        continue;
+      present.add(name === "groups" ? writerOf.groups : name);
+    }
+  return writers.flatMap(({ writer, fields }) => (fields.some((field) => present.has(field)) ? [writer] : []));
+}

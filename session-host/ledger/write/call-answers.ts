@@ -9,6 +9,7 @@ import { writeEach } from "../writer.ts";
  * message is stored together with the event of the call, so that it is neither lost nor sent twice after a crash.
  */
 export const callAnswers = {
+  independent: true,
   write: (batch: Batch) =>
     writeEach(
       batch,

@@ -8,6 +8,8 @@ import type { Batch, Writer } from "../writer.ts";
  * statement.
  */
 export const channels = {
+  independent: true,
+  also: ["forgetContacts"],
   async write({ sql, changes }: Batch) {
     await Promise.all(
       changes.flatMap(({ instanceId, change, at }) => [

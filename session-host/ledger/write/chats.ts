@@ -14,6 +14,7 @@ type Announced = Map<object, (NewEvent | undefined)[]>;
  * nothing new is not announced.
  */
 export const chats = {
+  also: ["contacts"],
   async write(batch: Batch) {
     const announced: Announced = new Map();
     for (const { instanceId, change } of batch.changes) {

@@ -4,6 +4,7 @@ import { type Batch, rowsOf, type Writer } from "../writer.ts";
 
 /** Writes the ends of claimed commands. A canceled command stays canceled. */
 export const commands = {
+  independent: true,
   /** Returns whether it stored replies that must be sent. */
   async write(batch: Batch): Promise<boolean> {
     const { sql, vault } = batch;

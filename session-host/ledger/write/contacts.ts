@@ -17,6 +17,7 @@ export const contacts = {
 } satisfies Writer;
 
 export const numbers = {
+  independent: true,
   async write(batch: Batch) {
     const { sql } = batch;
     const perInstance = byInstance(batch, ({ numbers }) => Boolean(numbers?.length));
@@ -31,6 +32,7 @@ export const numbers = {
 
 /** Removes the previous account's contacts, and the state and the timers of its chats. The writers of `channels` and `labels` remove its channels and labels. */
 export const forgetContacts = {
+  independent: true,
   async write({ sql, changes }: Batch) {
     const forgotten = changes.filter(({ change }) => change.forgetContacts);
     await Promise.all(

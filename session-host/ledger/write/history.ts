@@ -5,6 +5,7 @@ import { type Batch, rowsOf, type Writer, writeEach } from "../writer.ts";
 
 /** Stores parts of the history that wait for their import. A repeated notification changes nothing. */
 export const historyParts = {
+  also: ["forgetContacts"],
   async write(batch: Batch) {
     const { sql, vault } = batch;
     const forgotten = batch.changes.filter(({ change }) => change.forgetContacts);
@@ -24,6 +25,7 @@ export const historyParts = {
 
 /** Advances the import of parts. A step that repeats an ended part changes nothing. */
 export const historySteps = {
+  independent: true,
   write: (batch: Batch) =>
     writeEach(
       batch,

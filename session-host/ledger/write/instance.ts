@@ -3,6 +3,7 @@ import type { InstanceFields } from "../change.ts";
 import { type Batch, type Writer, writeEach } from "../writer.ts";
 
 export const instance = {
+  independent: true,
   write: (batch: Batch) =>
     writeEach(
       batch,
@@ -24,6 +25,7 @@ export const instance = {
 } satisfies Writer;
 
 export const activities = {
+  independent: true,
   write: (batch: Batch) =>
     writeEach(
       batch,

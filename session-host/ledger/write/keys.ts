@@ -4,6 +4,7 @@ import { type Batch, rowsOf, type Writer, writeEach } from "../writer.ts";
 
 /** Stores the last write of each key. Null removes the key. */
 export const keys = {
+  independent: true,
   async write(batch: Batch) {
     const { sql, vault } = batch;
     const newest = new Map<string, KeyWrite & { instanceId: string }>();
@@ -37,6 +38,7 @@ export const keys = {
 } satisfies Writer;
 
 export const inbox = {
+  independent: true,
   async write(batch: Batch) {
     const { sql, vault } = batch;
     const rows = rowsOf(batch, (change) => change.inbox);
@@ -57,6 +59,7 @@ export const inbox = {
 
 /** Keeps a session that the API accepted after the host read the one to remove. */
 export const removeImport = {
+  independent: true,
   write: (batch: Batch) =>
     writeEach(
       batch,
@@ -69,6 +72,7 @@ export const removeImport = {
 
 /** Runs after `keys`, `inbox` and `unreadable`, so that it also removes what they wrote for the same batch. */
 export const forgetSession = {
+  independent: true,
   async write({ sql, changes }: Batch) {
     const forgotten = changes.filter(({ change }) => change.forgetSession);
     await Promise.all(

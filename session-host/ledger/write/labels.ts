@@ -6,6 +6,8 @@ type Fact<Kind extends LabelFact["kind"]> = Extract<LabelFact, { kind: Kind }> &
 
 /** Stores the last fact about each label, and about each chat or message with a label. */
 export const labels = {
+  independent: true,
+  also: ["forgetContacts"],
   async write({ sql, changes }: Batch) {
     const { forgotten, facts, targets } = latestFacts(changes);
     const added = targets.filter((target) => target.labeled);

@@ -1,32 +1,33 @@
 import { storableJson } from "../../../core/db/index.ts";
-import type { NewMessage } from "../change.ts";
+import type { NewMessage, PreparedMessage } from "../change.ts";
 import type { Batch, RecordedChange, Writer } from "../writer.ts";
 import { rowsOf, unique, writeEach } from "../writer.ts";
 import { listHash, storeLists } from "./recipients.ts";
 
 /** Inserts messages. Only a new row announces its event. */
 export const messages = {
-  /** Returns the ids of the new rows. */
-  async write(batch: Batch): Promise<Set<string>> {
+  independent: true,
+  async write(batch: Batch) {
     const rows = batch.changes.flatMap(({ instanceId, change }) =>
       (change.messages ?? []).map(({ event: _event, ...message }) => ({ instance_id: instanceId, ...message })),
     );
-    if (rows.length === 0) return new Set();
+    if (rows.length === 0) return;
     const live = rows.filter(({ mayBeImported }) => mayBeImported);
-    const promoted = live.length > 0 ? await promoteImported(batch.sql, live) : [];
-    const inserted = await insertMessages(batch.sql, rows);
-    const ids = new Set([...promoted, ...inserted].map((row) => row.id));
-    const toRead = rows.filter(({ id, autoRead }) => autoRead && ids.has(id));
-    if (toRead.length > 0) await storeAutoReads(batch.sql, toRead);
-    return ids;
+    const toRead = rows.filter(({ autoRead }) => autoRead);
+    await Promise.all([
+      live.length > 0 && promoteImported(batch.sql, live),
+      insertMessages(batch.sql, rows),
+      toRead.length > 0 && storeAutoReads(batch.sql, toRead),
+    ]);
   },
-  events: ({ change }: RecordedChange, inserted: Set<string>) =>
-    (change.messages ?? []).flatMap(({ id, event }) => (event ? [inserted.has(id) ? event : undefined] : [])),
-} satisfies Writer<Set<string>>;
+  events: ({ change }: RecordedChange) =>
+    (change.messages ?? []).flatMap(({ id, event }) => (event ? [{ ...event, ifMessage: id }] : [])),
+} satisfies Writer;
 
-const storeAutoReads = (sql: Batch["sql"], rows: readonly { id: string; instance_id: string }[]) => sql`
+/** Notes which of the messages are to be marked as read. A message that is not new has no row with its new id. */
+const storeAutoReads = (sql: Batch["sql"], rows: readonly { id: string }[]) => sql`
   insert into auto_reads (instance_id, message_id)
-  select * from unnest(${rows.map((row) => row.instance_id)}::uuid[], ${rows.map(({ id }) => id)}::uuid[])
+  select instance_id, id from messages where id = any(${rows.map(({ id }) => id)}::uuid[]) and read_at is null
   on conflict do nothing`;
 
 /**
@@ -51,11 +52,11 @@ export const insertMessages = (
       returning id`;
 
 /**
- * Turns rows that the history stored into rows of live messages, because a message that arrives is announced even if the
- * history had it first. Returns the new ids of these rows. A file that is in the bucket keeps its place there.
+ * Turns rows that the history stored into rows of live messages with new ids, because a message that arrives is announced
+ * even if the history had it first. A file that is in the bucket keeps its place there.
  */
 function promoteImported(sql: Batch["sql"], live: readonly { instance_id: string; wa_id: string }[]) {
-  return sql<{ id: string }[]>`
+  return sql`
     update messages set id = t.id, imported = false, push_name = coalesce(t.push_name, messages.push_name),
       media = case when messages.media->>'state' = 'stored' then messages.media else t.media end
     from jsonb_to_recordset(${storableJson(live)}::text::jsonb) as t(id uuid, instance_id uuid, wa_id text, chat_id text,
@@ -63,19 +64,20 @@ function promoteImported(sql: Batch["sql"], live: readonly { instance_id: string
     where messages.instance_id = t.instance_id and messages.wa_id = t.wa_id and messages.chat_id = t.chat_id
       and messages.sender_id = t.sender_id and messages.imported
       and messages.instance_id = any(${unique(live.map((row) => row.instance_id))}::uuid[])
-      and messages.wa_id = any(${live.map((row) => row.wa_id)}::text[])
-    returning messages.id`;
+      and messages.wa_id = any(${live.map((row) => row.wa_id)}::text[])`;
 }
 
 export const prepared = {
+  independent: true,
   async write(batch: Batch) {
     const rows = rowsOf(batch, (change) => change.prepared);
     if (rows.length === 0) return;
-    await storeLists(
-      batch,
-      rows.map(({ instanceId, recipients }) => ({ instanceId, ...recipients })),
-    );
-    await batch.sql`
+    const lists = rows.map(({ instanceId, recipients }) => ({ instanceId, ...recipients }));
+    await Promise.all([storeLists(batch, lists), storePrepared(batch.sql, rows)]);
+  },
+} satisfies Writer;
+
+const storePrepared = (sql: Batch["sql"], rows: readonly ({ instanceId: string } & PreparedMessage)[]) => sql`
       update messages set payload = decode(t.payload, 'base64'), chat_id = t.chat_id, type = t.type, proto_type = t.proto_type,
         content = t.content::jsonb, content_version = t.content_version, context = t.context::jsonb, recipients = decode(t.recipients, 'hex')
       from unnest(${rows.map((row) => row.instanceId)}::uuid[], ${rows.map((row) => row.waId)}::text[],
@@ -89,10 +91,9 @@ export const prepared = {
       where messages.instance_id = t.instance_id and messages.wa_id = t.wa_id and messages.from_me
         and messages.instance_id = any(${unique(rows.map((row) => row.instanceId))}::uuid[])
         and messages.wa_id = any(${rows.map((row) => row.waId)}::text[])`;
-  },
-} satisfies Writer;
 
 export const messageUpdates = {
+  independent: true,
   write: (batch: Batch) =>
     writeEach(
       batch,

@@ -11,6 +11,7 @@ const maxKeptBytes = 32 * 1024 * 1024;
 
 /** Keeps stanzas that can't be stored otherwise, encrypted, and announces each once. */
 export const quarantine = {
+  independent: true,
   write: (batch: Batch) =>
     writeEach(
       batch,

@@ -33,17 +33,18 @@ export async function storeLists({ sql }: Batch, lists: readonly ({ instanceId: 
 }
 
 export const recipients = {
+  independent: true,
   async write(batch: Batch) {
     const rows = rowsOf(batch, (change) => change.recipients);
     if (rows.length === 0) return;
-    await storeLists(batch, rows);
-    await batch.sql`
+    const update = batch.sql`
       update messages set recipients = decode(t.hash, 'hex')
       from unnest(${rows.map((row) => row.instanceId)}::uuid[], ${rows.map((row) => row.waId)}::text[],
         ${rows.map((row) => listHash(row.jids)?.toString("hex") ?? null)}::text[]) as t(instance_id, wa_id, hash)
       where messages.instance_id = t.instance_id and messages.wa_id = t.wa_id and messages.from_me
         and messages.instance_id = any(${unique(rows.map((row) => row.instanceId))}::uuid[])
         and messages.wa_id = any(${rows.map((row) => row.waId)}::text[])`;
+    await Promise.all([storeLists(batch, rows), update]);
   },
 } satisfies Writer;
 
@@ -61,7 +62,7 @@ export const originColumns = (origin: ReceiptOrigin | undefined) => ({
  * recipients is from the phone or from an older version, or its list has expired. For such a message, only the chat and
  * the audience of a status post are checked.
  */
-export const wasSentTo = (sql: postgres.TransactionSql, receipt: string) => {
+export const wasSentTo = (sql: postgres.ISql, receipt: string) => {
   const column = (name: string) => sql(`${receipt}.${name}`);
   const people = sql`array[${column("person")}, ${column("other_person")}]`;
   return sql`

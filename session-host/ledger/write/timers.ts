@@ -17,6 +17,7 @@ export const timers = {
 
 /** Stores the last timer of each group. */
 export const groupTimers = {
+  independent: true,
   async write({ sql, changes }: Batch) {
     const last = new Map(
       changes.flatMap(({ instanceId, at, change }) =>

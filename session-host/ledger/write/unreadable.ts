@@ -46,6 +46,7 @@ export const unreadable = {
 
 /** Deletes unreadable messages whose content is known, so that `messages` can insert the content. */
 export const readable = {
+  independent: true,
   async write(batch: Batch) {
     const rows = rowsOf(batch, (change) => change.readable).flatMap(({ instanceId, waId, senders }) =>
       senders.map((sender) => ({ instanceId, waId, sender })),
@@ -53,7 +54,8 @@ export const readable = {
     if (rows.length === 0) return;
     const instances = unique(rows.map((row) => row.instanceId));
     const waIds = unique(rows.map((row) => row.waId));
-    const deleted = await batch.sql<Progress[]>`
+    const { sql } = batch;
+    const deletion = sql`
       with known as (
         delete from unreadable_messages as u
         using unnest(${rows.map((row) => row.instanceId)}::uuid[], ${rows.map((row) => row.waId)}::text[],
@@ -61,11 +63,18 @@ export const readable = {
         where u.instance_id = t.instance_id and u.wa_id = t.wa_id and t.sender in (u.sender, u.sender_alt)
           and u.instance_id = any(${instances}::uuid[]) and u.wa_id = any(${waIds}::text[])
         returning u.message_id
-      )
-      delete from messages using known
-      where messages.id = known.message_id and type = 'unreadable' and deleted_at is null
-        and messages.instance_id = any(${instances}::uuid[]) and messages.wa_id = any(${waIds}::text[])
-      returning messages.instance_id, wa_id, chat_id, sender_id, status, delivered_at, read_at`;
+      ), deleted as (
+        delete from messages using known
+        where messages.id = known.message_id and type = 'unreadable' and deleted_at is null
+          and messages.instance_id = any(${instances}::uuid[]) and messages.wa_id = any(${waIds}::text[])
+        returning messages.instance_id, wa_id, chat_id, sender_id, status, delivered_at, read_at
+      )`;
+    if (!batch.stepwise) {
+      // Fails, so that the batch is committed stepwise, if another statement has to keep the progress of a message.
+      await sql`${deletion} select 1 / (count(coalesce(delivered_at, read_at)) = 0)::int from deleted`;
+      return;
+    }
+    const deleted = await sql<Progress[]>`${deletion} select * from deleted`;
     const progress = deleted.filter((row) => row.delivered_at ?? row.read_at);
     // Runs after the writer of `messages`, whose statement was sent before the result arrived.
     if (progress.length === 0) return;
@@ -97,6 +106,7 @@ const keepProgress = (sql: Batch["sql"], rows: readonly Progress[]) => sql<{ id:
   returning messages.id, messages.read_at`;
 
 export const phoneRequests = {
+  independent: true,
   write: (batch: Batch) =>
     writeEach(
       batch,

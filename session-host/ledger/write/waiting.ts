@@ -25,6 +25,7 @@ export const waiting = {
 
 /** Deletes notes whose message has arrived. */
 export const arrived = {
+  independent: true,
   write: (batch: Batch) =>
     writeEach(
       batch,

@@ -9,6 +9,8 @@ export interface TcpProxy {
   cut(): void;
   /** Listens again, on the same port. */
   restore(): Promise<void>;
+  /** Holds answers back until the returned function is called. Only for proxies with a filter. */
+  hold(): () => void;
   stop(): Promise<void>;
 }
 
@@ -23,6 +25,7 @@ export interface ConnectionFilter {
 export async function startTcpProxy(initialTarget = 0, filterOf?: () => ConnectionFilter): Promise<TcpProxy> {
   let target = initialTarget;
   const sockets = new Set<Socket>();
+  let held: (() => void)[] | undefined;
   const server = createServer((client) => {
     const upstream = connect(target, "127.0.0.1");
     if (filterOf) {
@@ -31,10 +34,11 @@ export async function startTcpProxy(initialTarget = 0, filterOf?: () => Connecti
         filter.onRequest(chunk);
         upstream.write(chunk);
       });
-      upstream.on(
-        "data",
-        (chunk: Buffer) => void (filter.passesAnswer(chunk) ? client.write(chunk) : client.destroy()),
-      );
+      upstream.on("data", (chunk: Buffer) => {
+        const pass = () => void (filter.passesAnswer(chunk) ? client.write(chunk) : client.destroy());
+        if (held) held.push(pass);
+        else pass();
+      });
     } else {
       client.pipe(upstream);
       upstream.pipe(client);
@@ -66,6 +70,14 @@ export async function startTcpProxy(initialTarget = 0, filterOf?: () => Connecti
     },
     cut,
     restore: () => listen(port),
+    hold() {
+      const waiting: (() => void)[] = [];
+      held = waiting;
+      return () => {
+        held = undefined;
+        for (const pass of waiting) pass();
+      };
+    },
     stop: () =>
       new Promise((resolve) => {
         if (!server.listening) return resolve();
