@@ -13,9 +13,11 @@ import { openQueues, type Queues } from "../core/queue/index.ts";
 import { defaultRetention, type Retention } from "../core/retention/index.ts";
 import { openStorage, type Storage } from "../core/storage/index.ts";
 import type { WebhookDeps } from "../core/webhook/delivery/batch.ts";
+import { Successes } from "../core/webhook/delivery/successes.ts";
 
 /** The dependencies of the functions behind the event queue, the ingress queue and the schedule. */
 export interface Dependencies extends WebhookDeps, SinkDeps {
+  successes: Successes;
   storage: Storage;
   queues: Queues;
   retention: Retention;
@@ -59,7 +61,22 @@ export async function openDependencies(name: string, env = process.env): Promise
     const limits = { slowMs: config.WEBHOOK_SLOW_MS, perUser: config.WEBHOOK_USER_CONCURRENCY };
     const system = { clock: systemClock, ids: systemIds, retention: defaultRetention(config) };
     const publicUrl = config.WEBHOOK_FILES_URL ?? config.PUBLIC_URL;
-    return { db, vault, egress, storage, publicUrl, queues, foreignQueues, claims, limits, ...system, log, close };
+    const successes = new Successes(db);
+    return {
+      db,
+      successes,
+      vault,
+      egress,
+      storage,
+      publicUrl,
+      queues,
+      foreignQueues,
+      claims,
+      limits,
+      ...system,
+      log,
+      close,
+    };
   } catch (error) {
     await db.close();
     throw error;

@@ -106,7 +106,10 @@ export const paces = pgTable("endpoint_paces", {
   busyBy: uuid("busy_by"),
 });
 
-/** The delivery of one event to one endpoint. Receivers see `id` as `webhook-id`. All attempts have the same id. */
+/**
+ * The delivery of one event to one endpoint. Receivers see `id` as `webhook-id`. All attempts have the same id, which derives
+ * from event and endpoint (`deliveryIdOf`). A delivery to a healthy endpoint is stored after its first attempt.
+ */
 export const deliveries = pgTable(
   "deliveries",
   {

@@ -16,7 +16,11 @@ export type WebhookHandlerDeps = DeliverDeps & { queues: Pick<Queues, "hide" | "
  */
 export function createWebhookHandler(open: () => Promise<WebhookHandlerDeps>) {
   return async (event: SQSEvent, context: Pick<Context, "getRemainingTimeInMillis">): Promise<SQSBatchResponse> => {
-    const records = event.Records.map(({ messageId, body }) => ({ id: messageId, body }));
+    const records = event.Records.map(({ messageId, body, attributes }) => ({
+      id: messageId,
+      body,
+      again: Number(attributes.ApproximateReceiveCount) > 1,
+    }));
     const budgetMs = context.getRemainingTimeInMillis() - marginMs;
     const deps = await open();
     const failed = await whileHidden(deps, eventQueue, event.Records, async () => {

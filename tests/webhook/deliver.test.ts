@@ -2,6 +2,7 @@ import { createHmac } from "node:crypto";
 import pino from "pino";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { sealedPlace } from "../../core/crypto/sealed-place.ts";
+import { openDatabase } from "../../core/db/index.ts";
 import { createEgress } from "../../core/egress/index.ts";
 import { mediaKey } from "../../core/media/index.ts";
 import { attemptTimeoutMs } from "../../core/webhook/delivery/attempt.ts";
@@ -204,9 +205,9 @@ test("an event that can't be decrypted fails together with the instance's later 
 
 test("every record is retried while the database is unavailable", async () => {
   const records = world.texts(await world.instance({ url: "http://127.0.0.1:9/" }), 3);
-  const unavailableDb = { ...world.db, sql: world.db.sql };
-  Object.defineProperty(unavailableDb, "sql", { value: () => Promise.reject(new Error("connection refused")) });
-  expect(await world.handle(records, { db: unavailableDb })).toEqual(records.map(({ messageId }) => messageId));
+  const unavailable = openDatabase("postgres://127.0.0.1:1/none");
+  expect(await world.handle(records, { db: unavailable })).toEqual(records.map(({ messageId }) => messageId));
+  await unavailable.close();
 });
 
 test("both secrets sign during a rotation, and only the new secret signs afterwards", async () => {

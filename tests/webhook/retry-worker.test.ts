@@ -26,6 +26,10 @@ const claimMs = functionTimeMs + 60_000;
 const bodies = (received: { body: string }[]) => received.map(({ body }) => JSON.parse(body).data.body);
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => String(index + 1));
 
+/** Waits until an instance has this number of stored deliveries. */
+const stored = (instance: string, count: number) =>
+  vi.waitFor(async () => expect(await world.deliveries(instance)).toHaveLength(count), { timeout: 20_000 });
+
 /** Advances the clock by each step and returns how many attempts were made after each. */
 async function attemptsAfter(receiver: WebhookReceiver, steps: number[]): Promise<number[]> {
   const attempts: number[] = [];
@@ -199,6 +203,8 @@ test("a delivery is sent again under the same id when its worker is killed durin
   const records = world.texts(instance, 2);
   const worker = startWorker(world, records);
   await receiver.count(1);
+  // The response takes long, so that the deliveries are stored before it.
+  await stored(instance, 2);
   await worker.kill();
   // The lease of the killed worker outlasts the test. The claim ends even so, at the latest after the time of a run.
   await world.db.sql`update claim_leases set until = clock_timestamp() + interval '1 hour'`;
@@ -214,43 +220,54 @@ test("a delivery is sent again under the same id when its worker is killed durin
   expect((await world.deliveries(instance)).map(({ status }) => status)).toEqual(["succeeded", "succeeded"]);
 });
 
-test("a delivery is sent again under the same id when its worker dies before recording the result", async () => {
-  let answered = () => {};
-  const posted = new Promise<void>((resolve) => {
-    answered = resolve;
-  });
-  const { sql } = world.db;
-  let release = () => {};
-  let locked: Promise<unknown> | undefined;
-  const receiver = await receiverOfTest((_, response) => {
-    // The lock is taken before the response, so the worker has delivered but can't record the result.
-    locked = sql.begin(async (tx) => {
-      await tx`select 1 from deliveries where instance_id = ${instance} for update`;
-      response.end("ok");
-      answered();
-      await new Promise<void>((resolve) => {
-        release = resolve;
+test.each([
+  ["that is not stored yet", "table"],
+  ["that is stored", "row"],
+] as const)(
+  "a delivery %s is sent again under the same id when its worker dies before recording the result",
+  async (_, blocked) => {
+    let answered = () => {};
+    const posted = new Promise<void>((resolve) => {
+      answered = resolve;
+    });
+    const { sql } = world.db;
+    let release = () => {};
+    let locked: Promise<unknown> | undefined;
+    const receiver = await receiverOfTest(async (_, response) => {
+      if (blocked === "row") await stored(instance, 1);
+      // The lock is taken before the response, so the worker has delivered but can't record the result.
+      locked = sql.begin(async (tx) => {
+        if (blocked === "table") await tx`lock table deliveries in share mode`;
+        await tx`select 1 from deliveries where instance_id = ${instance} for update`;
+        response.end("ok");
+        answered();
+        await new Promise<void>((resolve) => {
+          release = resolve;
+        });
       });
     });
-  });
-  const instance = await world.instance({ url: receiver.url });
-  const worker = startWorker(world, world.texts(instance, 1));
-  await posted;
-  const waiting = () =>
-    sql<{ pid: number }[]>`
+    const instance = await world.instance({ url: receiver.url });
+    const records = world.texts(instance, 1);
+    const worker = startWorker(world, records);
+    await posted;
+    const waiting = () =>
+      sql<{ pid: number }[]>`
       select pid from pg_stat_activity where application_name = 'switchboard-webhook' and wait_event_type = 'Lock'`;
-  await vi.waitFor(async () => expect(await waiting()).toHaveLength(1), { timeout: 20_000 });
-  await worker.kill();
-  // The database would still run the statement of the killed worker. End it, as if the worker's machine were gone.
-  await sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'switchboard-webhook'`;
-  release();
-  await locked;
+    await vi.waitFor(async () => expect(await waiting()).toHaveLength(1), { timeout: 20_000 });
+    await worker.kill();
+    // The database would still run the statement of the killed worker. End it, as if the worker's machine were gone.
+    await sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'switchboard-webhook'`;
+    release();
+    await locked;
 
-  receiver.answer(200);
-  world.clock.advance(claimMs);
-  await world.wake();
-  const ids = receiver.received.map(({ headers }) => headers["webhook-id"]);
-  expect(ids).toHaveLength(2);
-  expect(new Set(ids).size).toBe(1);
-  expect(await world.deliveries(instance)).toMatchObject([{ status: "succeeded", attempts: 1 }]);
-});
+    receiver.answer(200);
+    world.clock.advance(claimMs);
+    expect(await world.deliveries(instance)).toHaveLength(blocked === "row" ? 1 : 0);
+    expect(await world.handle(records)).toEqual([]);
+    await world.wake();
+    const ids = receiver.received.map(({ headers }) => headers["webhook-id"]);
+    expect(ids).toHaveLength(2);
+    expect(new Set(ids).size).toBe(1);
+    expect(await world.deliveries(instance)).toMatchObject([{ status: "succeeded", attempts: 1 }]);
+  },
+);

@@ -112,7 +112,7 @@ export async function serveBacklog(
   const result =
     endpoint.breaker.state === "parked"
       ? await probe(deps, recorder, endpoint, backlog, budget)
-      : await runBatch(deps, recorder, endpoint, await takeFirst(deps, backlog), budget);
+      : await runBatch(deps, recorder, endpoint, await takeFirst(deps, backlog), { budget });
   // Record the attempts before the backlog is released, so that the next worker sees them.
   await recorder.settled();
   await finishPass(deps, endpoint, { ...result, startedAt, lease: backlog.lease });

@@ -78,22 +78,34 @@ export interface BatchResult {
   yielded?: boolean;
 }
 
+export interface BatchOptions {
+  budget: Budget;
+  /**
+   * Set if the batch occupies a worker that other endpoints need: it also stops when its endpoint turns out to be slow,
+   * and the endpoint counts as busy.
+   */
+  busyUntil?: Date;
+  /** The pace of the endpoint, if the batch began earlier. */
+  pace?: Pace;
+  /** The attempt of the first delivery, if it began earlier. */
+  begun?: Promise<AttemptRecord> | undefined;
+}
+
 /**
  * Delivers a batch to one endpoint, one after another in the given order. Stops when the remaining time is too short
- * for a whole attempt, and after `parkedAfter` consecutive failures. With `busyUntil`, the batch occupies a worker that
- * other endpoints need: it also stops when its endpoint turns out to be slow, and the endpoint counts as busy.
+ * for a whole attempt, and after `parkedAfter` consecutive failures.
  */
 export async function runBatch(
   deps: WebhookDeps,
   recorder: Recorder,
   endpoint: Target,
   deliveries: readonly Claimed[],
-  budget: Budget,
-  busyUntil?: Date,
+  options: BatchOptions,
 ): Promise<BatchResult> {
-  const pace = new Pace(deps, budget.lease, endpoint, busyUntil);
+  const { pace = new Pace(deps, endpoint), budget, busyUntil } = options;
+  if (busyUntil) pace.markBusy(budget.lease, busyUntil);
   try {
-    return await runPaced(deps, recorder, endpoint, deliveries, { budget, pace, yields: busyUntil !== undefined });
+    return await runPaced(deps, recorder, endpoint, deliveries, { ...options, pace });
   } finally {
     await pace.end();
   }
@@ -104,17 +116,20 @@ async function runPaced(
   recorder: Recorder,
   endpoint: Target,
   deliveries: readonly Claimed[],
-  { budget, pace, yields }: { budget: Budget; pace: Pace; yields: boolean },
+  { budget, pace, busyUntil, begun }: BatchOptions & { pace: Pace },
 ): Promise<BatchResult> {
   let { failures, failingSince } = endpoint.breaker;
   let failed: string[] = [];
   let tried = 0;
   let yielded = false;
   for (const delivery of deliveries) {
-    if (failures >= parkedAfter || !hasTime(deps, budget, endpoint)) break;
-    yielded = yields && pace.isSlow;
-    if (yielded) break;
-    const outcome = await attemptDelivery(deps, endpoint, delivery, { failingSince, counts: true });
+    const current = tried === 0 ? begun : undefined;
+    if (!current) {
+      if (failures >= parkedAfter || !hasTime(deps, budget, endpoint)) break;
+      yielded = busyUntil !== undefined && pace.isSlow;
+      if (yielded) break;
+    }
+    const outcome = await (current ?? attemptDelivery(deps, endpoint, delivery, { failingSince, counts: true }));
     recorder.add(outcome);
     pace.add(outcome.durationMs);
     tried++;

@@ -10,10 +10,10 @@ import type { Target } from "./endpoint.ts";
 export const detachAfterMs = 1_000;
 
 /** Returns a function to call when an endpoint needs its events no longer. It reports an instance after its last endpoint. */
-export function countdown(
-  endpoints: readonly Target[],
+export function countdown<Of extends Pick<Target, "instanceId">>(
+  endpoints: readonly Of[],
   isDone: (instanceId: string) => void,
-): (endpoint: Target) => void {
+): (endpoint: Of) => void {
   const open = Map.groupBy(new Set(endpoints), ({ instanceId }) => instanceId);
   const left = new Map([...open].map(([instanceId, some]) => [instanceId, new Set(some)]));
   return (endpoint) => {
@@ -30,14 +30,23 @@ export class Detachment {
   readonly #timer: NodeJS.Timeout;
   #held: Promise<boolean> = Promise.resolve(false);
 
-  constructor(deps: WebhookDeps, lease: ClaimLease, { id }: Target, until: Date, onHeld: () => void) {
-    this.#timer = setTimeout(() => {
-      this.#held = holdBacklog(deps, lease, id, until).catch((error: unknown) => {
-        deps.log.warn({ err: error, endpointId: id }, "can't detach a slow webhook endpoint from its instance");
-        return false;
-      });
-      void this.#held.then((held) => held && onHeld());
-    }, detachAfterMs);
+  /** `elapsedMs`: the time since the batch began. */
+  constructor(
+    deps: WebhookDeps,
+    { lease, until, elapsedMs }: { lease: ClaimLease; until: Date; elapsedMs: number },
+    { id }: Target,
+    onHeld: () => void,
+  ) {
+    this.#timer = setTimeout(
+      () => {
+        this.#held = holdBacklog(deps, lease, id, until).catch((error: unknown) => {
+          deps.log.warn({ err: error, endpointId: id }, "can't detach a slow webhook endpoint from its instance");
+          return false;
+        });
+        void this.#held.then((held) => held && onHeld());
+      },
+      Math.max(detachAfterMs - elapsedMs, 0),
+    );
   }
 
   /** Whether the batch holds the backlog of its endpoint. */

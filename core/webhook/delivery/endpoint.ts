@@ -1,9 +1,11 @@
+import type { Clock } from "../../clock.ts";
 import type { Vault } from "../../crypto/index.ts";
 import { sealedPlace } from "../../crypto/sealed-place.ts";
 import type { Database } from "../../db/index.ts";
 import type { Dialect, StoredHeaders, WebhookFilters } from "../../instance/instance.sql.ts";
 import type { BodyContext } from "../body/context.ts";
 import type { Selection } from "../body/selection.ts";
+import { busyOfUsers } from "./busy.ts";
 import { bothSpellings } from "./spellings.ts";
 import { hasClearValue, openHeaders, sealStored } from "./stored-headers.ts";
 
@@ -44,6 +46,8 @@ export interface EndpointSettings extends BodyContext, Selection {
   breaker: Breaker;
   /** Moving average of the response time in milliseconds. 0 for an endpoint that is known to be fast, or not known. */
   averageMs: number;
+  /** Number of endpoints of the user that occupy workers of the event queue. 0 unless loaded with `loadRecipients`. */
+  busyOfUser: number;
   /** Whether the events of the instance are also sent to an event queue. */
   hasQueue: boolean;
 }
@@ -101,6 +105,16 @@ interface Row {
   average_ms: number | null;
   has_queue: boolean;
   metadata: Record<string, string> | null;
+  busy_of_user: number;
+  delivered: string[] | null;
+}
+
+/** The endpoints of a batch of events. */
+export interface Recipients {
+  /** As `loadEndpoints` returns them. */
+  endpoints: Map<string, (Endpoint | BrokenEndpoint)[]>;
+  /** The ids of those events that have a delivery already, whatever its state. */
+  delivered: ReadonlySet<string>;
 }
 
 /**
@@ -112,7 +126,30 @@ export async function loadEndpoints(
   vault: Vault,
   instanceIds: readonly string[],
 ): Promise<Map<string, (Endpoint | BrokenEndpoint)[]>> {
-  if (instanceIds.length === 0) return new Map();
+  return (await load(db, vault, instanceIds)).endpoints;
+}
+
+/** Loads the endpoints of some instances, and which of some events have deliveries, in one statement. */
+export function loadRecipients(
+  { db, vault, clock }: { db: Database; vault: Vault; clock: Clock },
+  instanceIds: readonly string[],
+  eventIds: readonly string[],
+): Promise<Recipients> {
+  const { sql } = db;
+  return load(db, vault, instanceIds, {
+    columns: sql`coalesce(busy.endpoints, 0) as busy_of_user,
+      (select array_agg(d.event_id) from deliveries d where d.event_id = any(${eventIds as string[]}::uuid[])) as delivered`,
+    busy: sql`left join ${busyOfUsers(sql, clock.now())} busy on busy.user_id = i.user_id`,
+  });
+}
+
+async function load(
+  db: Database,
+  vault: Vault,
+  instanceIds: readonly string[],
+  more = { columns: db.sql`0 as busy_of_user, null as delivered`, busy: db.sql`` },
+): Promise<Recipients> {
+  if (instanceIds.length === 0) return { endpoints: new Map(), delivered: new Set() };
   const ids = [...new Set(instanceIds)];
   const rows = await db.sql<Row[]>`
     with endpoint as (
@@ -129,21 +166,23 @@ export async function loadEndpoints(
     )
     select endpoint.*, u.disabled_at is null as user_enabled, i.user_id, i.dialect, i.phone_number, i.metadata,
       b.state, b.url = endpoint.url as same_url, b.failures, b.failing_since, p.average_ms,
-      q.instance_id is not null as has_queue
+      q.instance_id is not null as has_queue, ${more.columns}
     from endpoint join instances i on i.id = endpoint.instance_id join users u on u.id = i.user_id
       left join endpoint_breakers b on b.endpoint_id = endpoint.id
       left join event_sinks q on q.instance_id = i.id
       left join endpoint_paces p on p.endpoint_id = endpoint.id and p.url = endpoint.url
+      ${more.busy}
     order by endpoint.since, endpoint.id`;
   // During a deployment, a process of version 0.1 may still store headers in clear text.
   for (const { id, instance_id: instanceId, headers } of rows) {
     if (id === instanceId && hasClearValue(headers)) await sealStored(db, vault, id, headers);
   }
   const spelled = await bothSpellings(db, vault, rows);
-  return Map.groupBy(
-    spelled.map((row) => endpointOf(row, vault)),
-    ({ instanceId }) => instanceId,
-  );
+  const loaded = spelled.map((row) => endpointOf(row, vault));
+  return {
+    endpoints: Map.groupBy(loaded, ({ instanceId }) => instanceId),
+    delivered: new Set(rows[0]?.delivered),
+  };
 }
 
 /** Like `loadEndpoints`, but by the id of the endpoint. */
@@ -184,6 +223,7 @@ const settingsOf = (row: Row, vault: Vault): EndpointSettings => ({
   retryInterval: row.retry_interval,
   breaker: breakerOf(row),
   averageMs: row.average_ms ?? 0,
+  busyOfUser: row.busy_of_user,
   hasQueue: row.has_queue,
   metadata: row.metadata,
   openQr: (sealed) => vault.open(Buffer.from(sealed, "base64"), sealedPlace.qr(row.instance_id)).toString(),

@@ -1,6 +1,6 @@
 import type postgres from "postgres";
 import type { Clock } from "../../clock.ts";
-import { type ClaimLease, claimHasEnded } from "../../db/claim-lease.ts";
+import type { ClaimLease } from "../../db/claim-lease.ts";
 import type { Database } from "../../db/index.ts";
 import type { Logger } from "../../log.ts";
 import type { EndpointKey, EndpointSettings, Target } from "./endpoint.ts";
@@ -34,29 +34,38 @@ interface PaceDeps {
   limits?: PaceLimits;
 }
 
-/**
- * Measures the response times of an endpoint during a batch. With `busyUntil`, stores after `busyAfterMs` that the
- * endpoint is busy, so that all workers see it while the batch is still waiting for the endpoint.
- */
+/** Measures the response times of an endpoint during a batch. */
 export class Pace {
   readonly #deps: PaceDeps;
   readonly #endpoint: Target;
-  readonly #lease: ClaimLease;
-  readonly #timer: NodeJS.Timeout | undefined;
+  readonly #startedAt = performance.now();
+  #timer: NodeJS.Timeout | undefined;
   #marking: Promise<void> | undefined;
   #averageMs: number;
 
-  constructor(deps: PaceDeps, lease: ClaimLease, endpoint: Target, busyUntil: Date | undefined) {
+  constructor(deps: PaceDeps, endpoint: Target) {
     this.#deps = deps;
-    this.#lease = lease;
     this.#endpoint = endpoint;
     this.#averageMs = endpoint.averageMs;
-    if (!busyUntil) return;
+  }
+
+  /** Milliseconds since the batch began. */
+  get elapsedMs(): number {
+    return performance.now() - this.#startedAt;
+  }
+
+  /**
+   * Stores, `busyAfterMs` after the batch began, that the endpoint is busy until `until`, so that all workers see it
+   * while the batch is still waiting for the endpoint.
+   */
+  markBusy(lease: ClaimLease, until: Date): void {
+    const { log } = this.#deps;
+    const wait = Math.max(busyAfterMs - this.elapsedMs, 0);
     this.#timer = setTimeout(() => {
-      this.#marking = this.#write(busyUntil).catch((error: unknown) => {
-        deps.log.warn({ err: error, endpointId: endpoint.id }, "can't record that a webhook endpoint is busy");
+      this.#marking = this.#write({ until, lease }).catch((error: unknown) => {
+        log.warn({ err: error, endpointId: this.#endpoint.id }, "can't record that a webhook endpoint is busy");
       });
-    }, busyAfterMs);
+    }, wait);
   }
 
   get isSlow(): boolean {
@@ -77,18 +86,18 @@ export class Pace {
       const figures = { instanceId, endpointId: id, averageMs: Math.round(this.#averageMs) };
       this.#deps.log.info(figures, "a webhook endpoint is slow; its deliveries wait in a backlog of its own");
     }
-    if (this.#averageMs >= slowMs * fastShare) await this.#write(null);
+    if (this.#averageMs >= slowMs * fastShare) await this.#write();
     else if (this.#marking || averageMs > 0)
       await this.#deps.db.sql`delete from endpoint_paces where endpoint_id = ${id}`;
   }
 
-  async #write(busyUntil: Date | null): Promise<void> {
+  async #write(busy?: { until: Date; lease: ClaimLease }): Promise<void> {
     const { id, url } = this.#endpoint;
     const { sql } = this.#deps.db;
     await sql`
       insert into endpoint_paces (endpoint_id, url, average_ms, busy_until, busy_by)
-      select t.endpoint_id, ${url}, ${Math.round(this.#averageMs)}::int, ${busyUntil?.toISOString() ?? null}::timestamptz,
-        ${busyUntil ? this.#lease.id : null}::uuid
+      select t.endpoint_id, ${url}, ${Math.round(this.#averageMs)}::int, ${busy?.until.toISOString() ?? null}::timestamptz,
+        ${busy?.lease.id ?? null}::uuid
       from ${targets(sql)} t where t.endpoint_id = ${id}
       on conflict (endpoint_id) do update set
         url = excluded.url, average_ms = excluded.average_ms, busy_until = excluded.busy_until,
@@ -96,28 +105,19 @@ export class Pace {
   }
 }
 
-const isSlow = ({ limits }: PaceDeps, averageMs: number) => averageMs >= (limits ?? defaultLimits).slowMs;
+const isSlow = ({ limits }: Pick<PaceDeps, "limits">, averageMs: number) =>
+  averageMs >= (limits ?? defaultLimits).slowMs;
 
 /**
- * Returns the ids of endpoints whose deliveries must wait in their backlog: endpoints that are slow or
- * have a long time limit, and all endpoints of a user that occupies too many workers.
+ * Whether the deliveries to an endpoint must wait in its backlog: the endpoint is slow, has a long time limit, or belongs to
+ * a user that occupies too many workers.
  */
-export async function withoutTurn(deps: PaceDeps, endpoints: readonly EndpointSettings[]): Promise<string[]> {
+export function hasNoTurn(
+  deps: Pick<PaceDeps, "limits">,
+  { averageMs, timeoutMs, busyOfUser }: EndpointSettings,
+): boolean {
   const { perUser } = deps.limits ?? defaultLimits;
-  const users = [...new Set(endpoints.map(({ userId }) => userId))];
-  if (users.length === 0) return [];
-  const { sql } = deps.db;
-  const busy = await sql<{ user_id: string }[]>`
-    select t.user_id from endpoint_paces p join ${targets(sql)} t on t.endpoint_id = p.endpoint_id
-    where p.busy_until > ${deps.clock.now().toISOString()}::timestamptz and not ${claimHasEnded(sql, sql`p.busy_by`)}
-      and t.user_id = any(${users}::uuid[])
-    group by t.user_id having count(*) >= ${perUser}`;
-  const full = new Set(busy.map((row) => row.user_id));
-  return endpoints
-    .filter(
-      ({ userId, averageMs, timeoutMs }) => full.has(userId) || isSlow(deps, averageMs) || timeoutMs > patientTimeoutMs,
-    )
-    .map(({ id }) => id);
+  return busyOfUser >= perUser || isSlow(deps, averageMs) || timeoutMs > patientTimeoutMs;
 }
 
 /** How long a slow endpoint without new deliveries keeps a retry worker looking for them, in milliseconds. */

@@ -6,6 +6,7 @@ import type { WebhookEvent } from "../body/event.ts";
 import { bodyOf, isEnabled } from "../body/index.ts";
 import { isSelected } from "../body/selection.ts";
 import type { WebhookDeps } from "./batch.ts";
+import { deliveryIdOf } from "./delivery-id.ts";
 import { type BrokenEndpoint, type Endpoint, hasUrl, isBroken } from "./endpoint.ts";
 import { fileLinkSeconds, signFileLink } from "./file-link.ts";
 
@@ -13,6 +14,8 @@ import { fileLinkSeconds, signFileLink } from "./file-link.ts";
 export interface EventRecord {
   id: string;
   body: string;
+  /** Whether the queue has delivered the record before. A worker that died may have attempted its deliveries. */
+  again?: boolean;
 }
 
 /** A record of the event queue with the event that it contains. */
@@ -21,6 +24,8 @@ export type Incoming = { record: EventRecord; event: WebhookEvent };
 /** A delivery that is not stored yet. */
 export interface Prepared {
   id: string;
+  /** Whether an earlier worker may have attempted or stored the delivery. */
+  again: boolean;
   event: WebhookEvent;
   body: string;
   endpoint: (Endpoint | BrokenEndpoint) & { url: string };
@@ -28,12 +33,13 @@ export interface Prepared {
 
 /**
  * Builds the body of each event once, and a delivery for each endpoint that gets the event. Records fail if no endpoint
- * of the instance can be used, or if a body can't be built.
+ * of the instance can be used, or if a body can't be built. `delivered` has the ids of the events with deliveries.
  */
 export async function prepare(
   deps: WebhookDeps,
   endpoints: readonly (Endpoint | BrokenEndpoint)[],
   incoming: readonly Incoming[],
+  delivered: ReadonlySet<string>,
   fail: (incoming: readonly Incoming[]) => void,
 ): Promise<Prepared[]> {
   const recipients = endpoints.filter(hasUrl);
@@ -44,14 +50,16 @@ export async function prepare(
     return [];
   }
   const prepared: Prepared[] = [];
-  for (const [index, { event }] of incoming.entries()) {
+  for (const [index, { event, record }] of incoming.entries()) {
     const chosen = recipients.filter((one) => isEnabled(event, one) && isSelected(event, one.dialect, one));
     const [context] = chosen;
     if (!context) continue;
     try {
       const body = bodyOf(event, context, await linkTo(deps, event));
       if (body === null) continue;
-      for (const endpoint of chosen) prepared.push({ id: deps.ids.uuid(), event, body, endpoint });
+      const again = record.again === true || delivered.has(event.id);
+      for (const endpoint of chosen)
+        prepared.push({ id: deliveryIdOf(event.id, endpoint.id), again, event, body, endpoint });
     } catch (error) {
       const { id: eventId, instanceId, correlationId } = event;
       deps.log.error({ err: error, correlationId, instanceId, eventId }, "can't build a webhook body");

@@ -25,7 +25,7 @@ export interface AttemptRecord extends Attempt {
  * Attempts are gathered for this long, in milliseconds. If the process dies before it writes them, their deliveries are
  * sent again under the same id.
  */
-const gatherMs = 10;
+export const gatherMs = 10;
 
 /** Writes attempts soon after they happen, many in one statement. */
 export class Recorder {
@@ -67,7 +67,7 @@ export class Recorder {
     clearTimeout(this.#gathering);
     this.#gathering = undefined;
     const batch = this.#waiting.splice(0);
-    this.#writing = record(this.#db, this.#lease, batch)
+    this.#writing = record(this.#db, this.#lease.id, batch)
       .catch((error: unknown) => {
         this.#failure ??= error;
       })
@@ -80,12 +80,12 @@ export class Recorder {
 }
 
 /**
- * Logs attempts, updates the state of their deliveries, and counts successes for the usage statistics. If another
- * worker has claimed or finished a delivery meanwhile, its state stays, but the attempt is logged. Attempts of a deleted instance
+ * Logs attempts, updates the state of the deliveries that are claimed under the lease, and counts successes for the usage
+ * statistics. If another worker has claimed or finished a delivery meanwhile, its state stays, but the attempt is logged. Attempts of a deleted instance
  * are dropped. The statement locks all deliveries before any usage row, both in a fixed order, so that writers never
  * deadlock.
  */
-async function record(db: Database, lease: ClaimLease, records: readonly AttemptRecord[]): Promise<void> {
+export async function record(db: Database, leaseId: string | null, records: readonly AttemptRecord[]): Promise<void> {
   const rows = records.map(({ verdict, ...attempt }) => ({
     attempt_id: attempt.attemptId,
     delivery_id: attempt.deliveryId,
@@ -107,7 +107,8 @@ async function record(db: Database, lease: ClaimLease, records: readonly Attempt
         at timestamptz, duration_ms int, http_status int, error text, response text, counts boolean, verdict text,
         reason text, next_at timestamptz)
     ), known as (
-      select d.id, d.instance_id, d.attempts + 1 as number, d.status = 'pending' and d.claimed_by = ${lease.id} as open, outcome.*
+      select d.id, d.instance_id, d.attempts + 1 as number, d.status = 'pending' and coalesce(d.claimed_by = ${leaseId}::uuid, false) as open,
+        outcome.*
       from outcome join deliveries d on d.id = outcome.delivery_id
       where d.id = any(${ids}::uuid[])
       order by d.id for update of d
@@ -137,6 +138,6 @@ async function record(db: Database, lease: ClaimLease, records: readonly Attempt
 }
 
 /** Cutting a response can split a surrogate pair. Postgres rejects lone surrogates and NUL. */
-function storable(text: string | null): string | null {
+export function storable(text: string | null): string | null {
   return text && storableText(text).toWellFormed();
 }

@@ -201,7 +201,7 @@ class Run {
       await release(this.#deps, lease, ids);
       return 0;
     }
-    const result = await runBatch(this.#deps, this.#recorder, endpoint, deliveries, this.#budget);
+    const result = await runBatch(this.#deps, this.#recorder, endpoint, deliveries, { budget: this.#budget });
     // Record the attempts before any worker claims deliveries of this endpoint again.
     await this.#recorder.settled();
     await recordBatchResult(this.#deps, lease, endpoint, result);

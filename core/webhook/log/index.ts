@@ -159,7 +159,7 @@ export const maxCleared = 50_000;
 /**
  * Deletes finished deliveries with their attempts: `atOnce` per statement, up to `most` in total. Pending deliveries
  * stay. `more` is true if another call may find more. If the event queue delivers the event of a deleted delivery
- * again, the receiver gets the event again, with the same `eventId`.
+ * again, the receiver gets the event again, with the same `eventId` and `webhook-id`.
  */
 export async function clearDeliveries(
   db: Database,

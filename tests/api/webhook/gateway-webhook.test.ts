@@ -5,6 +5,7 @@ import { systemIds } from "../../../core/id.ts";
 import { openForeignQueues } from "../../../core/queue/foreign.ts";
 import { deliverEvents } from "../../../core/webhook/delivery/deliver.ts";
 import { retryDeliveries } from "../../../core/webhook/delivery/retry-worker.ts";
+import { Successes } from "../../../core/webhook/delivery/successes.ts";
 import { sendTestToUrl } from "../../../core/webhook/delivery/test-delivery.ts";
 import { clearDeliveries } from "../../../core/webhook/log/index.ts";
 import { startApi, type TestApi } from "../../support/api/api.ts";
@@ -23,6 +24,7 @@ const workerDeps = () => ({
   ...api.deps,
   foreignQueues: openForeignQueues(api.deps.queues.client),
   claims: new Claims(api.deps),
+  successes: new Successes(api.deps.db),
   random: () => 0.5,
   sleep: async (ms: number) => api.deps.clock.advance(ms),
 });

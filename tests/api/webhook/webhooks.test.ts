@@ -7,6 +7,7 @@ import { systemIds } from "../../../core/id.ts";
 import { openForeignQueues } from "../../../core/queue/foreign.ts";
 import { deliverEvents } from "../../../core/webhook/delivery/deliver.ts";
 import { retryDeliveries } from "../../../core/webhook/delivery/retry-worker.ts";
+import { Successes } from "../../../core/webhook/delivery/successes.ts";
 import { startApi, type TestApi } from "../../support/api/api.ts";
 import { receiverOfTest } from "../../support/network/receiver-of-test.ts";
 import { text } from "../../support/webhook/delivery-setup.ts";
@@ -25,6 +26,7 @@ const workerDeps = () => ({
   ...api.deps,
   foreignQueues: openForeignQueues(api.deps.queues.client),
   claims: new Claims(api.deps),
+  successes: new Successes(api.deps.db),
   random: () => 0.5,
   sleep: async (ms: number) => api.deps.clock.advance(ms),
 });

@@ -17,6 +17,9 @@ beforeAll(async () => {
 afterAll(() => world.stop());
 
 const bodies = (received: { body: string }[]) => received.map(({ body }) => JSON.parse(body).data.body);
+/** Waits until the deliveries of requests that take long are stored. SQS delivers a batch again only after that. */
+const stored = (instance: string, count: number) =>
+  until(async () => (await world.deliveries(instance)).length === count || undefined);
 const statuses = async (instance: string) => (await world.deliveries(instance)).map(({ status }) => status);
 
 /** Ends the leases of an instance's deliveries, as if `claimLeaseMs` had passed since their process died or froze. */
@@ -38,6 +41,7 @@ test("the retry worker continues with a killed worker's deliveries as soon as it
   const instance = await world.instance({ url: receiver.url });
   const worker = startWorker(world, world.texts(instance, 3));
   await receiver.count(1);
+  await stored(instance, 3);
   await worker.kill();
   receiver.answer(200);
   await expireLeases(instance);
@@ -52,6 +56,7 @@ test("a batch that SQS delivers again after its worker died is delivered at once
   const records = world.texts(instance, 3);
   const worker = startWorker(world, records);
   await receiver.count(1);
+  await stored(instance, 3);
   await worker.kill();
   receiver.answer(200);
   await expireLeases(instance);
@@ -67,6 +72,7 @@ test("a batch that SQS delivers twice is delivered once while its first worker h
   const records = world.texts(instance, 1);
   const first = world.handle(records);
   await receiver.count(1);
+  await stored(instance, 1);
   receiver.answer(200);
   expect(await world.handle(records)).toEqual([]);
   await world.wake();
@@ -83,6 +89,7 @@ test("a gateway that starts frees the claims of its place at once, and no claim 
     startWorker(world, world.texts(there ?? "", 2), { PROCESS_PLACE: "there" }),
   ];
   await receiver.count(2);
+  await Promise.all([stored(here ?? "", 2), stored(there ?? "", 2)]);
   await Promise.all(workers.map((worker) => worker.kill()));
   receiver.answer(200);
 
@@ -103,6 +110,7 @@ test("a worker that was frozen past its lease can't change a delivery that anoth
   const instance = await world.instance({ url: receiver.url, maxRetries: 0 });
   const worker = startWorker(world, world.texts(instance, 2));
   await receiver.count(1);
+  await stored(instance, 2);
   worker.freeze();
   await until(async () => (await deadClaims(instance)) === 2 || undefined);
   receiver.answer(200);
@@ -130,6 +138,7 @@ test("a worker that lost its lease sends none of its other deliveries", async ()
   const instance = await world.instance({ url: receiver.url });
   const batch = world.handle(world.texts(instance, 3));
   await receiver.count(1);
+  await stored(instance, 3);
   await expireLeases(instance);
   // The renewal fails, which ends the lease for its holder.
   await new Promise((resolve) => setTimeout(resolve, claimLeaseMs / 2));

@@ -20,6 +20,7 @@ import { openStorage } from "../../../core/storage/index.ts";
 import type { WebhookDeps } from "../../../core/webhook/delivery/batch.ts";
 import { retryDeliveries } from "../../../core/webhook/delivery/retry-worker.ts";
 import { sealHeaders } from "../../../core/webhook/delivery/stored-headers.ts";
+import { Successes } from "../../../core/webhook/delivery/successes.ts";
 import { createWebhookHandler, type WebhookHandlerDeps } from "../../../functions/webhook/handler.ts";
 import { lambdaContext } from "../../../local/lambda/context.ts";
 import { startPostgres } from "../../../local/postgres/index.ts";
@@ -116,6 +117,7 @@ export async function startWorld() {
     clock,
     ids: systemIds,
     claims: new Claims({ db, log }),
+    successes: new Successes(db),
     log,
     random,
     sleep,
@@ -244,15 +246,24 @@ export function text(body: string): EventData<"message.received"> {
   };
 }
 
+/** How often each record was received. */
+const receives = new Map<string, number>();
+
+/** Counts that a record was received, as SQS does. Returns how often it was. */
+export function received({ messageId }: QueueRecord): number {
+  const count = (receives.get(messageId) ?? 0) + 1;
+  receives.set(messageId, count);
+  return count;
+}
+
 /** Makes the event with which Lambda calls a function of an SQS queue. */
 export function sqsEvent(records: readonly QueueRecord[]) {
   return {
-    Records: records.map(({ messageId, body }) => ({
-      messageId,
-      body,
-      receiptHandle: messageId,
+    Records: records.map((record) => ({
+      ...record,
+      receiptHandle: record.messageId,
       attributes: {
-        ApproximateReceiveCount: "1",
+        ApproximateReceiveCount: String(received(record)),
         SentTimestamp: "0",
         SenderId: "test",
         ApproximateFirstReceiveTimestamp: "0",

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
-import { noServer, type QueueRecord, type World } from "./delivery-setup.ts";
+import { noServer, type QueueRecord, received, type World } from "./delivery-setup.ts";
 
 /** The webhook function in a separate process, so that a test can kill or freeze it. */
 export interface WorkerProcess {
@@ -17,6 +17,7 @@ export interface WorkerProcess {
 
 /** Starts the webhook function with one batch. */
 export function startWorker(world: World, records: readonly QueueRecord[], env: Record<string, string> = {}) {
+  for (const record of records) received(record);
   const child = spawn(process.execPath, [fileURLToPath(new URL("../../webhook/worker.ts", import.meta.url))], {
     env: {
       PATH: process.env.PATH,

@@ -1,0 +1,119 @@
+import postgres from "postgres";
+import type { Database } from "../../db/index.ts";
+import { webhookLane } from "../../usage/lane.ts";
+import { type AttemptRecord, gatherMs, record, storable } from "./record.ts";
+import { rowColumns, type toRow } from "./store.ts";
+
+/** A delivery that succeeded at its first attempt, before it was stored. */
+export interface Success {
+  row: ReturnType<typeof toRow>;
+  attempt: AttemptRecord;
+}
+
+interface Waiting extends Success {
+  resolve: () => void;
+  reject: (error: unknown) => void;
+}
+
+/** Maximum number of deliveries that one statement stores. */
+const maxStored = 200;
+
+/**
+ * Stores the deliveries that succeed at their first attempt, together with the attempt and the usage, in one statement.
+ * Batches that run at the same time in a process share statements: what arrives during a statement waits for the next one.
+ */
+export class Successes {
+  readonly #db: Database;
+  #waiting: Waiting[] = [];
+  #writing = false;
+  #gathering: NodeJS.Timeout | undefined;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  /** Stores a delivery soon. Resolves when it is durable. */
+  add(success: Success): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#waiting.push({ ...success, resolve, reject });
+    if (!this.#writing) this.#gathering ??= setTimeout(() => this.flush(), gatherMs);
+    return promise;
+  }
+
+  /** Stores all waiting deliveries now, or as soon as the current statement ends. */
+  flush(): void {
+    clearTimeout(this.#gathering);
+    this.#gathering = undefined;
+    if (this.#writing || this.#waiting.length === 0) return;
+    this.#writing = true;
+    void this.#write(this.#waiting.splice(0, maxStored)).finally(() => {
+      this.#writing = false;
+      this.flush();
+    });
+  }
+
+  /** If the database refuses a row, the rows are split until only the refused row fails. */
+  async #write(some: readonly Waiting[]): Promise<void> {
+    try {
+      await storeSuccesses(this.#db, some);
+      for (const { resolve } of some) resolve();
+    } catch (error) {
+      if (some.length > 1 && isRefusal(error)) {
+        const half = Math.ceil(some.length / 2);
+        await this.#write(some.slice(0, half));
+        await this.#write(some.slice(half));
+      } else for (const { reject } of some) reject(error);
+    }
+  }
+}
+
+/** SQLSTATE classes of errors that are the fault of a row: data exception and integrity violation. */
+const isRefusal = (error: unknown) => error instanceof postgres.PostgresError && /^2[23]/.test(error.code);
+
+/**
+ * Stores deliveries with their attempts and counts them for the usage statistics. Deliveries of a deleted instance are
+ * dropped. If another worker has stored a delivery meanwhile, its state stays, but the attempt is logged. Rows are
+ * inserted before any usage row is locked, both in a fixed order, so that writers never deadlock.
+ */
+async function storeSuccesses(db: Database, successes: readonly Success[]): Promise<void> {
+  const rows = successes.map(({ row, attempt }) => ({
+    ...row,
+    attempt_id: attempt.attemptId,
+    at: attempt.at.toISOString(),
+    duration_ms: attempt.durationMs,
+    http_status: attempt.status,
+    response: storable(attempt.response),
+  }));
+  const { sql } = db;
+  const stored = await sql<{ id: string }[]>`
+    with success as (
+      select * from jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) as t(${rowColumns(sql)},
+        attempt_id uuid, at timestamptz, duration_ms int, http_status int, response text)
+    ), stored as (
+      insert into deliveries (id, instance_id, endpoint_id, event_id, event_seq, event_type, correlation_id, url,
+        endpoint_url, body, status, attempts, next_at, created_at, finished_at)
+      select s.id, i.id, s.endpoint_id, s.event_id, s.event_seq, s.event_type, s.correlation_id, s.url, s.endpoint_url,
+        s.body, 'succeeded', 1, s.at, s.at, s.at + s.duration_ms * interval '1 millisecond'
+      from success s join instances i on i.id = s.instance_id
+      order by s.event_id, s.endpoint_id
+      on conflict do nothing
+      returning id, instance_id
+    ), logged as (
+      insert into attempts (id, delivery_id, number, at, duration_ms, status, response)
+      select s.attempt_id, s.id, 1, s.at, s.duration_ms, s.http_status, s.response from stored join success s using (id)
+    ), counted as (
+      insert into usage (user_id, instance_id, slot, lane, webhook_sent)
+      select i.user_id, i.id, date_bin('15 minutes', s.at, '2000-01-01Z'), ${webhookLane}, count(*)
+      from stored join success s using (id) join instances i on i.id = stored.instance_id
+      group by 1, 2, 3 order by 1, 3, 2
+      on conflict (user_id, slot, instance_id, lane) do update set webhook_sent = usage.webhook_sent + excluded.webhook_sent
+    )
+    select id from stored`;
+  if (stored.length === successes.length) return;
+  const known = new Set(stored.map(({ id }) => id));
+  await record(
+    db,
+    null,
+    successes.flatMap(({ attempt }) => (known.has(attempt.deliveryId) ? [] : [attempt])),
+  );
+}
