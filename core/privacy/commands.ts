@@ -1,7 +1,9 @@
 import type postgres from "postgres";
 import type { Fragment } from "../db/page.ts";
 import { blank } from "./person.ts";
-import { mentions, type Step, scanning, sliceSize } from "./step.ts";
+import { sliceSize } from "./place.ts";
+import { places } from "./places.ts";
+import { type Step, scanning } from "./step.ts";
 
 /** Literals, because Postgres uses an index of one status only for a literal. */
 const statuses = { scheduled: "status = 'scheduled'", queued: "status = 'queued'", claimed: "status = 'claimed'" };
@@ -63,24 +65,19 @@ export const cancelSends: Step = async ({ sql, instanceId, person: { jids } }) =
  * sends nothing again; its key no longer matches any request. Commands that are open keep their texts, because they still
  * need them: those that a host has now are erased in the second pass.
  */
-export const blankCommands = scanning(
-  "commands",
-  "created_at",
-  mentions((sql) => sql`concat_ws(' ', input, output, error_details, correlation_id, request_id)`),
-  async ({ sql, person }, ids) => {
-    const rows = await sql<{ id: string; input: unknown; output: unknown }[]>`
+export const blankCommands = scanning(places.commands, async ({ sql, person }, ids) => {
+  const rows = await sql<{ id: string; input: unknown; output: unknown }[]>`
       select id, input, output from commands
       where id = any(${ids}::uuid[]) and status in ('done', 'failed', 'canceled') for update`;
-    for (const { id, input, output } of rows)
-      await sql`
+  for (const { id, input, output } of rows)
+    await sql`
         update commands set input = ${JSON.stringify(blank(input))}::text::jsonb,
           output = ${output === null ? null : JSON.stringify(blank(output))}::text::jsonb, error_details = null,
           correlation_id = id::text, request_id = null
         where id = ${id}`;
-    await sql`
+  await sql`
       update idempotency_keys set request_hash = sha256(gen_random_uuid()::text::bytea),
         key = case when key ~ ${person.pattern} then gen_random_uuid()::text else key end
       where command_id = any(${rows.map(({ id }) => id)}::uuid[])`;
-    return { commands: rows.length };
-  },
-);
+  return { commands: rows.length };
+});

@@ -5,6 +5,7 @@ import type { Logger } from "../log.ts";
 import type { Storage } from "../storage/index.ts";
 import { openSends } from "./commands.ts";
 import { removeExports } from "./exports.ts";
+import { nextInstance } from "./instances.ts";
 import { personOf } from "./person.ts";
 import { steps } from "./steps.ts";
 
@@ -122,13 +123,6 @@ async function advance(deps: EraseDeps, lease: ClaimLease, job: Job): Promise<Jo
   });
   if (next.instanceId === null) return await endPass(deps, lease, { ...job, ...next });
   return { ...job, ...next };
-}
-
-async function nextInstance({ sql }: Database, { userId, instanceId }: Pick<Job, "userId" | "instanceId">) {
-  const [row] = await sql<{ id: string }[]>`
-    select id from instances where user_id = ${userId} ${instanceId ? sql`and id > ${instanceId}` : sql``}
-    order by id limit 1`;
-  return row?.id ?? null;
 }
 
 /**

@@ -10,6 +10,7 @@ export async function removeExports(sql: postgres.ISql, userId: string, now: Dat
       finished_at = coalesce(finished_at, ${now}), expires_at = ${now}
     where user_id = ${userId} and status in ('queued', 'running', 'done')`;
   await sql`
-    update exports set request = request - 'person' - 'chatId' || '{"chatId": null}'
-    where user_id = ${userId} and (request ? 'person' or request->>'chatId' is not null)`;
+    update exports set request = request - 'person' - 'chatId' || '{"chatId": null}', cursor = null, tail = null
+    where user_id = ${userId}
+      and (request ? 'person' or request->>'chatId' is not null or cursor is not null or tail is not null)`;
 }

@@ -4,6 +4,7 @@ import { sha256 } from "../crypto/index.ts";
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
 import { type Ids, isUuid } from "../id.ts";
+import { type ExportJob, insertExport } from "../message/export/index.ts";
 import { isGroupJid } from "../message/recipient.ts";
 import { type PageRequest, type Pagination, paged } from "../page.ts";
 import type { ErasureStatus } from "./erasure.sql.ts";
@@ -58,6 +59,21 @@ export async function createErasure(
     await removeExports(sql, userId, now);
     return { ...erasure, receipt };
   })) as Erasure & { receipt: string };
+}
+
+/**
+ * Starts an export of everything about a person in the data of a user. Throws `invalid_request` for a group, and
+ * `quota_exceeded` if too many exports are open.
+ */
+export async function createPersonExport(
+  deps: Deps,
+  userId: string,
+  { jid, mediaLinks }: { jid: string; mediaLinks: boolean },
+): Promise<ExportJob> {
+  assertPerson(jid);
+  const person = await jidsOf(deps.db, userId, jid);
+  const request = { format: "jsonl" as const, chatId: null, person, mediaLinks };
+  return await insertExport(deps, { userId, instanceId: null }, request, null);
 }
 
 /** SHA-256 of `<receipt>:<JID>`. The receipt is random, so that nobody can find the number by trying all numbers. */

@@ -1,20 +1,23 @@
 import type { Content } from "../message/content/index.ts";
 import type { MessageContext } from "../message/context.ts";
 import { isPersonJid, names, type Person, withoutPerson } from "./person.ts";
-import { bytesMention, mentions, type Step, type StepScope, scanning, sliceSize } from "./step.ts";
+import { has, sliceSize } from "./place.ts";
+import { places } from "./places.ts";
+import { type Step, scanning } from "./step.ts";
 
 /**
  * Deletes the messages of the person, and those of the chat with the person, with their files. Files first, because
  * otherwise nothing would name them any more. Receipts, marks to read and the search index follow by references.
  */
-export const deleteMessages: Step = async ({ sql, storage, instanceId, person: { jids } }) => {
+export const deleteMessages: Step = async (scope) => {
+  const { sql, storage, instanceId } = scope;
+  const { jids } = scope.person;
   const rows = await sql<{ id: string; waId: string; key: string | null; jids: string[] }[]>`
     select id, wa_id as "waId", media->>'storageKey' as key,
       case when sender_id = any(${jids}::text[]) or sender_lid = any(${jids}::text[])
         then array_remove(array[nullif(sender_id, ''), sender_lid], null) else '{}' end as jids
     from messages
-    where instance_id = ${instanceId}
-      and (chat_id = any(${jids}::text[]) or sender_id = any(${jids}::text[]) or sender_lid = any(${jids}::text[]))
+    where instance_id = ${instanceId} and (${places.messages.hit(scope)})
     limit ${sliceSize} for update`;
   await storage.removeMany(rows.flatMap(({ key }) => key ?? []));
   const waIds = rows.map(({ waId }) => waId);
@@ -41,29 +44,23 @@ interface Row {
  * Removes the person from the messages of others: quotes of the person, mentions, contact cards. Their protobufs have the
  * same, so they are dropped.
  */
-export const scrubMessages: Step = scanning(
-  "messages",
-  "sent_at",
-  (scope) => scope.sql`
-    (${mentions((sql) => sql`concat_ws(' ', body, content, context, push_name, error)`)(scope)} or ${bytesMention(scope, "payload")})`,
-  async ({ sql, person }, ids) => {
-    const rows = await sql<Row[]>`
+export const scrubMessages: Step = scanning(places.messagesNaming, async ({ sql, person }, ids) => {
+  const rows = await sql<Row[]>`
       select id, type, body, content, context, payload from messages where id = any(${ids}::uuid[]) for update`;
-    for (const row of rows) {
-      const context = contextWithout(row.context, person);
-      const content = withoutPerson(row.content, person);
-      // The body of a contact card is the name.
-      const isCard = names(row.content, person) && /contact/i.test(row.type);
-      const body = isCard ? "" : row.body.replace(person.regex, "erased");
-      await sql`
+  for (const row of rows) {
+    const context = contextWithout(row.context, person);
+    const content = withoutPerson(row.content, person);
+    // The body of a contact card is the name.
+    const isCard = names(row.content, person) && /contact/i.test(row.type);
+    const body = isCard ? "" : row.body.replace(person.regex, "erased");
+    await sql`
         update messages set body = ${body}, content = ${json(content)}::text::jsonb, context = ${json(context)}::text::jsonb,
           push_name = case when push_name ~ ${person.pattern} then null else push_name end,
           error = case when error ~ ${person.pattern} then null else error end, payload = null
         where id = ${row.id}`;
-    }
-    return { messages_of_others: rows.length };
-  },
-);
+  }
+  return { messages_of_others: rows.length };
+});
 
 const json = (value: unknown) => (value === null || value === undefined ? null : JSON.stringify(value));
 
@@ -75,19 +72,9 @@ function contextWithout(context: MessageContext | null, person: Person): unknown
 }
 
 /** Deletes the person's receipts of the account's messages, which have no index by person. */
-export const deleteReceipts: Step = async (scope: StepScope, cursor) => {
-  const { sql, instanceId, person } = scope;
-  const [at = "", id = ""] = cursor?.split(" ") ?? [];
-  const rows = await sql<{ id: string; at: string }[]>`
-    select id, replace(sent_at::text, ' ', 'T') as at from messages where instance_id = ${instanceId}
-      ${cursor === null ? sql`` : sql`and (sent_at, id) > (${at}::text::timestamptz, ${id}::uuid)`}
-    order by sent_at, id limit ${sliceSize}`;
+export const deleteReceipts: Step = scanning(places.messagesReceived, async (scope, ids) => {
+  const { sql } = scope;
   const { count } = await sql`
-    delete from message_receipts where message_id = any(${rows.map((row) => row.id)}::uuid[])
-      and (jid = any(${person.jids}::text[]) or lid = any(${person.jids}::text[]))`;
-  const last = rows.at(-1);
-  return {
-    counts: { message_receipts: count },
-    cursor: last && rows.length === sliceSize ? `${last.at} ${last.id}` : null,
-  };
-};
+    delete from message_receipts where message_id = any(${ids}::uuid[]) and (${has("jid", "lid")(scope)})`;
+  return { message_receipts: count };
+});

@@ -60,6 +60,34 @@ export function withoutPerson(value: unknown, person: Person): unknown {
   );
 }
 
+/**
+ * Returns what JSON says about a person: without the entries of lists, and the parts of objects, that don't name the person.
+ * An object that has the number or JID of the person as a field, such as a message of the person, stays whole.
+ */
+export function partAbout(value: unknown, person: Person): unknown {
+  if (Array.isArray(value)) return value.filter((item) => names(item, person)).map((item) => partAbout(item, person));
+  if (
+    !isPart(value) ||
+    Object.entries(value).some(([key, field]) => !key.startsWith("quoted") && isIdOf(field, person))
+  )
+    return value;
+  const parts = Object.entries(value).filter(([key, item]) => !isPart(item) || names({ [key]: item }, person));
+  return Object.fromEntries(parts.map(([key, item]) => [key, partAbout(item, person)]));
+}
+
+/** Returns the entries of a setting that name a person. */
+export function entriesAbout(value: unknown, person: Person): unknown {
+  if (!isPart(value) || Array.isArray(value)) return partAbout(value, person);
+  const entries = Object.entries(value).filter(([key, item]) => names({ [key]: item }, person));
+  return Object.fromEntries(entries.map(([key, item]) => [key, entriesAbout(item, person)]));
+}
+
+const isPart = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && !(value instanceof Date);
+
+const isIdOf = (value: unknown, { jids, users }: Person) =>
+  typeof value === "string" && (jids.includes(value.replace(/:\d+@/, "@")) || users.includes(value.replace(/^\+/, "")));
+
 /** Whether a value has the number or LID of the person anywhere. */
 export const names = (value: unknown, { regex }: Person): boolean => (JSON.stringify(value) ?? "").search(regex) >= 0;
 

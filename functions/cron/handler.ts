@@ -9,6 +9,7 @@ import { indexOldMessages } from "../../core/message/search/backfill.ts";
 import { readFleetGauges } from "../../core/metric/fleet.ts";
 import { measure } from "../../core/metric/index.ts";
 import { runErasures } from "../../core/privacy/erase.ts";
+import { readPerson } from "../../core/privacy/read.ts";
 import type { Queues } from "../../core/queue/index.ts";
 import { deleteExpired, type RetentionDeps } from "../../core/retention/index.ts";
 import type { Storage } from "../../core/storage/index.ts";
@@ -19,7 +20,7 @@ import { retryDeliveries } from "../../core/webhook/delivery/retry-worker.ts";
 /** Time reserved for recording results and returning. */
 const marginMs = 3_000;
 const pruneMs = 10_000;
-/** An export also needs the time of a part after this time, about a second. */
+/** An export also needs the time of a part after this time: about a second, at most ten. */
 const exportMs = 20_000;
 const eraseMs = 20_000;
 /** Limit of events per instance, so that other instances are served too. */
@@ -44,7 +45,7 @@ export function createCronHandler(open: () => Promise<CronDeps>) {
       deleteExpired(deps, Math.min(pruneMs, budgetMs)),
       pruneUploads(deps),
       indexOldMessages(deps, Math.min(pruneMs, budgetMs)),
-      runExports({ ...deps, linkToFile: fileLinks(deps) }, Math.min(exportMs, budgetMs)),
+      runExports({ ...deps, linkToFile: fileLinks(deps), readPerson }, Math.min(exportMs, budgetMs)),
       runErasures(deps, Math.min(eraseMs, budgetMs)),
       sendStrayReplies(deps, budgetMs),
       readFleetGauges(deps.db).then(measure),

@@ -1,13 +1,24 @@
 import { createHash, randomUUID } from "node:crypto";
-import { getTableColumns, getTableName, is, Table } from "drizzle-orm";
+import { getTableColumns, getTableName } from "drizzle-orm";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Claims } from "../../core/db/claim-lease.ts";
-import { mediaKey } from "../../core/media/index.ts";
 import { type EraseDeps, runErasures } from "../../core/privacy/erase.ts";
 import { personOf, withoutPerson } from "../../core/privacy/person.ts";
-import * as schema from "../../core/schema.ts";
 import { startApi, type TestApi } from "../support/api/api.ts";
 import { coverage } from "../support/privacy/coverage.ts";
+import {
+  addMessage,
+  group,
+  jid,
+  lid,
+  lidUser,
+  number,
+  other,
+  secret,
+  seed,
+  type Text,
+  tables,
+} from "../support/privacy/seed.ts";
 
 let api: TestApi;
 let key: string;
@@ -15,14 +26,7 @@ let userId: string;
 let id: string;
 let second: string;
 let deps: EraseDeps;
-const number = "6281234567890";
-const jid = `${number}@s.whatsapp.net`;
-const lidUser = "98765432101234";
-const lid = `${lidUser}@lid`;
-const other = "4915550000001@s.whatsapp.net";
-const group = "120363000000000001@g.us";
-/** In everything that the person says. */
-const secret = "Rumpelstilzchen";
+const message = (instance: string, waId: string, text: Text) => addMessage(api, instance, waId, text);
 
 beforeAll(async () => {
   api = await startApi();
@@ -31,132 +35,9 @@ beforeAll(async () => {
   second = await api.instance(key);
   const { db, storage, clock, log } = api.deps;
   deps = { db, storage, clock, log, claims: new Claims({ db, log }), pauseMs: 60_000 };
-  await seed(id);
-  await seed(second);
+  for (const instance of [id, second]) await seed(api, instance, userId);
 }, 60_000);
 afterAll(() => api?.stop());
-
-interface Text {
-  chat: string;
-  sender: string;
-  body: string;
-  lid?: string | null;
-  fromMe?: boolean;
-  context?: object;
-  content?: object;
-  payload?: Buffer;
-  type?: string;
-}
-
-async function message(instance: string, waId: string, text: Text): Promise<string> {
-  const row = randomUUID();
-  const storageKey = mediaKey(instance, row);
-  await api.deps.storage.put(storageKey, Buffer.from(text.body), { contentType: "image/png" });
-  const media = JSON.stringify({
-    state: "stored",
-    size: 3,
-    storageKey,
-    mimetype: "image/png",
-    filename: null,
-    sha256: null,
-    error: null,
-  });
-  const json = (value: object | undefined) => (value ? JSON.stringify(value) : null);
-  await api.db.sql`
-    insert into messages (id, instance_id, wa_id, chat_id, from_me, sender_id, sender_lid, push_name, type, proto_type, body, media,
-      content, context, payload, status, sent_at)
-    values (${row}, ${instance}, ${waId}, ${text.chat}, ${text.fromMe ?? false}, ${text.sender}, ${text.lid ?? null}, 'Name',
-      ${text.type ?? "text"}, 'conversation', ${text.body}, ${media}::text::jsonb, ${json(text.content)}::text::jsonb,
-      ${json(text.context)}::text::jsonb, ${text.payload ?? null}, 'received', now())`;
-  return row;
-}
-
-/** Puts the person into every place of the database, and a second person beside it. */
-async function seed(instance: string): Promise<void> {
-  const { sql } = api.db;
-  await sql`insert into contacts (instance_id, jid, lid, name) values (${instance}, ${jid}, ${lid}, ${secret}), (${instance}, ${other}, null, 'Bob')`;
-  await message(instance, "WA1", { chat: jid, sender: jid, lid, body: `${secret} says hello` });
-  await message(instance, "WA2", { chat: jid, sender: "", fromMe: true, body: `hello ${secret}` });
-  const inGroup = await message(instance, "WA3", { chat: group, sender: lid, lid, body: secret });
-  await message(instance, "WA4", { chat: "status@broadcast", sender: jid, body: secret });
-  const kept = await message(instance, "WA5", {
-    chat: group,
-    sender: other,
-    body: `@${number} I agree`,
-    context: { quotedMessageId: "WA3", quotedSender: lid, quotedBody: secret, mentions: [jid, other] },
-    content: { kind: "text", text: `@${number} I agree` },
-    payload: Buffer.from(`\u0012${secret}${jid}`),
-  });
-  await message(instance, "WA6", {
-    chat: other,
-    sender: other,
-    type: "contact",
-    body: secret,
-    content: {
-      kind: "contacts",
-      contacts: [
-        { name: secret, phones: [number] },
-        { name: "Carl", phones: ["4915550000009"] },
-      ],
-    },
-  });
-  await message(instance, "WA7", { chat: other, sender: other, body: "untouched", payload: Buffer.from("bytes") });
-  await sql`insert into message_receipts (message_id, jid, lid, delivered_at) values (${kept}, ${jid}, ${lid}, now()), (${kept}, ${other}, null, now())`;
-  await sql`insert into auto_reads (instance_id, message_id) values (${instance}, ${inGroup})`;
-  const about = [
-    [group, "WA5", lid],
-    [group, "WA5", other],
-    [jid, "WA2", ""],
-  ] as const;
-  for (const [chat, waId, sender] of about) {
-    await sql`insert into reactions (instance_id, chat_id, wa_id, sender_id, push_name, emoji, reacted_at) values (${instance}, ${chat}, ${waId}, ${sender}, ${sender === other ? "Bob" : secret}, '👍', now())`;
-    await sql`insert into responses (instance_id, chat_id, wa_id, sender_id, choices, responded_at) values (${instance}, ${chat}, ${waId}, ${sender}, '["x"]', now())`;
-    await sql`insert into message_marks (instance_id, chat_id, wa_id, kind, active, sender_id, marked_at) values (${instance}, ${chat}, ${waId}, ${sender === other ? "keep" : "pin"}, true, ${sender}, now())`;
-  }
-  await sql`insert into unknown_numbers (instance_id, jid, checked_at) values (${instance}, ${jid}, now())`;
-  await sql`insert into chat_timers (instance_id, chat_id, seconds, set_at) values (${instance}, ${jid}, 1, now())`;
-  await sql`insert into call_answers (instance_id, caller, answered_at) values (${instance}, ${lid}, now())`;
-  await sql`insert into label_targets (instance_id, label_id, chat_id) values (${instance}, '1', ${lid})`;
-  await sql`insert into recipient_lists (instance_id, hash, jids, people) values (${instance}, '\\x01', ${[`${lidUser}:3@lid`, other]}, ${[`${jid} ${lid}`]})`;
-  await sql`insert into unreadable_messages (instance_id, wa_id, sender, sender_alt, attrs, reason) values (${instance}, 'U1', ${group}, null, ${JSON.stringify({ participant: lid })}::text::jsonb, 'no_session')`;
-  await sql`insert into refused_stanzas (instance_id, key, kind, stanza_id, sender, attempts, error, first_at, last_at) values (${instance}, '\\x01', 'message', 'S1', ${jid}, 1, 'x', now(), now())`;
-  await sql`insert into waiting_notes (instance_id, target_id, note_id, sender_id, envelope, payload) values (${instance}, 'WA9', 'N1', ${lid}, ${JSON.stringify({ key: { remoteJid: jid }, pushName: secret, seconds: 1 })}::text::jsonb, ${Buffer.from(secret)})`;
-  await sql`insert into session_inbox (instance_id, wa_id, hash, plaintext) values (${instance}, 'WA1', '\\x01', ${Buffer.from(secret)})`;
-  for (const [type, keyId] of [
-    ["lid-mapping", number],
-    ["lid-mapping", `${lidUser}_reverse`],
-    ["session", `${lidUser}_1.0`],
-    ["sender-key", `${group}::${number}::0`],
-  ])
-    await sql`insert into session_keys (instance_id, type, key_id, value) values (${instance}, ${type ?? ""}, ${keyId ?? ""}, ${Buffer.from(secret)})`;
-  await sql`insert into session_keys (instance_id, type, key_id, value) values (${instance}, 'creds', '', '\\x01'), (${instance}, 'session', '4915550000001.0', '\\x01')`;
-  await sql`insert into history_parts (instance_id, wa_id, phase, with_messages, state, cursor) values (${instance}, 'H1', 'recent', true, 'imported', ${JSON.stringify({ chat: { id: jid } })}::text::jsonb)`;
-  await sql`insert into broadcasts (id, instance_id, name, recipients, created_at, updated_at) values (${randomUUID()}, ${instance}, 'All', ${JSON.stringify([jid, other])}::text::jsonb, now(), now())`;
-  await sql`insert into activities (id, instance_id, action, details) values (${randomUUID()}, ${instance}, 'x', ${JSON.stringify({ chat: jid, by: "Bob" })}::text::jsonb)`;
-  await sql`insert into bulks (id, instance_id, user_id, shard, per_minute, total, rejected, start_at) values (${randomUUID()}, ${instance}, ${userId}, 0, 1, 1, ${JSON.stringify([{ index: 0, phone: number, error: "x" }])}::text::jsonb, now())`;
-  await sql`update instances set webhook_filters = ${JSON.stringify({ chats: { deny: [jid, other] } })}::text::jsonb, metadata = ${JSON.stringify({ customer: number })}::text::jsonb where id = ${instance}`;
-  for (const [position, data] of [
-    { chatId: jid, body: secret },
-    { chatId: group, participants: [{ id: other, lid }] },
-    { chatId: other },
-  ].entries()) {
-    const event = randomUUID();
-    await sql`insert into events (id, instance_id, shard, seq, type, data, emitted_at) values (${event}, ${instance}, 0, ${position + 100}, 'message.received', ${JSON.stringify(data)}::text::jsonb, now())`;
-    await sql`
-      insert into deliveries (id, instance_id, event_id, event_seq, event_type, url, body, next_at)
-      values (${randomUUID()}, ${instance}, ${event}, 1, 'message.received', 'https://example.com', ${JSON.stringify(data)}, now())`;
-  }
-  for (const [index, status] of ["done", "scheduled", "claimed"].entries()) {
-    const command = randomUUID();
-    await sql`
-      insert into commands (id, instance_id, user_id, shard, name, kind, input, wa_id, status, output, correlation_id, deadline)
-      values (${command}, ${instance}, ${userId}, 0, 'message.sendText', 'send', ${JSON.stringify({ to: jid, text: secret })}::text::jsonb, ${`C${index}`}, ${status},
-        ${JSON.stringify({ to: jid })}::text::jsonb, 'c', now())`;
-    await sql`
-      insert into idempotency_keys (user_id, key, request_hash, command_id) values (${userId}, ${`${instance}-${index}`}, ${createHash("sha256").update(jid).digest()}, ${command})`;
-  }
-  await sql`insert into replies (shard, queue, group_id, deduplication_id, reply) values (0, 'q', 'g', 'd', ${JSON.stringify({ instanceId: instance, output: { jid, text: secret } })}::text::jsonb)`;
-}
 
 /** Everything in the database that is readable, by table, except for what erasures themselves need while they run. */
 async function readable(): Promise<Record<string, string>> {
@@ -170,7 +51,6 @@ async function readable(): Promise<Record<string, string>> {
   }
   return found;
 }
-const tables = () => (Object.values(schema) as unknown[]).filter((one): one is Table => is(one, Table));
 
 const files = async () => {
   const texts: string[] = [];

@@ -46,6 +46,8 @@ export const exports = pgTable(
     /** S3's id of the unfinished file. */
     uploadId: text("upload_id"),
     parts: jsonb().$type<StoredPart[]>().notNull().default([]),
+    /** Lines that are not in a part yet, because they are too few. */
+    tail: text(),
     /** Lines that are written, and their bytes. */
     lines: bigint({ mode: "number" }).notNull().default(0),
     bytes: bigint({ mode: "number" }).notNull().default(0),

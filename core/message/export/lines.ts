@@ -9,10 +9,14 @@ export interface ExportedMessage extends HistoryMessage {
 /** Returns a link to the file of a message, or null if it has none. */
 export type LinkToFile = (message: Pick<HistoryMessage, "instanceId" | "media">) => string | null;
 
-/** The message as a line of JSON. Fields may be added. */
-export function jsonLine(message: ExportedMessage, linkToFile: LinkToFile | null): string {
+/** The message as a line of JSON. */
+export const jsonLine = (message: ExportedMessage, linkToFile: LinkToFile | null): string =>
+  JSON.stringify(exportedFields(message, linkToFile));
+
+/** What an export has of a message. Fields may be added. */
+export function exportedFields(message: ExportedMessage, linkToFile: LinkToFile | null): Record<string, unknown> {
   const { media } = message;
-  return JSON.stringify({
+  return {
     instanceId: message.instanceId,
     messageId: message.waId,
     chatId: message.chatId,
@@ -43,7 +47,7 @@ export function jsonLine(message: ExportedMessage, linkToFile: LinkToFile | null
       ...reaction,
       reactedAt: new Date(reactedAt).toISOString(),
     })),
-  });
+  };
 }
 
 /**

@@ -3,7 +3,7 @@ import { type ClaimLease, type Claims, claimHasEnded, leaseHolds } from "../../d
 import type { Database } from "../../db/index.ts";
 import type { Logger } from "../../log.ts";
 import type { Storage } from "../../storage/index.ts";
-import { readChatPage } from "./chat.ts";
+import { type ExportPage, readChatPage } from "./chat.ts";
 import type { ExportRequest, StoredPart } from "./export.sql.ts";
 import { exportHeaders, exportKey } from "./index.ts";
 import type { LinkToFile } from "./lines.ts";
@@ -15,11 +15,24 @@ export interface ExportDeps {
   clock: Clock;
   log: Logger;
   linkToFile: LinkToFile;
+  /** Reads everything about a person. */
+  readPerson: PageReader;
   /** Bytes of a part. S3 accepts parts of 5 MiB and more, except for the last one. */
   partBytes?: number;
+  /** How long a part that is not full may be read after the budget, in milliseconds. */
+  partMs?: number;
 }
 
+/** Reads the next lines of a job, from its cursor on. */
+export type PageReader = (
+  db: Database,
+  job: Pick<Job, "userId" | "request" | "createdAt">,
+  cursor: string | null,
+  linkToFile: LinkToFile | null,
+) => Promise<ExportPage>;
+
 const minPartBytes = 5 * 1024 * 1024;
+const maxPartMs = 10_000;
 const maxAttempts = 5;
 /** How long a finished file is kept, in milliseconds. */
 export const exportKeptMs = 7 * 24 * 60 * 60 * 1000;
@@ -29,17 +42,28 @@ const rowDays = 30;
 interface Job {
   id: string;
   userId: string;
-  instanceId: string;
+  /** Null for everything about a person. */
+  instanceId: string | null;
   request: ExportRequest;
   cursor: string | null;
   uploadId: string | null;
   parts: StoredPart[];
+  tail: string | null;
   attempts: number;
+  createdAt: Date;
+}
+
+/** How long a process works on a job. */
+interface Limits {
+  /** Whether another part may begin. */
+  hasTime: () => boolean;
+  /** Whether a part that is not full may go on. */
+  mayRead: () => boolean;
 }
 
 /**
- * Works on open exports, the oldest first, for about `budgetMs`, and at least until one part of a file is stored. At most
- * one part is in memory. Several processes work on different exports.
+ * Works on open exports, the oldest first, for about `budgetMs`. A part that has begun is finished, or, after `partMs`, kept in
+ * the row of the job. At most one part is in memory. Several processes work on different exports.
  */
 export async function runExports(deps: ExportDeps, budgetMs: number): Promise<void> {
   const end = performance.now() + budgetMs;
@@ -48,7 +72,10 @@ export async function runExports(deps: ExportDeps, budgetMs: number): Promise<vo
     do {
       const job = await claim(deps.db, lease);
       if (!job) return;
-      await work(deps, lease, job, () => performance.now() < end && lease.held);
+      await work(deps, lease, job, {
+        hasTime: () => performance.now() < end && lease.held,
+        mayRead: () => performance.now() < end + (deps.partMs ?? maxPartMs) && lease.held,
+      });
     } while (performance.now() < end && lease.held);
   });
 }
@@ -61,7 +88,8 @@ async function claim({ sql }: Database, lease: ClaimLease): Promise<Job | undefi
       where status in ('queued', 'running') and (claimed_by is null or ${claimHasEnded(sql, sql`claimed_by`)})
         and ${leaseHolds(sql, lease)}
       order by attempts, created_at limit 1 for update skip locked)
-    returning id, user_id as "userId", instance_id as "instanceId", request, cursor, upload_id as "uploadId", parts, attempts`;
+    returning id, user_id as "userId", instance_id as "instanceId", request, cursor, upload_id as "uploadId", parts, tail,
+      attempts, created_at as "createdAt"`;
   return job;
 }
 
@@ -69,46 +97,52 @@ async function claim({ sql }: Database, lease: ClaimLease): Promise<Job | undefi
 const ownRow = (sql: Database["sql"], lease: ClaimLease, id: string) => sql`
   id = ${id} and claimed_by = ${lease.id} and status = 'running'`;
 
-async function work(deps: ExportDeps, lease: ClaimLease, job: Job, hasTime: () => boolean): Promise<void> {
+async function work(deps: ExportDeps, lease: ClaimLease, job: Job, limits: Limits): Promise<void> {
   const { sql } = deps.db;
   try {
     let at: Job | null = job;
-    do at = await storePart(deps, lease, at);
-    while (at && hasTime());
+    do at = await storePart(deps, lease, at, limits.mayRead);
+    while (at && limits.hasTime());
     await sql`update exports set claimed_by = null where ${ownRow(sql, lease, job.id)}`;
   } catch (error) {
     deps.log.error({ err: error, exportId: job.id }, "an export could not continue");
     const failed = job.attempts + 1 >= maxAttempts;
     await sql`
       update exports set claimed_by = null, attempts = attempts + 1, error = 'the database or the bucket refused a request',
-        status = ${failed ? "failed" : "running"}, finished_at = ${failed ? deps.clock.now() : null}
+        status = ${failed ? "failed" : "running"}, finished_at = ${failed ? deps.clock.now() : null},
+        tail = ${failed ? null : sql`tail`}
       where ${ownRow(sql, lease, job.id)}`;
   }
 }
 
-/** Stores the next part, and returns the job after it, or null at its end. */
-async function storePart(deps: ExportDeps, lease: ClaimLease, job: Job): Promise<Job | null> {
+/** Stores the next part, or what there is of it, and returns the job after it, or null if it is over for now. */
+async function storePart(deps: ExportDeps, lease: ClaimLease, job: Job, mayRead: () => boolean): Promise<Job | null> {
   const { sql } = deps.db;
   const key = exportKey(job.userId, job.id);
+  const isRead = job.parts.length > 0 && job.cursor === null;
+  const part = isRead ? null : await readPart(deps, job, mayRead);
+  if (part && !part.isWhole) {
+    await sql`
+      update exports set cursor = ${part.cursor}, tail = ${part.text}, ${progress(sql, part)}
+      where ${ownRow(sql, lease, job.id)}`;
+    return null;
+  }
   const uploadId = job.uploadId ?? (await deps.storage.openParts(key, exportHeaders(job)));
   if (!job.uploadId) {
     const { count } = await sql`update exports set upload_id = ${uploadId} where ${ownRow(sql, lease, job.id)}`;
     if (count === 0) return await abandon(deps, key, uploadId);
   }
-  const isStarted = job.parts.length > 0 && job.cursor === null;
-  const { text, lines, cursor } = isStarted ? { text: "", lines: 0, cursor: null } : await readPart(deps, job);
-  // S3 needs at least one part.
   let parts = job.parts;
-  if (!isStarted) {
-    const body = Buffer.from(text);
+  // S3 needs at least one part.
+  if (part) {
     const number = parts.length + 1;
-    parts = [...parts, { number, etag: await deps.storage.putPart(key, uploadId, number, body) }];
+    parts = [...parts, { number, etag: await deps.storage.putPart(key, uploadId, number, Buffer.from(part.text)) }];
     const { count } = await sql`
-      update exports set cursor = ${cursor}, parts = ${JSON.stringify(parts)}::text::jsonb, lines = lines + ${lines},
-        bytes = bytes + ${body.length}, attempts = 0, error = null
+      update exports set cursor = ${part.cursor}, tail = null, parts = ${JSON.stringify(parts)}::text::jsonb,
+        ${progress(sql, part)}
       where ${ownRow(sql, lease, job.id)}`;
     if (count === 0) return null;
-    if (cursor !== null) return { ...job, uploadId, parts, cursor };
+    if (part.cursor !== null) return { ...job, uploadId, parts, tail: null, cursor: part.cursor };
   }
   await complete(deps, key, uploadId, parts);
   const now = deps.clock.now();
@@ -118,6 +152,9 @@ async function storePart(deps: ExportDeps, lease: ClaimLease, job: Job): Promise
     where ${ownRow(sql, lease, job.id)}`;
   return null;
 }
+
+const progress = (sql: Database["sql"], { lines, bytes }: Part) => sql`
+  lines = lines + ${lines}, bytes = bytes + ${bytes}, attempts = 0, error = null`;
 
 async function abandon(deps: ExportDeps, key: string, uploadId: string): Promise<null> {
   await deps.storage.abortParts(key, uploadId);
@@ -133,21 +170,34 @@ async function complete({ storage }: ExportDeps, key: string, uploadId: string, 
   }
 }
 
-async function readPart(deps: ExportDeps, job: Job): Promise<{ text: string; lines: number; cursor: string | null }> {
-  const wanted = deps.partBytes ?? minPartBytes;
+interface Part {
+  /** With the tail of the job. */
+  text: string;
+  /** What was read in addition to the tail. */
+  lines: number;
+  bytes: number;
+  cursor: string | null;
+  /** Whether the part is large enough for S3, or the last one. */
+  isWhole: boolean;
+}
+
+async function readPart(deps: ExportDeps, job: Job, mayRead: () => boolean): Promise<Part> {
+  const wanted = (deps.partBytes ?? minPartBytes) - Buffer.byteLength(job.tail ?? "");
   const link = job.request.mediaLinks ? deps.linkToFile : null;
-  const texts: string[] = [];
+  const texts = [job.tail ?? ""];
   let [bytes, lines] = [0, 0];
   let cursor = job.cursor;
   do {
-    const page = await readChatPage(deps.db, job.instanceId, job.request, cursor, link);
+    const page = await (job.instanceId === null
+      ? deps.readPerson(deps.db, job, cursor, link)
+      : readChatPage(deps.db, job.instanceId, job.request, cursor, link));
     const text = page.lines.map((line) => `${line}\n`).join("");
     texts.push(text);
     bytes += Buffer.byteLength(text);
     lines += page.lines.length;
     cursor = page.cursor;
-  } while (cursor !== null && bytes < wanted);
-  return { text: texts.join(""), lines, cursor };
+  } while (cursor !== null && bytes < wanted && mayRead());
+  return { text: texts.join(""), lines, bytes, cursor, isWhole: cursor === null || bytes >= wanted };
 }
 
 /**
@@ -170,7 +220,7 @@ export async function removeFiles({ db, storage, clock }: Pick<ExportDeps, "db" 
     if (uploadId) await storage.abortParts(key, uploadId);
     await storage.remove(key);
     await sql`
-      update exports set upload_id = null, expires_at = null, parts = '[]', cursor = null,
+      update exports set upload_id = null, expires_at = null, parts = '[]', cursor = null, tail = null,
         status = case when status = 'done' then 'expired' else status end where id = ${id}`;
   }
   await sql`

@@ -78,12 +78,19 @@ const deleteAll = (sql: postgres.TransactionSql, table: string, instanceId: stri
   delete from ${sql(table)} where ctid = any(array(
     select ctid from ${sql(table)} where instance_id = ${instanceId} limit ${sliceSize}))`;
 
-/** Exports of the former account's chats end. The sweep removes their files. */
+/**
+ * Exports of the former account's chats, and exports of people, which may have messages of the former account, end. The
+ * sweep removes their files.
+ */
 const expireExports = (sql: postgres.TransactionSql, instanceId: string) => sql`
   update exports set status = case when status = 'done' then 'expired' when status in ('queued', 'running') then 'canceled'
       else status end, finished_at = coalesce(finished_at, now()), expires_at = now(), request = request || '{"chatId": null}'
   where id = any(array(
-    select id from exports where instance_id = ${instanceId} and request->>'chatId' is not null limit ${sliceSize}))`;
+    select id from exports
+    where (instance_id = ${instanceId} and request->>'chatId' is not null)
+      or (instance_id is null and status in ('queued', 'running', 'done')
+        and user_id = (select user_id from instances where id = ${instanceId}))
+    limit ${sliceSize}))`;
 
 /** The commands of a running bulk stay, and so does a canceled bulk while one of its commands is not finished. */
 const deleteBulkCommands = (sql: postgres.TransactionSql, instanceId: string) => sql`

@@ -4,6 +4,7 @@ import { Claims } from "../../../core/db/claim-lease.ts";
 import { systemIds } from "../../../core/id.ts";
 import { exportKey } from "../../../core/message/export/index.ts";
 import { type ExportDeps, exportKeptMs, removeFiles, runExports } from "../../../core/message/export/run.ts";
+import { readPerson } from "../../../core/privacy/read.ts";
 import { startApi, type TestApi } from "../../support/api/api.ts";
 
 let api: TestApi;
@@ -19,7 +20,7 @@ beforeAll(async () => {
   id = await api.instance(key);
   const { db, log } = api.deps;
   const linkToFile: ExportDeps["linkToFile"] = ({ media }) => (media?.state === "stored" ? "https://x/file" : null);
-  deps = { ...api.deps, claims: new Claims({ db, log }), linkToFile };
+  deps = { ...api.deps, claims: new Claims({ db, log }), linkToFile, readPerson, partMs: 600_000 };
 }, 60_000);
 afterAll(() => api?.stop());
 

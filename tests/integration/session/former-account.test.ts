@@ -204,9 +204,12 @@ test("removes or knowingly keeps the rows of every table of an instance", async 
     return [broadcasts.body.data.length, bulks.body.bulks.length];
   };
   expect(await listed()).toEqual([1, 1]);
+  const personExport = (await gate.api("POST", "/api/privacy/exports", { body: { person: bob.number } })).body.data.id;
   await relink(instance, owner, await newPhone());
   expect(await tablesWithSecret(instance, tables)).toEqual([]);
   expect(await listed()).toEqual([0, 0]);
+  const { status } = (await gate.api("GET", `/api/privacy/exports/${personExport}`)).body.data;
+  expect(["canceled", "expired"]).toContain(status);
   const [days] = await gate.db
     .sql`select coalesce(sum(messages), 0)::int as n from message_days where instance_id = ${instance}`;
   expect(days?.n).toBe(0);

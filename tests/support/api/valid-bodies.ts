@@ -24,6 +24,7 @@ export const bodies: Record<string, object> = {
   "/api/instances/{instanceId}/pairing-code": { phoneNumber: "79001234567" },
   "/api/instances/{instanceId}/passkey": passkeyAnswer,
   "/api/privacy/erasures": { person: "79001234567" },
+  "/api/privacy/exports": { person: "79001234567" },
   "/api/message/exports/{instanceId}": { chatId: "79001234567" },
   "/api/whatsapp/{instanceId}/send": { phone: "79001234567", message: "x" },
   "/api/whatsapp/{instanceId}/send-media": { phone: "79001234567", url: "https://example.com/a.jpg" },

@@ -11,6 +11,9 @@ const columns = (names: string, reason: string): Record<string, string> =>
 const ids = "ids, numbers and times of the gateway";
 const settings = "settings of the caller, which name no person";
 const own = "the account of the instance, or the user of the gateway, not a person that the account writes with";
+const publicly = "public channels";
+const counts = "counts";
+const audited = "has ids and names of fields, never a number or a name of a person";
 const sealed = "encrypted, and needed by the session; deleted within 30 days";
 
 export const coverage: Record<string, Coverage> = {
@@ -25,7 +28,7 @@ export const coverage: Record<string, Coverage> = {
   },
   audit_log: columns(
     "id at user_id key_id ip source operation owner_id instance_id target fields outcome status code request_id",
-    "has ids and names of fields, never a number or a name of a person",
+    audited,
   ),
   auto_reads: columns("instance_id message_id", "deleted with its message"),
   broadcasts: { ...columns("id instance_id created_at updated_at", ids), name: settings, recipients: "erased" },
@@ -36,7 +39,7 @@ export const coverage: Record<string, Coverage> = {
   call_answers: "rows",
   channels: columns(
     "instance_id jid name description role muted muted_until verified subscribers invite_code created_at updated_at",
-    "public channels",
+    publicly,
   ),
   chat_timers: "rows",
   chats: "rows",
@@ -70,10 +73,10 @@ export const coverage: Record<string, Coverage> = {
   },
   exports: {
     ...columns(
-      "id user_id instance_id status cursor upload_id parts lines bytes total attempts error claimed_by created_at finished_at expires_at",
+      "id user_id instance_id status upload_id parts lines bytes total attempts error claimed_by created_at finished_at expires_at",
       ids,
     ),
-    request: "erased",
+    ...columns("request cursor tail", "erased"),
   },
   fleet: columns("id stopped restart_at by_user updated_at", ids),
   history_parts: {
@@ -145,7 +148,7 @@ export const coverage: Record<string, Coverage> = {
   upload_days: columns("user_id day uploads bytes", ids),
   usage: columns(
     "user_id instance_id slot lane messages_sent messages_received media_sent media_received media_size api_calls webhook_sent",
-    "counts",
+    counts,
   ),
   users: columns(
     "id email first_name last_name password_hash role disabled_at ip_ranges time_zone event_queue quotas retention tokens_from created_at updated_at",
@@ -160,4 +163,53 @@ export const coverage: Record<string, Coverage> = {
     ),
     filters: "erased",
   },
+};
+
+const harmless = new Set([ids, settings, own, publicly, counts, audited]);
+
+/** Whether a column can have data about a person, as far as the list above says. */
+export function canHold(table: string, column: string): boolean {
+  const covered = coverage[table];
+  return covered === "rows" || !harmless.has(covered?.[column] ?? "");
+}
+
+const without = (table: string, names: string, reason: string): Record<string, string> =>
+  columns(
+    names
+      .split(" ")
+      .map((name) => `${table}.${name}`)
+      .join(" "),
+    reason,
+  );
+
+const keys = "a secret key of the session, or its name, which is a JID of the first line";
+const retries = "how the gateway retries";
+const copiesOfCaller = "what the caller asked for, and the copy itself";
+
+/** Why the export of a person lacks a column that can have data about the person. */
+export const notExported: Record<string, string> = {
+  ...without("auto_reads", "instance_id message_id", "that a message will be marked as read, for seconds"),
+  ...without(
+    "deliveries",
+    "endpoint_id event_seq endpoint_url attempts tries first_failed_at next_at claimed_by",
+    retries,
+  ),
+  ...without("erasures", "person proof", copiesOfCaller),
+  ...without("exports", "request cursor tail", copiesOfCaller),
+  ...without("history_parts", "notification", sealed),
+  ...without("idempotency_keys", "request_hash", "a hash"),
+  ...without("message_receipts", "message_id", "WhatsApp's id of the message instead"),
+  ...without("message_search", "words", "words of the messages"),
+  ...without("recipient_lists", "hash", "a hash"),
+  ...without("refused_stanzas", "key", "a hash"),
+  ...without("refused_stanzas", "stanza plaintext", sealed),
+  ...without("replies", "position shard group_id", ids),
+  ...without("session_imports", "instance_id device bundle created_at attempts", "encrypted, and only keys"),
+  ...without(
+    "session_inbox",
+    "instance_id wa_id hash plaintext received_at",
+    "encrypted, until the message itself is stored",
+  ),
+  ...without("session_keys", "instance_id type key_id value", keys),
+  ...without("unreadable_messages", "message_id requests due_at", "how the gateway asks for the message"),
 };

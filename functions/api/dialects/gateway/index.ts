@@ -28,7 +28,10 @@ const families: Dialect["families"] = {
   channels: async () => (await import("./channels.ts")).channelEndpoints,
   profile: async () => (await import("./profile.ts")).profileEndpoints,
   business: async () => (await import("./business.ts")).businessEndpoints,
-  privacy: async () => (await import("./privacy.ts")).privacyEndpoints,
+  privacy: async () => [
+    ...(await import("./privacy.ts")).privacyEndpoints,
+    ...(await import("./person-export.ts")).personExportEndpoints,
+  ],
   presence: async () => (await import("./presence.ts")).presenceEndpoints,
   calls: async () => (await import("./calls.ts")).callEndpoints,
   status: async () => (await import("./status.ts")).statusEndpoints,

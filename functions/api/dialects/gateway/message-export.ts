@@ -1,9 +1,10 @@
 import * as z from "zod";
-import { exportFormats, exportStatuses } from "../../../../core/message/export/export.sql.ts";
+import { exportFormats } from "../../../../core/message/export/export.sql.ts";
 import { instanceEndpoint } from "../../engine/endpoint.ts";
 import * as operations from "../../operations/export.ts";
-import { isoDate, pageQuery, pageRequest, paginationShape, undatedPageQuery } from "../../shape/common.ts";
+import { pageQuery, pageRequest, paginationShape, undatedPageQuery } from "../../shape/common.ts";
 import { envelope, enveloped } from "./envelope.ts";
+import { exportLink, exportState, toExportLink, toExportState } from "./export-job.ts";
 
 const { startDate, endDate } = pageQuery(50).shape;
 
@@ -11,9 +12,7 @@ const job = z.object({
   id: z.string(),
   chatId: z.string().nullable(),
   format: z.enum(exportFormats),
-  mediaLinks: z.boolean(),
-  /** `expired`: the file was removed. */
-  status: z.enum(exportStatuses),
+  ...exportState,
   progress: z.object({
     /** Messages in the file so far. */
     messages: z.int(),
@@ -21,31 +20,16 @@ const job = z.object({
     total: z.int().nullable(),
     bytes: z.int(),
   }),
-  /** Why the last attempt failed. The job goes on unless its status is `failed`. */
-  error: z.string().nullable(),
-  createdAt: isoDate,
-  finishedAt: isoDate.nullable(),
-  /** When the file is removed. */
-  expiresAt: isoDate.nullable(),
 });
 
-const details = job.extend({
-  /** A link to the file, which works for an hour. Each request returns a new one. Null without a file. */
-  url: z.string().nullable(),
-  urlExpiresAt: isoDate.nullable(),
-});
+const details = job.extend(exportLink);
 
-const toJob = ({ id, request, status, lines, bytes, total, error, ...times }: operations.Job): z.input<typeof job> => ({
-  id,
-  chatId: request.chatId,
-  format: request.format,
-  mediaLinks: request.mediaLinks,
-  status,
-  progress: { messages: lines, total, bytes },
-  error,
-  createdAt: times.createdAt.toISOString(),
-  finishedAt: times.finishedAt?.toISOString() ?? null,
-  expiresAt: times.expiresAt?.toISOString() ?? null,
+const toJob = (found: operations.Job): z.input<typeof job> => ({
+  id: found.id,
+  chatId: found.request.chatId,
+  format: found.request.format,
+  ...toExportState(found),
+  progress: { messages: found.lines, total: found.total, bytes: found.bytes },
 });
 
 export const messageExportEndpoints = [
@@ -97,8 +81,7 @@ export const messageExportEndpoints = [
     errors: ["export_not_found"],
     toInput: ({ params }) => params,
     operation: operations.getExport,
-    toResponse: ({ link, ...found }) =>
-      enveloped({ ...toJob(found), url: link?.url ?? null, urlExpiresAt: link?.expiresAt.toISOString() ?? null }),
+    toResponse: ({ link, ...found }) => enveloped({ ...toJob(found), ...toExportLink(link) }),
   }),
   instanceEndpoint({
     method: "delete",

@@ -1,0 +1,76 @@
+import type { Database } from "../db/index.ts";
+import type { PageReader } from "../message/export/run.ts";
+import { copies } from "./copies.ts";
+import type { CopiedRow } from "./copy.ts";
+import { nextInstance } from "./instances.ts";
+import { isPersonJid, personOf } from "./person.ts";
+
+/** Where the export of a person continues: the cursor of its job, as JSON. */
+interface Position {
+  /** The JIDs of the person that are known so far. */
+  person: string[];
+  /** Whether all instances were searched for JIDs, so that rows are copied. */
+  isKnown: boolean;
+  instanceId: string | null;
+  /** The index in `copies`, and the position there. */
+  copy: number;
+  cursor: string | null;
+}
+
+/**
+ * Reads the next lines of everything about a person: first the JIDs, then the rows of each table of each instance. Lines depend on
+ * the cursor only, so a page that is read again after a crash is the same page.
+ */
+export const readPerson: PageReader = async (db, job, cursor, linkToFile) => {
+  const at: Position =
+    cursor === null
+      ? { person: job.request.person ?? [], isKnown: false, instanceId: null, copy: 0, cursor: null }
+      : (JSON.parse(cursor) as Position);
+  const instanceId = at.instanceId ?? (await nextInstance(db, { userId: job.userId, instanceId: null }));
+  if (!at.isKnown) return await search(db, job, { ...at, instanceId });
+  const copy = copies[at.copy];
+  if (!instanceId || !copy) return { lines: [], cursor: null };
+  const scope = { sql: db.sql, instanceId, person: personOf(at.person), linkToFile };
+  const { rows, cursor: next } = await copy.read(scope, at.cursor);
+  return {
+    lines: rows.map((row) => lineOf(copy.table, instanceId, row)),
+    cursor: await after(db, job.userId, { ...at, instanceId, cursor: next }),
+  };
+};
+
+/** Returns the cursor after a page, whose copy has ended if its cursor is null. */
+async function after(db: Database, userId: string, at: Position): Promise<string | null> {
+  if (at.cursor !== null) return JSON.stringify(at);
+  if (at.copy + 1 < copies.length) return JSON.stringify({ ...at, copy: at.copy + 1 });
+  const instanceId = await nextInstance(db, { userId, instanceId: at.instanceId });
+  return instanceId && JSON.stringify({ ...at, instanceId, copy: 0 });
+}
+
+/**
+ * Searches an instance for other JIDs of the person. All instances are searched again after each find. At the end, writes the
+ * first line.
+ */
+async function search(db: Database, job: Parameters<PageReader>[1], at: Position) {
+  if (at.instanceId) {
+    const found = await otherJids(db, at.instanceId, at.person);
+    const next = await nextInstance(db, { userId: job.userId, instanceId: at.instanceId });
+    const person = [...at.person, ...found];
+    if (found.length > 0) return { lines: [], cursor: JSON.stringify({ ...at, person, instanceId: null }) };
+    if (next) return { lines: [], cursor: JSON.stringify({ ...at, instanceId: next }) };
+  }
+  const first = { kind: "person", person: at.person, requestedAt: job.createdAt };
+  const cursor = at.instanceId && JSON.stringify({ ...at, isKnown: true, instanceId: null });
+  return { lines: [JSON.stringify(first)], cursor };
+}
+
+/** Returns the unknown JIDs that messages of the person have. */
+async function otherJids({ sql }: Database, instanceId: string, known: readonly string[]): Promise<string[]> {
+  const rows = await sql<{ senderId: string; senderLid: string | null }[]>`
+    select distinct sender_id as "senderId", sender_lid as "senderLid" from messages
+    where instance_id = ${instanceId} and (sender_id = any(${known}::text[]) or sender_lid = any(${known}::text[]))`;
+  const jids = rows.flatMap(({ senderId, senderLid }) => [senderId, senderLid ?? ""]).filter(isPersonJid);
+  return [...new Set(jids)].filter((jid) => !known.includes(jid));
+}
+
+const lineOf = (kind: string, instanceId: string, { relation, data }: CopiedRow) =>
+  JSON.stringify({ kind, instanceId, relation, data });
