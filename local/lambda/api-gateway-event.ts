@@ -68,10 +68,13 @@ function pathAndQuery(request: IncomingMessage): [path: string, query: string] {
 }
 
 /** Returns the headers with lower-case names. Joins repeated values with commas. Omits cookies, which have their own field. */
-function headersOf(request: IncomingMessage): Record<string, string> {
+function headersOf({ rawHeaders }: IncomingMessage): Record<string, string> {
   const headers: Record<string, string> = {};
-  for (const [name, values] of Object.entries(request.headersDistinct)) {
-    if (name !== "cookie" && values) headers[name] = values.join(",");
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at]?.toLowerCase() ?? "";
+    if (name === "cookie") continue;
+    const value = rawHeaders[at + 1] ?? "";
+    headers[name] = Object.hasOwn(headers, name) ? `${headers[name]},${value}` : value;
   }
   return headers;
 }
@@ -109,8 +112,14 @@ function isText(headers: IncomingHttpHeaders): boolean {
   return encoding === "identity" && textTypes.test(headers["content-type"] ?? "");
 }
 
+let lastTime = { second: 0, text: "" };
+
 /** Formats a time in the Common Log Format: 12/Mar/2020:19:03:58 +0000. */
 function clfTime(date: Date): string {
-  const [, day, month, year, time] = date.toUTCString().split(" ");
-  return `${day}/${month}/${year}:${time} +0000`;
+  const second = Math.floor(date.getTime() / 1000);
+  if (second !== lastTime.second) {
+    const [, day, month, year, time] = date.toUTCString().split(" ");
+    lastTime = { second, text: `${day}/${month}/${year}:${time} +0000` };
+  }
+  return lastTime.text;
 }

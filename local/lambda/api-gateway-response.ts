@@ -1,8 +1,8 @@
 import { validateHeaderName, validateHeaderValue } from "node:http";
 import type { APIGatewayProxyResultV2, APIGatewayProxyStructuredResultV2 } from "aws-lambda";
 
-/** An HTTP response. Header names are in lower case. */
-export type HttpResponse = { statusCode: number; headers: Record<string, string | string[]>; body: Buffer };
+/** An HTTP response. Header names are in lower case. Node.js sends a body of text together with the head. */
+export type HttpResponse = { statusCode: number; headers: Record<string, string | string[]>; body: Buffer | string };
 
 /** Lambda's limit for the result of a handler. */
 const maxPayloadBytes = 6 * 1024 * 1024 + 100;
@@ -15,7 +15,7 @@ export function refusal(statusCode: number, message: string): HttpResponse {
   return {
     statusCode,
     headers: { "content-type": "application/json" },
-    body: Buffer.from(JSON.stringify({ message })),
+    body: JSON.stringify({ message }),
   };
 }
 
@@ -47,10 +47,9 @@ function isStructured(result: unknown): result is APIGatewayProxyStructuredResul
   return typeof result === "object" && result !== null && "statusCode" in result;
 }
 
-function bodyOf(text: string | undefined, isBase64Encoded = false): Buffer {
-  if (text === undefined) return Buffer.alloc(0);
+function bodyOf(text = "", isBase64Encoded = false): Buffer | string {
   if (Buffer.byteLength(text) > maxPayloadBytes) {
     throw new Error(`Response payload size exceeded maximum allowed payload size (${maxPayloadBytes} bytes).`);
   }
-  return Buffer.from(text, isBase64Encoded ? "base64" : "utf8");
+  return isBase64Encoded ? Buffer.from(text, "base64") : text;
 }

@@ -108,7 +108,7 @@ export async function startApiGateway(options: ApiGatewayOptions): Promise<ApiGa
     response.statusCode = result.statusCode;
     for (const [name, value] of Object.entries(result.headers)) response.setHeader(name, value);
     const hasBody = result.statusCode !== 204 && result.statusCode !== 304;
-    if (hasBody) response.setHeader("content-length", result.body.length);
+    if (hasBody) response.setHeader("content-length", Buffer.byteLength(result.body));
     response.end(hasBody && request.method !== "HEAD" ? result.body : undefined);
   }
 }
@@ -117,15 +117,23 @@ export async function startApiGateway(options: ApiGatewayOptions): Promise<ApiGa
  * Reads the body. If the body is too large, also reads it to its end but drops it, so that a client that is still
  * sending gets the response instead of a reset connection. Above ten times the limit, closes the connection.
  */
-async function readBody(request: IncomingMessage): Promise<Buffer | "too large"> {
+function readBody(request: IncomingMessage): Promise<Buffer | "too large"> {
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer | "too large">();
   let chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of request) {
+  request.on("data", (chunk: Buffer) => {
     size += chunk.length;
     if (size <= maxBodyBytes) chunks.push(chunk);
     else chunks = [];
     if (size > 10 * maxBodyBytes) request.destroy();
-  }
-  if (size > maxBodyBytes) return "too large";
-  return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
+  });
+  request.once("end", () => {
+    if (size > maxBodyBytes) resolve("too large");
+    else resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks));
+  });
+  request.once("error", reject);
+  request.once("close", () => {
+    if (!request.complete) reject(new Error("the connection was closed before the end of the request"));
+  });
+  return promise;
 }

@@ -85,9 +85,10 @@ test("an event without addForwarded has only the forwarding headers that the cli
 
 test("repeated headers are joined by commas, and cookies are passed separately", async () => {
   const { api, seen } = await recorder();
-  const headers = { "X-Many": ["a", "b"], Cookie: "one=1; two=2" };
+  const headers = { "X-Many": ["a", "b"], Constructor: "c", Cookie: "one=1; two=2" };
   await raw(api.url, { headers });
   expect(seen.event?.headers["x-many"]).toBe("a,b");
+  expect(seen.event?.headers.constructor).toBe("c");
   expect(seen.event?.cookies).toEqual(["one=1", "two=2"]);
   expect(seen.event?.headers.cookie).toBeUndefined();
   expect(seen.event?.body).toBeUndefined();
