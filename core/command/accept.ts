@@ -1,8 +1,5 @@
-import type postgres from "postgres";
 import type { Clock } from "../clock.ts";
-import { absenceMs } from "../contact/index.ts";
 import type { Database } from "../db/index.ts";
-import { storableJson, storableText } from "../db/index.ts";
 import { sqlState, sqlStates } from "../db/sql-state.ts";
 import { AppError } from "../error.ts";
 import type { Ids } from "../id.ts";
@@ -14,10 +11,13 @@ import { commandQueue } from "../queue/name.ts";
 import { assertRoomForFiles, type QuotaLimits, takeQuota } from "../quota/index.ts";
 import { assertUnrestricted, type SendOptions } from "../restriction/index.ts";
 import type { CommandDefinition, MessagePreview } from "./catalog/define.ts";
-import { type CommandName, commandCatalog } from "./catalog/index.ts";
+import { type CommandName, commandCatalog, isImmediate } from "./catalog/index.ts";
 import { commandMessage } from "./envelope.ts";
+import type { HandOver } from "./hand-over.ts";
 import { type Accepted, findAccepted, hashOf, type RequestIdentity } from "./idempotency.ts";
 import { assertLinked, assertRunAt } from "./schedule.ts";
+import { type NewCommand, requestRow, type StorableCommand, storeRows } from "./store.ts";
+import { isNotStored, storeBatchOf } from "./store-batch.ts";
 
 export interface AcceptDeps {
   db: Database;
@@ -27,6 +27,8 @@ export interface AcceptDeps {
   log: Logger;
   /** The limits of users without limits of their own. */
   quotas: QuotaLimits;
+  /** The hosts of this process. Without it, all commands go over the queue. */
+  handOver?: HandOver | undefined;
 }
 
 export interface AcceptRequest extends RequestIdentity {
@@ -60,7 +62,8 @@ const callLifetimeMs = 60 * 1000;
 
 /**
  * Accepts a command: writes one row with the request and, for a send, the message as `pending`, then puts the command
- * on the queue. Returns when the row is written and the queue has the command. A scheduled command skips the queue.
+ * on the queue. Returns when the row is written and the queue has the command. A scheduled command skips the queue, and
+ * so does a command that a session host in the same process takes at once (see `HandOver`).
  * Throws `AppError`: `invalid_request`, `instance_not_connected`, `recipient_not_on_whatsapp` (for a number that was
  * recently checked with WhatsApp), `idempotency_conflict`, `quota_exceeded`, `unavailable`, and the errors of the command's precheck.
  */
@@ -74,10 +77,11 @@ export async function acceptCommand(deps: AcceptDeps, request: AcceptRequest): P
   const checked = await definition.precheck?.({ db: deps.db, instanceId: request.instance.id }, input);
   if (storesFile(request.name)) await assertRoomForFiles(deps, request.instance.userId);
   await request.check?.();
-  const command = newCommand(deps.ids, definition, input, definition.preview?.(input, checked));
+  const command = parsedCommand(deps.ids, definition, input, definition.preview?.(input, checked));
   await assertOptions(deps, request, command, now);
+  let isHandedOver: boolean;
   try {
-    await storeCommand(deps, request, command, now);
+    isHandedOver = await storeCommand(deps, request, newCommand(deps.ids, request, command, now));
   } catch (error) {
     // A concurrent request with the same key was stored first. Return the result of that request.
     const winner = await findAccepted(deps.db, request);
@@ -92,7 +96,7 @@ export async function acceptCommand(deps: AcceptDeps, request: AcceptRequest): P
     repeated: false,
   };
   await request.onAccepted?.(accepted);
-  if (!request.runAt) await enqueue(deps, request, command);
+  if (!request.runAt && !isHandedOver) await enqueue(deps, request, command);
   return accepted;
 }
 
@@ -107,7 +111,7 @@ function parseInput(definition: CommandDefinition, input: unknown): unknown {
 async function assertOptions(
   { db }: AcceptDeps,
   { instance, options, runAt }: AcceptRequest,
-  { preview }: NewCommand,
+  { preview }: ParsedCommand,
   now: Date,
 ): Promise<void> {
   if (options && !preview)
@@ -125,8 +129,8 @@ function assertStartable(definition: CommandDefinition, { instance, runAt }: Acc
   } else if (!definition.offline) assertSendable(instance, now);
 }
 
-/** A command that is about to be stored. */
-interface NewCommand {
+/** A parsed command with its ids. */
+interface ParsedCommand {
   id: string;
   definition: CommandDefinition;
   /** The input, as the schema returns it. */
@@ -135,12 +139,12 @@ interface NewCommand {
   messageId: string | null;
 }
 
-function newCommand(
+function parsedCommand(
   ids: Ids,
   definition: CommandDefinition,
   input: unknown,
   preview: MessagePreview | undefined,
-): NewCommand {
+): ParsedCommand {
   const messageId = preview ? (preview.messageId ?? ids.messageId()) : null;
   return { id: ids.uuid(), definition, input, preview, messageId };
 }
@@ -148,63 +152,75 @@ function newCommand(
 /** Whether the host stores a file in the bucket for the command. */
 const storesFile = (name: CommandName) => name === "message.sendMedia" || name === "status.sendMedia";
 
-/** Writes the command. A scheduled send counts toward a quota of the instance's owner. */
-async function storeCommand(deps: AcceptDeps, request: AcceptRequest, command: NewCommand, now: Date): Promise<void> {
-  if (!request.runAt) return await insertCommand(deps, deps.db.sql, request, command, now);
-  await deps.db.sql.begin(async (sql) => {
-    await takeQuota(deps, sql, request.instance.userId, { scheduledSends: 1 });
-    await insertCommand(deps, sql, request, command, now);
-  });
-}
-
-/**
- * Writes the command, its message and its key in one statement: this takes one round trip, and stores either everything
- * or nothing.
- */
-async function insertCommand(
-  { ids }: AcceptDeps,
-  sql: postgres.ISql,
-  request: AcceptRequest,
-  { id, definition, input, preview, messageId }: NewCommand,
-  now: Date,
-): Promise<void> {
-  const { instance, runAt, reply } = request;
+/** Returns what is written for a command. */
+function newCommand(ids: Ids, request: AcceptRequest, command: ParsedCommand, now: Date): NewCommand {
+  const { runAt, idempotencyKey: key } = request;
+  const { preview, messageId } = command;
   const startAt = runAt ?? now;
-  const deadline = new Date(startAt.getTime() + (preview ? sendLifetimeMs : callLifetimeMs));
   // WhatsApp's timestamps are whole seconds. With milliseconds, our message would sort after a reply of the same
   // second.
   const sentAt = new Date(Math.floor(startAt.getTime() / 1000) * 1000);
-  const key = request.idempotencyKey ?? null;
-  // A number that is not on WhatsApp now may have joined when a scheduled message is due.
-  const recipient = preview && !runAt ? preview.to : null;
-  const accepted = await sql`
-    with command as (
-      insert into commands (id, instance_id, user_id, shard, name, kind, input, wa_id, status, run_at, correlation_id,
-        request_id, reply_to, deadline, created_at, options)
-      select ${id}::uuid, ${instance.id}::uuid, ${request.userId}::uuid, ${instance.shard}::int, ${definition.name}::text,
-        ${definition.kind}::text, ${storableJson(input)}::text::jsonb, ${messageId}::text,
-        ${runAt ? "scheduled" : "queued"}::text, ${runAt ?? null}::timestamptz, ${request.correlationId}::text,
-        ${reply?.requestId ?? null}::text, ${reply?.queue ?? null}::text, ${deadline}::timestamptz, ${now}::timestamptz,
-        ${request.options ? storableJson(request.options) : null}::text::jsonb
-      where not exists (
-        select from unknown_numbers where instance_id = ${instance.id} and jid = ${recipient}::text
-          and checked_at > ${new Date(now.getTime() - absenceMs)}::timestamptz)
-      returning id
-    ), message as (
-      insert into messages (id, instance_id, wa_id, chat_id, from_me, type, proto_type, body, status, sent_at, created_at)
-      select ${ids.uuid()}::uuid, ${instance.id}::uuid, ${messageId}::text, ${preview?.to ?? ""}::text, true,
-        ${preview?.type ?? ""}::text, ${preview?.protoType ?? ""}::text, ${storableText(preview?.body ?? "")}::text, 'pending',
-        ${sentAt}::timestamptz, ${now}::timestamptz
-      from command where ${preview !== undefined}
-    ), key as (
-      insert into idempotency_keys (user_id, key, request_hash, command_id, created_at)
-      select ${request.userId}::uuid, ${key}::text, ${hashOf(request)}::bytea, command.id, ${now}::timestamptz from command
-      where ${key !== null}
-    )
-    select id from command`;
-  if (accepted.length === 0) {
-    throw new AppError("recipient_not_on_whatsapp", `${recipient?.split("@")[0]} is not on WhatsApp`);
+  return {
+    id: command.id,
+    definition: command.definition,
+    input: command.input,
+    instance: request.instance,
+    userId: request.userId,
+    message: preview && messageId !== null ? { id: ids.uuid(), waId: messageId, preview, sentAt } : undefined,
+    options: request.options,
+    runAt,
+    acceptedAt: now,
+    deadline: new Date(startAt.getTime() + (preview ? sendLifetimeMs : callLifetimeMs)),
+    correlationId: request.correlationId,
+    reply: request.reply,
+    idempotency: key === undefined ? undefined : { key, hash: hashOf(request) },
+  };
+}
+
+/**
+ * Writes the command. A scheduled send counts toward a quota of the instance's owner. A command that a host of this
+ * process can take is claimed in the same statement and handed to the host. Returns whether that was done.
+ */
+async function storeCommand(deps: AcceptDeps, request: AcceptRequest, command: NewCommand): Promise<boolean> {
+  const { db } = deps;
+  if (command.runAt) {
+    await db.sql.begin(async (tx) => {
+      await takeQuota(deps, tx, request.instance.userId, { scheduledSends: 1 });
+      await storeRows(tx, [requestRow(command)]);
+    });
+    return false;
   }
+  const store = async (storable: StorableCommand) => {
+    const stored = await storeBatchOf(db).store(storable);
+    if (stored !== "absent") return stored;
+    const recipient = command.message?.preview.to.split("@")[0];
+    throw new AppError("recipient_not_on_whatsapp", `${recipient} is not on WhatsApp`);
+  };
+  const reservation = reservationFor(deps, request);
+  if (reservation) {
+    try {
+      const stored = await store({ ...command, reservation });
+      if (stored === "stored") return false;
+      reservation.take(stored);
+      return true;
+    } catch (error) {
+      if (!(error instanceof AppError || isNotStored(error))) reservation.search(command.id);
+      if (sqlState(error) !== sqlStates.leaseLost) throw error;
+    } finally {
+      reservation.end();
+    }
+  }
+  await store(command);
+  return false;
+}
+
+/**
+ * Returns the right to claim the command for a host of this process, if there is a host with room for it. The sender of
+ * a command that came over SQS must get the reply `accepted` before the command runs.
+ */
+function reservationFor({ handOver }: AcceptDeps, { instance, name, onAccepted, reply }: AcceptRequest) {
+  if (onAccepted || reply) return undefined;
+  return handOver?.reserve(instance.shard, instance.id, !isImmediate(name));
 }
 
 /**
@@ -213,7 +229,7 @@ async function insertCommand(
  * that came over SQS stays, because its sender may already have the reply `accepted`. The session host finds that
  * command in the database.
  */
-async function enqueue(deps: AcceptDeps, { instance, reply }: AcceptRequest, command: NewCommand): Promise<void> {
+async function enqueue(deps: AcceptDeps, { instance, reply }: AcceptRequest, command: ParsedCommand): Promise<void> {
   const { id, definition } = command;
   try {
     const message = commandMessage({ id, instanceId: instance.id, kind: definition.kind });

@@ -10,6 +10,8 @@ export const sqlStates = {
   foreignKeyViolation: "23503",
   uniqueViolation: "23505",
   deadlock: "40P01",
+  /** A lock was not available within `lock_timeout`. */
+  lockNotAvailable: "55P03",
   /** The server canceled the statement, because it reached its time limit. */
   canceled: "57014",
   /** Raised by our own function `fence` when the caller does not hold the lease of the shard. */

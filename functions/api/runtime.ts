@@ -1,5 +1,6 @@
 import type { Hono } from "hono";
 import { systemClock } from "../../core/clock.ts";
+import { handOverOf } from "../../core/command/hand-over.ts";
 import { type Config, parseEnv, poolSchema, readConfig, required } from "../../core/config.ts";
 import { openVault } from "../../core/crypto/index.ts";
 import { createKeyWrapper } from "../../core/crypto/wrapper.ts";
@@ -48,6 +49,7 @@ export async function openApp(
     db,
     vault: once(() => openVault(db, wrapper)),
     ...lazyDependencies(config),
+    handOver: handOverOf(config),
     clock: systemClock,
     ids: systemIds,
     log,

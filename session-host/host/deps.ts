@@ -1,4 +1,5 @@
 import type { Clock } from "../../core/clock.ts";
+import type { HandOver } from "../../core/command/hand-over.ts";
 import type { Vault } from "../../core/crypto/index.ts";
 import type { Database } from "../../core/db/index.ts";
 import type { ProxyDialer } from "../../core/egress/dial.ts";
@@ -24,6 +25,8 @@ export interface HostOptions {
   isDead: (host: string) => boolean;
   db: Database;
   queues: Queues;
+  /** Gets the commands that the API of this process claims for the host. */
+  handOver?: HandOver | undefined;
   storage: Storage;
   vault: Vault;
   egress: Egress;

@@ -162,12 +162,23 @@ export class CommandIntake {
     return [...new Set([...full, ...this.#behind.keys()])];
   }
 
+  /** Whether a session that holds `held` commands gets another one before those that wait in the database or on the queue. */
+  hasRoom(instanceId: string, held: number): boolean {
+    if (this.#behind.has(instanceId)) return false;
+    return held < fairHeld || held < this.#limit();
+  }
+
   /** Returns a function that tells how many more commands the session of an instance may hold. */
   #room(): (instanceId: string) => number {
     const held = this.#deps.held();
-    const all = held.values().reduce((sum, count) => sum + count, 0);
-    const limit = all > maxHeld ? fairHeld : maxHeldByOne;
+    const limit = this.#limit(held);
     return (instanceId) => limit - (held.get(instanceId) ?? 0);
+  }
+
+  /** Returns how many commands a session may hold. */
+  #limit(held = this.#deps.held()): number {
+    const all = held.values().reduce((sum, count) => sum + count, 0);
+    return all > maxHeld ? fairHeld : maxHeldByOne;
   }
 
   async #catchUp(signal: AbortSignal): Promise<void> {

@@ -28,6 +28,7 @@ import { removeFormerAccount } from "../session/link/former-account.ts";
 import { Session } from "../session/session.ts";
 import { type SessionRow, sessionRow } from "../session/session-row.ts";
 import type { HostDeps } from "./deps.ts";
+import { DirectIntake } from "./direct-intake.ts";
 import { CommandIntake } from "./intake.ts";
 
 /**
@@ -54,6 +55,9 @@ export class Shard {
   readonly #requesters: Requesters;
   readonly #bulks: BulkRelease;
   readonly #intake: CommandIntake;
+  readonly #direct: DirectIntake;
+  /** Sessions of instances that are being read from the database. */
+  readonly #loading = new Map<string, Promise<Session | undefined>>();
   readonly #sessions = new Map<string, Session>();
   readonly #transfers = new Map<string, Transfers>();
   readonly #stop = new AbortController();
@@ -87,6 +91,11 @@ export class Shard {
       submit,
       held: () => new Map([...this.#sessions].map(([id, session]) => [id, session.queue.size])),
     });
+    this.#direct = new DirectIntake({
+      ...{ host, lease, log, submit },
+      claimer: this.#claimer,
+      hasRoom: (id, reserved) => this.#intake.hasRoom(id, (this.#sessions.get(id)?.queue.size ?? 0) + reserved),
+    });
     this.#bulks = this.#bulkRelease(submit);
   }
 
@@ -106,6 +115,7 @@ export class Shard {
     this.#replier.start();
     this.#bulks.start(this.#stop.signal);
     this.#intake.start(this.#stop.signal);
+    this.#deps.handOver?.register(this.#direct);
     this.#reconcile = setInterval(() => {
       this.#reconcileOnce().catch((error: unknown) =>
         this.#deps.log.warn({ err: error }, "the database could not be searched for waiting commands and instances"),
@@ -117,7 +127,8 @@ export class Shard {
   async stop(): Promise<void> {
     clearInterval(this.#reconcile);
     this.#stop.abort();
-    await Promise.all([this.#intake.stopped(), this.#bulks.stopped()]);
+    await Promise.all([this.#deps.handOver?.unregister(this.#direct), this.#intake.stopped(), this.#bulks.stopped()]);
+    this.#direct.stop();
     await Promise.all([...this.#sessions.values()].map((session) => session.stop()));
     await this.#ledger.drain();
     await Promise.all([this.#relay.stop(), this.#replier.stop()]);
@@ -129,6 +140,8 @@ export class Shard {
     clearInterval(this.#reconcile);
     this.lease.lose();
     this.#stop.abort();
+    void this.#deps.handOver?.unregister(this.#direct);
+    this.#direct.stop();
     this.#ledger.close();
     for (const session of this.#sessions.values()) session.kill();
     this.#sessions.clear();
@@ -207,7 +220,14 @@ export class Shard {
     for (const { id } of rows) this.#transfers.get(id)?.downloads.wake();
   }
 
-  async #load(instanceId: string): Promise<Session | undefined> {
+  /** Concurrent commands of an instance wait for the same look-up, so that they keep their order. */
+  #load(instanceId: string): Promise<Session | undefined> {
+    const loading = this.#loading.get(instanceId) ?? this.#readSession(instanceId);
+    this.#loading.set(instanceId, loading);
+    return loading.finally(() => this.#loading.delete(instanceId));
+  }
+
+  async #readSession(instanceId: string): Promise<Session | undefined> {
     const { sql } = this.#deps.db;
     const [row] = await sql<SessionRow[]>`
       select ${sessionRow(sql)} from instances

@@ -1,4 +1,5 @@
 import { systemClock } from "../../core/clock.ts";
+import { handOverOf } from "../../core/command/hand-over.ts";
 import { type Config, required } from "../../core/config.ts";
 import { openVault } from "../../core/crypto/index.ts";
 import { createKeyWrapper } from "../../core/crypto/wrapper.ts";
@@ -54,6 +55,7 @@ export async function startHost(config: Config, log: Logger): Promise<{ host: Ho
     isDead,
     db,
     queues: openQueues(config),
+    handOver: handOverOf(config),
     storage: openStorage(config),
     vault,
     egress,

@@ -1,16 +1,27 @@
-import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { systemClock } from "../../core/clock.ts";
+import { type AcceptDeps, acceptCommand } from "../../core/command/accept.ts";
+import type { CommandName } from "../../core/command/catalog/index.ts";
 import { commandMessage } from "../../core/command/envelope.ts";
+import { HandOver, handOverOf } from "../../core/command/hand-over.ts";
 import { readConfig } from "../../core/config.ts";
+import { type Database, openDatabase } from "../../core/db/index.ts";
+import { sqlState } from "../../core/db/sql-state.ts";
 import { AppError } from "../../core/error.ts";
 import { systemIds } from "../../core/id.ts";
+import type { Instance } from "../../core/instance/index.ts";
 import { createLogger } from "../../core/log.ts";
 import { commandQueue, createQueues, openQueues, type Queues } from "../../core/queue/index.ts";
+import { defaultQuotas } from "../../core/quota/limits.ts";
 import { type LocalAws, startAws } from "../../local/aws/index.ts";
 import { type ClaimedCommand, isQuery, type OrderedCommand } from "../../session-host/command/claim/claimed-command.ts";
 import { Claimer } from "../../session-host/command/claim/claimer.ts";
 import { SendQueue } from "../../session-host/command/send/send-queue.ts";
+import { DirectIntake } from "../../session-host/host/direct-intake.ts";
 import { CommandIntake } from "../../session-host/host/intake.ts";
+import { startLossyProxy } from "../support/network/lossy-proxy.ts";
 import { temporaryFolder } from "../support/process/temporary-folder.ts";
+import { loadInstance } from "../support/session-host/load-instance.ts";
 import { type ShardDatabase, startShardDatabase } from "../support/session-host/shard-database.ts";
 import { until } from "../support/until.ts";
 
@@ -36,9 +47,11 @@ afterAll(async () => {
 
 const log = createLogger("test", "silent");
 
-/** The intake of a shard whose instances are not connected, so that their send queues hold what is submitted. */
-async function startIntake() {
-  const { db } = database;
+/**
+ * The intake of a shard whose instances are not connected, so that their send queues hold what is submitted. `claims` is
+ * the connection of its claims to Postgres.
+ */
+async function startIntake({ claims: db = database.db }: { claims?: Database } = {}) {
   const { host, lease } = await database.takeLease();
   const sendQueues = new Map<string, SendQueue>();
   const submitted: ClaimedCommand[] = [];
@@ -63,8 +76,15 @@ async function startIntake() {
   const claimer = new Claimer({ db, host, lease, submit });
   const held = () => new Map([...sendQueues].map(([id, queue]) => [id, queue.size]));
   const intake = new CommandIntake({ queues, claimer, lease, log, submit, held });
+  const direct = new DirectIntake({
+    ...{ host, lease, claimer, log, submit },
+    hasRoom: (id, reserved) => intake.hasRoom(id, (held().get(id) ?? 0) + reserved),
+  });
+  const handOver = new HandOver();
+  handOver.register(direct);
+  onTestFinished(() => direct.stop());
   return {
-    intake,
+    ...{ intake, claimer, direct, handOver, submit, submitted },
     held: (id: string) => held().get(id) ?? 0,
     /** Returns the ids of the submitted commands of an instance, in order. */
     of: (id: string) => submitted.filter(({ instanceId }) => instanceId === id).map((command) => command.id),
@@ -176,3 +196,301 @@ test("a new host continues with all queued commands in order, also if they excee
   await until(async () => of(busy.id).length === 1_700 || undefined, 20_000);
   expect(of(busy.id)).toEqual(stored);
 }, 60_000);
+
+interface AcceptOptions {
+  name?: CommandName;
+  idempotencyKey?: string;
+  to?: string;
+}
+
+/** Accepts a command as the API does. `db` is the connection of the API to Postgres. Returns the id of the command. */
+async function accept(
+  instanceId: string,
+  deps: Pick<AcceptDeps, "handOver"> & { db?: Database },
+  options: AcceptOptions = {},
+): Promise<string> {
+  return await acceptAt(await connected(instanceId), deps, options);
+}
+
+/** Returns an instance as the API reads it while the instance is connected. */
+const connected = async (instanceId: string): Promise<Instance> => ({
+  ...(await loadInstance(database.db, instanceId)),
+  status: "connected",
+});
+
+async function acceptAt(
+  instance: Instance,
+  deps: Parameters<typeof accept>[1],
+  { name = "message.sendText", idempotencyKey = systemIds.uuid(), to = "4915550000001" }: AcceptOptions = {},
+): Promise<string> {
+  const { commandId } = await acceptCommand(
+    {
+      db: database.db,
+      queues,
+      quotas: defaultQuotas(readConfig({})),
+      clock: systemClock,
+      ids: systemIds,
+      log,
+      ...deps,
+    },
+    {
+      ...{ userId: instance.userId, instance, name, idempotencyKey, correlationId: idempotencyKey },
+      input: name === "message.sendText" ? { to: `${to}@s.whatsapp.net`, text: "hello" } : {},
+    },
+  );
+  return commandId;
+}
+
+const codeOf = (error: unknown) => (error instanceof AppError ? error.code : sqlState(error));
+
+const statusOf = async (id: string) =>
+  (await database.db.sql<{ status: string }[]>`select status from commands where id = ${id}`)[0]?.status;
+
+/** The number of commands on the queue of the shard. */
+async function onQueue(): Promise<number> {
+  const { waiting, inFlight } = await queues.depth(commandQueue(0), AbortSignal.timeout(5_000));
+  return waiting + inFlight;
+}
+
+/** A connection to Postgres that can lose answers. */
+async function lossyDatabase() {
+  const proxy = await startLossyProxy(database.url);
+  const db = openDatabase(proxy.url, { max: 1 });
+  onTestFinished(() => db.close());
+  return { proxy, db };
+}
+
+describe("commands that the API claims for a host of its process", () => {
+  test("reach the session in order and skip the queue", async () => {
+    const one = await database.createInstance();
+    const { handOver, of } = await startIntake();
+    const before = await onQueue();
+    const accepted: string[] = [];
+    for (let count = 0; count < 5; count++) accepted.push(await accept(one.id, { handOver }));
+    expect(of(one.id)).toEqual(accepted);
+    expect(await onQueue()).toBe(before);
+    const rows = await database.db.sql<{ id: string; status: string }[]>`
+      select id, status from commands where instance_id = ${one.id} order by position`;
+    expect(rows.map(({ id, status }) => [id, status])).toEqual(accepted.map((id) => [id, "claimed"]));
+  });
+
+  test("are what the database has of them", async () => {
+    const one = await database.createInstance();
+    const { handOver, submitted, claimer } = await startIntake();
+    await accept(one.id, { handOver }, { to: "4915550000009" });
+    const [found] = await claimer.unfinished();
+    expect(submitted).toEqual([found]);
+  });
+
+  test.each([
+    ["an older command waits in the database", async (one: { id: string; userId: string }) => store(one, 1)],
+    [
+      "an older command is on the queue",
+      async (one: { id: string; userId: string }) => {
+        const ids = await store(one, 1);
+        await enqueue(one.id, ids);
+        return ids;
+      },
+    ],
+  ])("run after an older one if %s", async (_, before) => {
+    const one = await database.createInstance();
+    const { handOver, of, intake } = await startIntake();
+    const older = await before(one);
+    const sent = await accept(one.id, { handOver });
+    const query = await accept(one.id, { handOver }, { name: "profile.get" });
+    expect(await statusOf(sent)).toBe("queued");
+    // A query waits for no other command.
+    expect(of(one.id)).toEqual([query]);
+    await intake.takeWaiting(0);
+    expect(of(one.id)).toEqual([query, ...older, sent]);
+    const next = await accept(one.id, { handOver });
+    expect(of(one.id)).toEqual([query, ...older, sent, next]);
+  });
+
+  test("run after an older one whose claim has lost its result", async () => {
+    const one = await database.createInstance();
+    const { proxy, db } = await lossyDatabase();
+    const { handOver, of, intake } = await startIntake({ claims: db });
+    const [older = ""] = await store(one, 1);
+    proxy.loseAnswerWith(older);
+    await expect(intake.takeWaiting(0)).rejects.toThrow();
+    await until(async () => (await statusOf(older)) === "claimed" || undefined);
+    const sent = await accept(one.id, { handOver });
+    await until(async () => of(one.id).length === 2 || undefined);
+    expect(of(one.id)).toEqual([older, sent]);
+  });
+
+  test("run after an older one whose claim is in progress", async () => {
+    const one = await database.createInstance();
+    const { handOver, of, claimer, direct, submit } = await startIntake();
+    const release = Promise.withResolvers<void>();
+    const older = (await store(one, 1))[0] ?? "";
+    // The claim is durable before the result arrives.
+    const claiming = claimer
+      .atNextPosition(async () => {
+        await database.db.sql`update commands set status = 'claimed', position = 1 where id = ${older}`;
+        await release.promise;
+        return await claimer.find([older]);
+      })
+      .then((claimed) => claimed.map((command) => submit(command)));
+    await until(async () => (await statusOf(older)) === "claimed" || undefined);
+    const sent = await accept(one.id, { handOver });
+    expect(direct.held).toBe(true);
+    expect(of(one.id)).toEqual([]);
+    release.resolve();
+    await claiming;
+    await until(async () => of(one.id).length === 2 || undefined);
+    expect(of(one.id)).toEqual([older, sent]);
+  });
+
+  test("go over the queue if another host has taken the shard", async () => {
+    const one = await database.createInstance();
+    const { handOver, of } = await startIntake();
+    const successor = await startIntake();
+    const sent = await accept(one.id, { handOver });
+    expect([await statusOf(sent), of(one.id)]).toEqual(["queued", []]);
+    successor.start();
+    await until(async () => successor.of(one.id).length > 0 || undefined);
+    expect(successor.of(one.id)).toEqual([sent]);
+  });
+
+  test("run once if the result of the statement that claimed them was lost", async () => {
+    const one = await database.createInstance();
+    const { proxy, db } = await lossyDatabase();
+    const { handOver, of } = await startIntake();
+    const idempotencyKey = systemIds.uuid();
+    proxy.loseAnswerWith("claimed");
+    const lost = await accept(one.id, { handOver, db }, { idempotencyKey }).catch(() => undefined);
+    await until(async () => of(one.id).length > 0 || undefined);
+    expect(proxy.lost()).toBe(1);
+    const repeated = await accept(one.id, { handOver, db }, { idempotencyKey });
+    expect([lost ?? repeated, of(one.id)]).toEqual([repeated, [repeated]]);
+  });
+
+  test("are found by the next host if the process dies before they are handed over", async () => {
+    const one = await database.createInstance();
+    const dead = await startIntake();
+    dead.direct.take = () => undefined;
+    const sent = await accept(one.id, { handOver: dead.handOver });
+    const { claimer } = await startIntake();
+    expect((await claimer.unfinished()).map(({ id }) => id)).toEqual([sent]);
+  });
+
+  test("wait in the database while their session is full, and queries don't", async () => {
+    const busy = await database.createInstance();
+    const { handOver, held, of, intake, empty } = await startIntake();
+    await store(busy, 2_000);
+    for (let turn = 0; turn < 2; turn++) await intake.takeWaiting(0);
+    expect(held(busy.id)).toBe(2_000);
+    const sent = await accept(busy.id, { handOver });
+    const query = await accept(busy.id, { handOver }, { name: "profile.get" });
+    expect([await statusOf(sent), await statusOf(query)]).toEqual(["queued", "claimed"]);
+    await empty(busy.id);
+    await intake.takeWaiting(0);
+    expect(of(busy.id).at(-1)).toBe(sent);
+  });
+
+  test("of a user who was disabled meanwhile stay queued", async () => {
+    const one = await database.createInstance();
+    const { handOver, of } = await startIntake();
+    await database.db.sql`update users set disabled_at = now() where id = ${one.userId}`;
+    const sent = await accept(one.id, { handOver });
+    expect([await statusOf(sent), of(one.id)]).toEqual(["queued", []]);
+  });
+
+  test("go over the queue when the shard stops, after those that are being claimed", async () => {
+    const one = await database.createInstance();
+    const { handOver, direct } = await startIntake();
+    const reservation = handOver.reserve(0, one.id, true);
+    let stopped = false;
+    const stopping = handOver.unregister(direct).then(() => {
+      stopped = true;
+    });
+    const sent = await accept(one.id, { handOver });
+    expect(await statusOf(sent)).toBe("queued");
+    expect(stopped).toBe(false);
+    reservation?.end();
+    await stopping;
+  });
+
+  test("go over the queue with DIRECT_CALLS=false", () => {
+    const env = { DATABASE_URL: database.url };
+    expect(handOverOf(readConfig({ ...env, DIRECT_CALLS: "false" }))).toBeUndefined();
+    expect(handOverOf(readConfig(env))).toBe(handOverOf(readConfig(env)));
+  });
+});
+
+describe("commands that are accepted at the same time", () => {
+  test.each([["claimed"], ["queued"]])("share statements and are %s", async (status) => {
+    const instances = [await database.createInstance(), await database.createInstance()];
+    const { handOver, of } = await startIntake();
+    const deps = status === "claimed" ? { handOver } : {};
+    const accepted = await Promise.all(
+      Array.from({ length: 60 }, async (_, n) => {
+        const { id } = instances[n % 2] ?? { id: "" };
+        return { instanceId: id, id: await accept(id, deps) };
+      }),
+    );
+    const rows = await database.db.sql<{ id: string; status: string; transaction: string }[]>`
+      select id, status, xmin::text as transaction from commands where id = any(${accepted.map(({ id }) => id)}::uuid[])
+      order by position`;
+    expect(new Set(rows.map((row) => row.status))).toEqual(new Set([status]));
+    expect(rows).toHaveLength(60);
+    expect(new Set(rows.map(({ transaction }) => transaction)).size).toBeLessThan(40);
+    for (const { id } of status === "claimed" ? instances : []) {
+      const own = new Set(accepted.filter(({ instanceId }) => instanceId === id).map((command) => command.id));
+      expect(of(id)).toEqual(rows.map((row) => row.id).filter((row) => own.has(row)));
+    }
+  });
+
+  test("fail only because of themselves", async () => {
+    const [one, gone] = [await database.createInstance(), await database.createInstance()];
+    const { handOver, of } = await startIntake();
+    const loaded = await connected(gone.id);
+    await database.db.sql`delete from instances where id = ${gone.id}`;
+    await database.db.sql`
+      insert into unknown_numbers (instance_id, jid, checked_at) values (${one.id}, '4915550000002@s.whatsapp.net', now())`;
+    const idempotencyKey = systemIds.uuid();
+    const outcomes = await Promise.allSettled([
+      accept(one.id, { handOver }),
+      acceptAt(loaded, { handOver }),
+      accept(one.id, { handOver }, { idempotencyKey }),
+      accept(one.id, { handOver }, { idempotencyKey, to: "4915550000003" }),
+      accept(one.id, { handOver }, { to: "4915550000002" }),
+      accept(one.id, { handOver }),
+    ]);
+    const results = outcomes.map((outcome) => (outcome.status === "fulfilled" ? "accepted" : codeOf(outcome.reason)));
+    // Either of the two requests with the same key may be first.
+    expect(results.with(2, results.slice(2, 4).sort().join(" ")).toSpliced(3, 1)).toEqual([
+      "accepted",
+      "23503",
+      "accepted idempotency_conflict",
+      "recipient_not_on_whatsapp",
+      "accepted",
+    ]);
+    expect(of(one.id)).toHaveLength(3);
+  });
+
+  test("don't wait for one whose instance is locked", async () => {
+    const [locked, free] = [await database.createInstance(), await database.createInstance()];
+    const { handOver } = await startIntake();
+    const unlock = Promise.withResolvers<void>();
+    const isLocked = Promise.withResolvers<void>();
+    const lock = database.db.sql.begin(async (sql) => {
+      await sql`select from instances where id = ${locked.id} for update`;
+      isLocked.resolve();
+      await unlock.promise;
+    });
+    await isLocked.promise;
+    const db = openDatabase(database.url, { max: 4 });
+    onTestFinished(() => db.close());
+    let isAccepted = false;
+    const waiting = accept(locked.id, { handOver, db }).then(() => {
+      isAccepted = true;
+    });
+    await Promise.all(Array.from({ length: 10 }, () => accept(free.id, { handOver, db })));
+    expect(isAccepted).toBe(false);
+    unlock.resolve();
+    await Promise.all([waiting, lock]);
+  });
+});

@@ -154,6 +154,9 @@ export const isConvertName = (name: CommandName): name is ConvertName => name.st
 export const isSendName = (name: CommandName): name is SendName => commandCatalog[name].kind === "send";
 export const isQueryName = (name: CommandName): name is QueryName =>
   commandCatalog[name].kind === "query" && !isConvertName(name);
+/** Whether a command waits for no other command of its instance, so that a session never holds it. */
+export const isImmediate = (name: CommandName): boolean =>
+  isQueryName(name) || isManageName(name) || isConvertName(name);
 
 export function isCommandName(name: string): name is CommandName {
   return Object.hasOwn(commandCatalog, name);

@@ -1,4 +1,5 @@
 import type { Clock } from "../../../core/clock.ts";
+import type { HandOver } from "../../../core/command/hand-over.ts";
 import type { Config } from "../../../core/config.ts";
 import type { Vault } from "../../../core/crypto/index.ts";
 import type { Database } from "../../../core/db/index.ts";
@@ -16,6 +17,8 @@ export interface ApiDeps {
   /** Opens the vault, for endpoints with `secrets`. Throws if the database or KMS is not reachable. */
   vault: () => Promise<Vault>;
   queues: Pick<Queues, "send" | "depth">;
+  /** The session hosts of this process. */
+  handOver?: HandOver | undefined;
   storage: Pick<Storage, "put" | "head" | "presign" | "presignPut">;
   /** For test deliveries to webhook endpoints. */
   egress: Pick<Egress, "fetch">;

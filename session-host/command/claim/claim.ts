@@ -1,11 +1,5 @@
 import type postgres from "postgres";
-import {
-  type CommandName,
-  commandCatalog,
-  isConvertName,
-  isManageName,
-  isQueryName,
-} from "../../../core/command/catalog/index.ts";
+import { type CommandName, commandCatalog, isImmediate } from "../../../core/command/catalog/index.ts";
 import { positionsPerClaim } from "../../../core/command/command.sql.ts";
 import { matches, type QueueFilter } from "../../../core/command/waiting-queue.ts";
 import type { Database } from "../../../core/db/index.ts";
@@ -24,10 +18,7 @@ export interface ClaimDeps {
   lease: Lease;
 }
 
-/** Commands that wait for no other command, so that a session never holds them. */
-const immediate = (Object.keys(commandCatalog) as CommandName[]).filter(
-  (name) => isQueryName(name) || isManageName(name) || isConvertName(name),
-);
+const immediate = (Object.keys(commandCatalog) as CommandName[]).filter(isImmediate);
 
 /**
  * Claims the commands that the queue delivered, in the given order. From then on, their messages may be removed from

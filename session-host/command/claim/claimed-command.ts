@@ -12,6 +12,7 @@ import {
   type QueryName,
   type SendName,
 } from "../../../core/command/catalog/index.ts";
+import type { HandedCommand } from "../../../core/command/hand-over.ts";
 import type { PostAudience } from "../../../core/message/status.ts";
 import type { SendOptions } from "../../../core/restriction/index.ts";
 import type { AddressKind } from "../../baileys/address/addressing.ts";
@@ -89,6 +90,11 @@ export const claimedColumns = (sql: postgres.ISql) => sql`
 /** Joins the message of a command (alias `c`). */
 export const joinMessage = (sql: postgres.ISql) => sql`
   left join messages on messages.instance_id = c.instance_id and messages.wa_id = c.wa_id and messages.from_me`;
+
+/** Returns a command that the API claimed for this host. No attempt has prepared it yet. */
+export function fromHandOver(command: HandedCommand): ClaimedCommand {
+  return { ...command, payload: null, attempts: 0, inBulk: false } as ClaimedCommand;
+}
 
 export function toCommand(row: ClaimedRow): ClaimedCommand {
   return {

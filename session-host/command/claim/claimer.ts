@@ -36,6 +36,8 @@ export class Claimer {
   readonly #recent = lruCache<string, true>(20_000);
   /** For each claim whose result is unknown, a function that looks up the commands that the claim took. */
   readonly #lookUps = new Set<() => Promise<ClaimedCommand[]>>();
+  /** Claims in progress. A claim ends when its caller has submitted what it took. */
+  readonly #claiming = new Set<Promise<unknown>>();
 
   constructor(deps: ClaimerDeps) {
     this.#deps = deps;
@@ -93,6 +95,30 @@ export class Claimer {
     return this.#remember(await unfinishedCommands(this.#deps));
   }
 
+  /** Whether every command that this claimer has claimed was submitted. */
+  get isSettled(): boolean {
+    return this.#claiming.size === 0 && this.#lookUps.size === 0;
+  }
+
+  /**
+   * Resolves when the commands of all claims so far were submitted. Commands that were claimed elsewhere after them may
+   * be submitted then.
+   */
+  async settle(): Promise<void> {
+    await Promise.all(this.#claiming);
+    await this.#recover();
+  }
+
+  /** Notes commands that were claimed elsewhere for this host, so that no look-up submits them again. */
+  adopt(command: ClaimedCommand): void {
+    this.#remember([command]);
+  }
+
+  /** Returns those of these commands that are claimed. */
+  async find(ids: readonly string[]): Promise<ClaimedCommand[]> {
+    return this.#remember(await claimedAmong(this.#deps, ids));
+  }
+
   /** Gives a claimed command back, so that a later claim takes it again. Tries until it succeeds or the lease is lost. */
   giveBack(command: ClaimedCommand): Promise<void> {
     return this.#return(command, () => returnClaim(this.#deps, command.id));
@@ -120,11 +146,19 @@ export class Claimer {
     claim: () => Promise<ClaimedCommand[]>,
     lookUp: () => Promise<ClaimedCommand[]>,
   ): Promise<ClaimedCommand[]> {
+    const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+    this.#claiming.add(ended);
     try {
       return this.#remember(await claim());
     } catch (error) {
       this.#lookUps.add(lookUp);
       throw error;
+    } finally {
+      // Callers submit the result without waiting for anything, which is before the next turn of the event loop.
+      setImmediate(() => {
+        this.#claiming.delete(ended);
+        end();
+      });
     }
   }
 

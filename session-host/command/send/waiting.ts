@@ -18,9 +18,10 @@ export class Waiting {
     return this.#commands.length;
   }
 
-  /** Adds a new command at the end. */
+  /** Adds a new command at its position, which is nearly always the end. */
   push(command: OrderedCommand): void {
-    this.#commands.push(command);
+    const before = this.#commands.findLastIndex(({ position }) => position <= command.position);
+    this.#commands.splice(before + 1, 0, command);
     if (isHigh(command)) this.#high++;
   }
 

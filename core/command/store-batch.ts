@@ -1,0 +1,113 @@
+import type postgres from "postgres";
+import type { Database } from "../db/index.ts";
+import { sqlState, sqlStates } from "../db/sql-state.ts";
+import { type RequestRow, requestRow, type StorableCommand, type Stored, storeRows } from "./store.ts";
+
+/** Maximum number of commands in one statement, and of characters of their JSON. */
+const maxRows = 64;
+const maxCharacters = 1_000_000;
+/** Number of statements that may run at the same time. */
+const maxStatements = 2;
+/**
+ * How long a statement waits for a lock, in milliseconds. Shorter than `deadlock_timeout` (1 s), so that two statements
+ * that lock rows in a different order wait no longer than this either.
+ */
+const lockWaitMs = 100;
+
+interface Waiting {
+  row: RequestRow;
+  resolve: (stored: Stored) => void;
+  reject: (error: unknown) => void;
+}
+
+/**
+ * Stores the commands of concurrent requests in common statements, so that they share a commit. A single command is
+ * stored at once. Commands that arrive while `maxStatements` statements run wait for the end of one. If Postgres refuses
+ * a statement, each of its commands is stored alone, so that a command fails only because of itself. A command whose rows
+ * are locked delays the others by at most `lockWaitMs`.
+ */
+export class StoreBatch {
+  readonly #sql: postgres.Sql;
+  #waiting: Waiting[] = [];
+  #running = 0;
+
+  constructor(sql: postgres.Sql) {
+    this.#sql = sql;
+  }
+
+  /** Stores a command. Fails like `storeRows`. */
+  store(command: StorableCommand): Promise<Stored> {
+    const { promise, resolve, reject } = Promise.withResolvers<Stored>();
+    const waiting: Waiting = { row: requestRow(command), resolve, reject };
+    // A caller that often chooses an id twice must not make the statements of others fail.
+    if (command.message?.preview.messageId !== undefined) void this.#storeAlone(waiting);
+    else {
+      this.#waiting.push(waiting);
+      void this.#next();
+    }
+    return promise;
+  }
+
+  async #next(): Promise<void> {
+    if (this.#running >= maxStatements || this.#waiting.length === 0) return;
+    const batch = this.#take();
+    this.#running++;
+    try {
+      await this.#store(batch);
+    } finally {
+      this.#running--;
+      void this.#next();
+    }
+  }
+
+  async #store(batch: readonly Waiting[]): Promise<void> {
+    try {
+      const stored = await storeRows(
+        this.#sql,
+        batch.map(({ row }) => row),
+        { lockWaitMs },
+      );
+      for (const [index, { resolve }] of batch.entries()) resolve(stored[index] ?? "absent");
+    } catch (error) {
+      if (isWorthAnother(error, batch.length)) for (const waiting of batch) void this.#storeAlone(waiting);
+      else for (const { reject } of batch) reject(error);
+    }
+  }
+
+  async #storeAlone({ row, resolve, reject }: Waiting): Promise<void> {
+    try {
+      const [stored = "absent"] = await storeRows(this.#sql, [row]);
+      resolve(stored);
+    } catch (error) {
+      reject(error);
+    }
+  }
+
+  #take(): Waiting[] {
+    let characters = 0;
+    let count = 0;
+    for (const { row } of this.#waiting.slice(0, maxRows)) {
+      characters += row.json.length;
+      if (count > 0 && characters > maxCharacters) break;
+      count++;
+    }
+    return this.#waiting.splice(0, count);
+  }
+}
+
+/** Whether the commands of a refused statement are stored alone. After a lost connection, they may be stored already. */
+function isWorthAnother(error: unknown, rows: number): boolean {
+  return sqlState(error) === sqlStates.lockNotAvailable || (rows > 1 && isNotStored(error));
+}
+
+/** Whether Postgres has certainly stored nothing. After any other error, the statement may have been committed. */
+export const isNotStored = (error: unknown): boolean => /^(?:22|23|40|54|55|SB)/.test(sqlState(error) ?? "");
+
+/** By the database, which all requests of a process share. */
+const batches = new WeakMap<Database, StoreBatch>();
+
+export function storeBatchOf(db: Database): StoreBatch {
+  const known = batches.get(db) ?? new StoreBatch(db.sql);
+  batches.set(db, known);
+  return known;
+}

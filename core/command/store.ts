@@ -1,0 +1,189 @@
+import type postgres from "postgres";
+import { absenceMs } from "../contact/index.ts";
+import { storableJson } from "../db/index.ts";
+import { isEnabled } from "../instance/enabled-user.ts";
+import type { SendOptions } from "../restriction/index.ts";
+import type { CommandDefinition, MessagePreview } from "./catalog/define.ts";
+import type { HandedCommand, Reservation } from "./hand-over.ts";
+
+/** The message of a send that is about to be stored. */
+interface NewMessage {
+  id: string;
+  /** WhatsApp's id of the message. */
+  waId: string;
+  preview: MessagePreview;
+  /** Shown in the history. */
+  sentAt: Date;
+}
+
+/** A command that is about to be stored. */
+export interface NewCommand {
+  id: string;
+  definition: Pick<CommandDefinition, "name" | "kind">;
+  /** The input, as the schema returns it. */
+  input: unknown;
+  instance: { id: string; shard: number };
+  userId: string;
+  /** For a send. */
+  message: NewMessage | undefined;
+  options: SendOptions | undefined;
+  runAt: Date | undefined;
+  acceptedAt: Date;
+  deadline: Date;
+  correlationId: string;
+  reply: { requestId: string; queue: string | null } | undefined;
+  idempotency: { key: string; hash: Buffer } | undefined;
+}
+
+/**
+ * The result of storing a command. `absent`: the recipient is not on WhatsApp, and nothing was stored. `stored`: no host
+ * has claimed the command yet. Otherwise, the command, which is claimed for the host of the reservation.
+ */
+export type Stored = "absent" | "stored" | HandedCommand;
+
+interface StoredRow {
+  id: string;
+  status: "queued" | "scheduled" | "claimed";
+  position: number | null;
+}
+
+/** A command, and the right to claim it for a host of this process. */
+export type StorableCommand = NewCommand & { reservation?: Reservation | undefined };
+
+/** A command as the statement gets it. */
+export interface RequestRow {
+  id: string;
+  acceptedAt: Date;
+  /** JSON of a `Request`. */
+  json: string;
+  /** JSON of the arguments of the SQL function `fence`, for a command with a reservation. */
+  fence: string | undefined;
+}
+
+export const requestRow = (command: StorableCommand): RequestRow => ({
+  id: command.id,
+  acceptedAt: command.acceptedAt,
+  json: storableJson(requestOf(command)),
+  fence: command.reservation && fenceOf(command.reservation),
+});
+
+const fenceOf = ({ host, grant: { shard, epoch } }: Reservation) => JSON.stringify({ host, shard, epoch });
+
+/**
+ * Stores commands with their messages and keys in one statement: this takes one round trip, and stores either everything
+ * or nothing. A command with a reservation is also claimed, unless its user was disabled, or an earlier command of its
+ * instance still waits to be claimed and must run first. Throws `leaseLost` if the host of a reservation no longer
+ * holds its shard, and `lockNotAvailable` if a row stays locked for `lockWaitMs`.
+ */
+export async function storeRows(
+  sql: postgres.ISql,
+  requests: readonly RequestRow[],
+  { lockWaitMs }: { lockWaitMs?: number } = {},
+): Promise<Stored[]> {
+  const fences = new Set(requests.flatMap(({ fence }) => fence ?? []));
+  const lockTimeout = lockWaitMs === undefined ? null : `${lockWaitMs}ms`;
+  const rows = await sql<StoredRow[]>`
+    with held as materialized (
+      select fence(shard, host, epoch)
+      from jsonb_to_recordset(${`[${[...fences].join()}]`}::text::jsonb) as t(shard int, host text, epoch bigint)
+    ), start as materialized (
+      select nextval('command_position') as position where (select count(*) from held) > 0
+    ), request as materialized (
+      select t.*, t.ordinality as ord from rows from (
+        jsonb_to_recordset(${`[${requests.map(({ json }) => json).join()}]`}::text::jsonb) as (id uuid, instance_id uuid,
+          user_id uuid, shard int, name text, kind text, input jsonb, wa_id text, run_at timestamptz, correlation_id text,
+          request_id text, reply_to text, deadline timestamptz, created_at timestamptz, options jsonb, reserved boolean,
+          message_id uuid, chat_id text, type text, proto_type text, body text, sent_at timestamptz, recipient text,
+          key text, hash text)
+      ) with ordinality as t, (
+        select set_config('lock_timeout', coalesce(${lockTimeout}::text, current_setting('lock_timeout')), true)) as limited
+    ), decided as materialized (
+      select r.*, case
+          when run_at is not null then 'scheduled'
+          -- A scalar subquery reads one row of the index. Postgres could turn NOT EXISTS into a scan of all queued commands.
+          when reserved and ${isEnabled(sql, sql`r.user_id`)} and (kind = 'query' or (
+            select true from commands e where e.instance_id = r.instance_id and e.status = 'queued' limit 1) is null)
+          then 'claimed' else 'queued' end as status
+      from request r where not exists (
+        select from unknown_numbers u where u.instance_id = r.instance_id and u.jid = r.recipient
+          and u.checked_at > r.created_at - ${absenceMs} * interval '1 ms')
+    ), command as (
+      insert into commands (id, instance_id, user_id, shard, name, kind, input, wa_id, status, position, run_at,
+        correlation_id, request_id, reply_to, deadline, created_at, options)
+      select id, instance_id, user_id, shard, name, kind, input, wa_id, status,
+        case when status = 'claimed' then (select position from start) + ord end, run_at, correlation_id, request_id,
+        reply_to, deadline, created_at, options
+      from decided order by ord
+      returning id, status, position
+    ), message as (
+      insert into messages (id, instance_id, wa_id, chat_id, from_me, type, proto_type, body, status, sent_at, created_at)
+      select message_id, instance_id, wa_id, chat_id, true, type, proto_type, body, 'pending', sent_at, created_at
+      from decided where message_id is not null order by ord
+    ), key as (
+      insert into idempotency_keys (user_id, key, request_hash, command_id, created_at)
+      select user_id, key, decode(hash, 'hex'), id, created_at from decided where key is not null order by ord
+    )
+    select id, status, position::float8 as position from command`;
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  return requests.map((request) => {
+    const row = byId.get(request.id);
+    if (!row) return "absent";
+    return row.position === null ? "stored" : handed(JSON.parse(request.json) as Request, row.position, request);
+  });
+}
+
+/** A command as the database reads it. */
+type Request = ReturnType<typeof requestOf>;
+
+function requestOf(command: StorableCommand) {
+  const { id, instance, userId, definition, input, options, runAt, correlationId, reply, message } = command;
+  return {
+    id,
+    instance_id: instance.id,
+    user_id: userId,
+    shard: instance.shard,
+    name: definition.name,
+    kind: definition.kind,
+    input,
+    options: options ?? null,
+    run_at: runAt ?? null,
+    correlation_id: correlationId,
+    request_id: reply?.requestId ?? null,
+    reply_to: reply?.queue ?? null,
+    deadline: command.deadline,
+    created_at: command.acceptedAt,
+    reserved: command.reservation !== undefined,
+    ...(message ? messageOf(message, command) : { wa_id: null, chat_id: null }),
+    key: command.idempotency?.key ?? null,
+    hash: command.idempotency?.hash.toString("hex") ?? null,
+  };
+}
+
+function messageOf({ id, waId, preview, sentAt }: NewMessage, { runAt }: NewCommand) {
+  return {
+    message_id: id,
+    wa_id: waId,
+    chat_id: preview.to,
+    type: preview.type,
+    proto_type: preview.protoType,
+    body: preview.body,
+    sent_at: sentAt,
+    // A number that is not on WhatsApp now may have joined when a scheduled message is due.
+    recipient: runAt ? null : preview.to,
+  };
+}
+
+const handed = (stored: Request, position: number, { acceptedAt }: RequestRow): HandedCommand => ({
+  id: stored.id,
+  instanceId: stored.instance_id,
+  userId: stored.user_id,
+  name: stored.name,
+  input: stored.input,
+  waId: stored.wa_id,
+  chatId: stored.chat_id,
+  position,
+  deadline: new Date(stored.deadline),
+  acceptedAt,
+  correlationId: stored.correlation_id,
+  options: stored.options,
+});

@@ -1,0 +1,1 @@
+CREATE INDEX "commands_queued_of_instance" ON "commands" USING btree ("instance_id","created_at") WHERE status = 'queued';

@@ -1,0 +1,122 @@
+import type { HandedCommand, Holder } from "../../core/command/hand-over.ts";
+import type { Logger } from "../../core/log.ts";
+import type { Grant } from "../../core/shard/lease.ts";
+import { type ClaimedCommand, fromHandOver } from "../command/claim/claimed-command.ts";
+import type { Claimer } from "../command/claim/claimer.ts";
+import type { Lease } from "../concurrency/lease.ts";
+import { pause } from "../concurrency/pause.ts";
+
+export interface DirectIntakeDeps {
+  host: string;
+  lease: Lease;
+  claimer: Pick<Claimer, "adopt" | "find" | "isSettled" | "settle">;
+  log: Logger;
+  submit: (command: ClaimedCommand) => void;
+  /** Whether the session of an instance may hold a command more than it holds now and than are `reserved`. */
+  hasRoom: (instanceId: string, reserved: number) => boolean;
+}
+
+const retryMs = 500;
+/**
+ * How long a command is searched whose statement gave no result, in milliseconds. Longer than the time limit of the
+ * API's statements, because Postgres may still run the statement after the connection has broken.
+ */
+const searchMs = 35_000;
+
+/**
+ * Takes the commands of a shard that the API of this process claims for the shard's host. A command that an earlier claim
+ * took, and whose result has not arrived yet, runs before them.
+ */
+export class DirectIntake implements Holder {
+  readonly #deps: DirectIntakeDeps;
+  readonly #stop = new AbortController();
+  /** Commands that wait for earlier claims, in order. */
+  #waiting: ClaimedCommand[] = [];
+  #isSubmitting = false;
+  /** When the search for a command ends, by its id. */
+  readonly #searched = new Map<string, number>();
+  #isSearching = false;
+
+  constructor(deps: DirectIntakeDeps) {
+    this.#deps = deps;
+  }
+
+  get host(): string {
+    return this.#deps.host;
+  }
+
+  get grant(): Grant {
+    return this.#deps.lease.grant;
+  }
+
+  get held(): boolean {
+    return this.#deps.lease.held && !this.#stop.signal.aborted;
+  }
+
+  hasRoom(instanceId: string, reserved: number): boolean {
+    return this.#deps.hasRoom(instanceId, reserved);
+  }
+
+  /** The next host of the shard finds a command that this host can no longer take. */
+  take(handed: HandedCommand): void {
+    if (!this.held) return;
+    const { claimer, submit } = this.#deps;
+    const command = fromHandOver(handed);
+    claimer.adopt(command);
+    if (this.#waiting.length === 0 && claimer.isSettled) {
+      submit(command);
+      return;
+    }
+    this.#waiting.push(command);
+    if (!this.#isSubmitting) void this.#submitWaiting();
+  }
+
+  search(commandId: string): void {
+    this.#searched.set(commandId, performance.now() + searchMs);
+    if (!this.#isSearching) void this.#search();
+  }
+
+  /** Takes no more commands, and ends the searches. */
+  stop(): void {
+    this.#stop.abort();
+  }
+
+  async #submitWaiting(): Promise<void> {
+    this.#isSubmitting = true;
+    while (this.held && this.#waiting.length > 0) {
+      // Those that come meanwhile also wait for claims that begin meanwhile.
+      const count = this.#waiting.length;
+      if (await this.#isSettled()) for (const command of this.#waiting.splice(0, count)) this.#deps.submit(command);
+    }
+    this.#isSubmitting = false;
+  }
+
+  /** Waits for the claims so far. Returns false, after a pause, if the database did not respond. */
+  async #isSettled(): Promise<boolean> {
+    try {
+      await this.#deps.claimer.settle();
+      return this.held;
+    } catch (error) {
+      this.#deps.log.warn({ err: error }, "claimed commands wait for the database");
+      await pause(retryMs, this.#stop.signal);
+      return false;
+    }
+  }
+
+  /** Submits the searched commands as soon as they are found. */
+  async #search(): Promise<void> {
+    this.#isSearching = true;
+    while (this.held && this.#searched.size > 0) {
+      const startedAt = performance.now();
+      try {
+        const found = await this.#deps.claimer.find([...this.#searched.keys()]);
+        for (const command of found) if (this.held && this.#searched.delete(command.id)) this.#deps.submit(command);
+        for (const [id, end] of this.#searched) if (startedAt > end) this.#searched.delete(id);
+      } catch (error) {
+        this.#deps.log.debug({ err: error }, "commands that may be claimed could not be looked up; trying again");
+      }
+      if (this.#searched.size > 0) await pause(retryMs, this.#stop.signal);
+    }
+    this.#isSearching = false;
+  }
+}
