@@ -77,7 +77,7 @@ export class Shard {
       host,
       lease,
       now: () => deps.clock.now(),
-      onEvents: () => this.#relay.nudge(),
+      onEvents: (events, inDoubt) => this.#relay.publish(events, inDoubt),
       onReplies: () => this.#replier.nudge(),
     });
     const submit = (command: ClaimedCommand) => void this.#submit(command);

@@ -3,13 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { readConfig } from "../../core/config.ts";
-import { appendEvents } from "../../core/event/append.ts";
+import { type AppendedEvent, appendEvents } from "../../core/event/append.ts";
 import type { EventEnvelope } from "../../core/event/catalog/index.ts";
 import { Announcer } from "../../core/event-stream/announce.ts";
 import { systemIds } from "../../core/id.ts";
 import { createLogger } from "../../core/log.ts";
 import { createQueues, eventQueue, openQueues, type Queues } from "../../core/queue/index.ts";
 import { startAws } from "../../local/aws/index.ts";
+import { outboxPage } from "../../session-host/outbox/lane.ts";
 import { EventRelay } from "../../session-host/outbox/relay.ts";
 import { type ShardDatabase, startShardDatabase } from "../support/session-host/shard-database.ts";
 import { until } from "../support/until.ts";
@@ -42,6 +43,14 @@ async function append(instanceId: string, reason: string): Promise<string> {
   await appendEvents(database.db.sql, [{ id, instanceId, at: new Date(), type: "connection.update", data }]);
   await database.db.sql`update events set data = ${JSON.stringify({ ...data, reason })}::text::jsonb where id = ${id}`;
   return id;
+}
+
+/** Appends events and returns them as a commit of the ledger does. */
+async function commit(...instanceIds: string[]): Promise<AppendedEvent[]> {
+  const type = "connection.update" as const;
+  const data = { status: "connected" as const, reason: null };
+  const events = instanceIds.map((instanceId) => ({ id: systemIds.uuid(), instanceId, at: new Date(), type, data }));
+  return await appendEvents(database.db.sql, events);
 }
 
 /** Starts a relay that sends through `sendBatch`. */
@@ -155,4 +164,151 @@ test("an event that the queue refuses for now stays, and no later event overtake
   const parked = await database.db
     .sql`select id from events where instance_id = ${instanceId} and parked_at is not null`;
   expect([...parked]).toEqual([]);
+});
+
+/** Removes an event from the outbox, so that only the relay's memory has it. */
+const hide = async (events: readonly AppendedEvent[]) =>
+  void (await database.db
+    .sql`update events set emitted_at = now() where id = any(${events.map(({ id }) => id)}::uuid[])`);
+
+/** Starts a relay that has sent an event of each instance, and so knows their numbers. */
+async function warmRelay(instanceIds: readonly string[], sendBatch?: Queues["sendBatch"]): Promise<EventRelay> {
+  const relay = await startRelay(sendBatch);
+  await commit(...instanceIds);
+  relay.nudge();
+  await received(instanceIds.length);
+  return relay;
+}
+
+test("the events of a commit are sent from memory, and once", async () => {
+  const ids = [(await database.createInstance()).id, (await database.createInstance()).id];
+  const [a = "", b = ""] = ids;
+  const relay = await warmRelay(ids);
+  const events = await commit(a, b, a, b);
+  await hide(events);
+  relay.publish(events, false);
+  relay.publish(events, false);
+  const sent = await received(4);
+  expect(sent.filter(({ instanceId }) => instanceId === a).map(({ seq }) => seq)).toEqual([2, 3]);
+  expect(sent.filter(({ instanceId }) => instanceId === b).map(({ seq }) => seq)).toEqual([2, 3]);
+  const [event] = events;
+  expect(sent.find(({ id }) => id === event?.id)).toEqual({
+    ...{ v: 1, id: event?.id, instanceId: a, seq: 2, type: "connection.update", correlationId: event?.id },
+    ...{ data: { status: "connected", reason: null }, at: event?.at.toISOString() },
+  });
+});
+
+test("an event that another process appended before those of a commit is read from the log and sent before them", async () => {
+  const { id } = await database.createInstance();
+  const relay = await warmRelay([id]);
+  const [foreign] = await commit(id);
+  const own = await commit(id, id);
+  relay.publish(own, false);
+  expect((await received(3)).map((event) => event.id)).toEqual([foreign?.id, ...own.map((event) => event.id)]);
+  const next = await commit(id);
+  await hide(next);
+  relay.publish(next, false);
+  expect((await received(1)).map(({ seq }) => seq)).toEqual([5]);
+});
+
+test("events of commits during a failure of the queue are sent in order after it", async () => {
+  const { id } = await database.createInstance();
+  let failures = 2;
+  const relay = await warmRelay([id], async (name, messages) => {
+    if (messages.some(({ body }) => (JSON.parse(body) as EventEnvelope).seq > 1) && failures-- > 0)
+      throw new Error("the queue is not available");
+    return await queues.sendBatch(name, messages);
+  });
+  for (let round = 0; round < 5; round++) relay.publish(await commit(id, id), false);
+  await until(async () => failures <= 0 || undefined);
+  relay.publish(await commit(id), false);
+  expect((await received(11)).map(({ seq }) => seq)).toEqual(Array.from({ length: 11 }, (_, index) => index + 2));
+});
+
+test("the next host sends the events that a killed host had committed, or sent and not recorded, under the same ids", async () => {
+  const { id } = await database.createInstance();
+  const sent: string[] = [];
+  let takeOver: (() => Promise<unknown>) | undefined;
+  const sendBatch: Queues["sendBatch"] = async (name, messages) => {
+    const refused = await queues.sendBatch(name, messages);
+    sent.push(...messages.map(({ deduplicationId = "" }) => deduplicationId));
+    await takeOver?.();
+    return refused;
+  };
+  const relay = await warmRelay([id], sendBatch);
+  await until(async () => {
+    const [left] = await database.db.sql`select count(*)::int as count from events where emitted_at is null`;
+    return left?.count === 0 || undefined;
+  });
+  sent.length = 0;
+  // The host loses its lease after the queue has accepted the event, so it records nothing.
+  takeOver = () => database.takeLease();
+  const [unrecorded] = await commit(id);
+  relay.publish(unrecorded ? [unrecorded] : [], false);
+  await until(async () => sent.length > 0 || undefined);
+  takeOver = undefined;
+  // The host dies between the commit and the relay.
+  const [unsent] = await commit(id);
+  await startRelay(sendBatch);
+  await until(async () => (unsent && sent.includes(unsent.id)) || undefined);
+  expect(sent).toEqual([unrecorded?.id, unrecorded?.id, unsent?.id]);
+  // The queue drops the repetition.
+  expect((await received(2)).map(({ seq }) => seq)).toEqual([2, 3]);
+});
+
+/** The number of pages that the relay's query touches when it reads a lane after a position. */
+async function pagesRead(lane: number, after: number): Promise<number> {
+  return await database.db.sql.begin(async (sql) => {
+    await sql`set local enable_seqscan = off`;
+    const [row] = await sql<{ "QUERY PLAN": { Plan: Record<string, number> }[] }[]>`
+      explain (analyze, buffers, format json) ${outboxPage({ sql: database.db.sql }, 0, lane, after)}`;
+    const plan = row?.["QUERY PLAN"][0]?.Plan;
+    return (plan?.["Shared Hit Blocks"] ?? 0) + (plan?.["Shared Read Blocks"] ?? 0);
+  });
+}
+
+test("a long snapshot doesn't make the relay read the events that it has sent", async () => {
+  const id = await instanceInLane(1);
+  const relay = await warmRelay([id]);
+  const reader = await database.db.sql.reserve();
+  await reader`begin isolation level repeatable read`;
+  await reader`select count(*) from events`;
+  const events = [];
+  for (let batch = 0; batch < 10; batch++) {
+    const some = await commit(...Array.from({ length: 200 }, () => id));
+    relay.publish(some, false);
+    events.push(...some);
+  }
+  await received(events.length);
+  const last = events.at(-1)?.position ?? 0;
+  await until(async () => (relay.positions[1] ?? 0) >= last || undefined);
+  expect(await pagesRead(1, 0)).toBeGreaterThan(40);
+  expect(await pagesRead(1, relay.positions[1] ?? 0)).toBeLessThan(10);
+  await reader`rollback`;
+  reader.release();
+});
+
+test("the relay reads no further than an event of a transaction that is not committed yet", async () => {
+  const [early, late] = [await instanceInLane(3), await instanceInLane(3)];
+  const relay = await warmRelay([early, late]);
+  const other = await database.db.sql.reserve();
+  await other`begin`;
+  const [uncommitted] = await appendEvents(other, [
+    {
+      ...{ id: systemIds.uuid(), instanceId: early, at: new Date(), type: "connection.update" },
+      data: { status: "connected", reason: "uncommitted" },
+    },
+  ]);
+  const position = uncommitted?.position ?? 0;
+  for (let round = 0; round < 3; round++) {
+    relay.publish(await commit(late), false);
+    await received(1);
+    // Each look at the log takes the cursor further, as far as it may go.
+    await new Promise((resolve) => setTimeout(resolve, 1_100));
+  }
+  expect(relay.positions[3]).toBeLessThan(position);
+  await other`commit`;
+  other.release();
+  expect((await received(1)).map((event) => event.id)).toEqual([uncommitted?.id]);
+  await until(async () => (relay.positions[3] ?? 0) > position || undefined);
 });
