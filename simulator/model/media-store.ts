@@ -35,6 +35,8 @@ export class MediaStore {
     upload: new Scheduled<number>(),
     download: new Scheduled<number | "cut" | { cut: number; kind?: string }>(),
   };
+  /** If set, a host serves a file only when the returned promise is resolved. */
+  beforeDownload?: (path: string) => Promise<void>;
   /** Files by path. All files are ciphertexts, except for pictures and channel media. */
   readonly files: Map<string, Buffer>;
   /** The primary host and its fallback. Both have all files. */

@@ -42,7 +42,7 @@ export class MediaHost {
       return this.#reject(response, fault, "requested by the test");
     }
     if (request.method === "POST") await this.#upload(url, request, response);
-    else if (request.method === "GET") this.#download(url, request, response);
+    else if (request.method === "GET") await this.#download(url, request, response);
     else if (request.method === "DELETE") this.#delete(url, response);
     else response.writeHead(405).end();
   }
@@ -92,7 +92,8 @@ export class MediaHost {
     response.end(JSON.stringify({ error: { code: status, message: reason } }));
   }
 
-  #download(url: URL, request: IncomingMessage, response: ServerResponse): void {
+  async #download(url: URL, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    await this.#store.beforeDownload?.(url.pathname);
     const fault = this.#store.faults.download.take(
       (scheduled) => typeof scheduled !== "object" || url.pathname.includes(scheduled.kind ?? "/"),
     );

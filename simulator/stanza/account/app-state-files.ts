@@ -34,10 +34,13 @@ export function patchNode(world: World, { account, faults }: Device, encoded: Bu
   return node("patch", {}, proto.SyncdPatch.encode(patch).finish());
 }
 
-/** Flips a bit of the value. */
+/**
+ * Flips a bit of the initialization vector, and with it one of the plaintext's first block. The value still decrypts and
+ * decodes, so only its MAC shows the damage.
+ */
 function damage(record: proto.ISyncdRecord | null | undefined): void {
   if (!record?.value?.blob) return;
   const blob = Buffer.from(record.value.blob);
-  blob[0] = (blob[0] ?? 0) ^ 1;
+  blob[15] = (blob[15] ?? 0) ^ 1;
   record.value = { blob };
 }

@@ -36,6 +36,11 @@ beforeAll(async () => {
     gate.createInstance("gateway"),
   ]);
   await until(async () => (await ask("GET")).body.data?.length === predefined.length || undefined, 60_000);
+  // The names of people come with the history.
+  await until(async () => {
+    const { body } = await gate.api("GET", `/api/contacts/${id}/all`);
+    return body.data?.some((contact: { name: string }) => contact.name === "Carol") || undefined;
+  }, 60_000);
 }, 120_000);
 afterAll(async () => {
   expectNoComplaints(gate.wa);

@@ -1,16 +1,17 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { DEFAULT_CONNECTION_CONFIG, initAuthCreds, type SignalKeyStoreWithTransaction } from "@whiskeysockets/baileys";
 import { expect, test } from "vitest";
 import { createLogger } from "../../../core/log.ts";
 import { boundLidCache, maxLidEntries } from "../../../session-host/baileys/address/lid-cache.ts";
+import { type JournalingOptions, JournalingSignal } from "../../../session-host/baileys/signal.ts";
 
 const people = 3_000;
 const numberOf = (index: number) => `4915550${String(index).padStart(6, "0")}`;
 const lidOf = (index: number) => `9${String(index).padStart(14, "0")}`;
 
-/** A LID store of Baileys with a bounded cache, and the queries that it makes. */
-function lidStore() {
+/** Stores the pairs of a session in memory. */
+function memory() {
   const stored = new Map<string, string>();
-  const queried: string[] = [];
   const keys = {
     get: async (_type: string, ids: string[]) =>
       Object.fromEntries(ids.flatMap((id) => (stored.has(id) ? [[id, stored.get(id)]] : []))),
@@ -20,6 +21,13 @@ function lidStore() {
     isInTransaction: () => false,
     transaction: async (work: () => Promise<unknown>) => await work(),
   } as unknown as SignalKeyStoreWithTransaction;
+  return { keys };
+}
+
+/** A LID store of Baileys with a bounded cache, and the queries that it makes. */
+function lidStore() {
+  const queried: string[] = [];
+  const { keys } = memory();
   const { makeSignalRepository } = DEFAULT_CONNECTION_CONFIG;
   const repository = makeSignalRepository(
     { creds: initAuthCreds(), keys },
@@ -45,6 +53,21 @@ test("a session keeps a bounded number of pairs of LIDs and numbers, and finds a
   const numbers = await lidMapping.getPNsForLIDs(pairs.map(({ lid }) => lid));
   expect(numbers).toHaveLength(people);
   expect([cache.size, queried]).toEqual([maxLidEntries, []]);
+});
+
+test("the repository of a session has the bounded cache", async () => {
+  const { keys } = memory();
+  const signal = new JournalingSignal({ store: { keys } } as unknown as JournalingOptions);
+  const { lidMapping } = signal.makeRepository({ creds: initAuthCreds(), keys }, createLogger("test", "silent"));
+  await lidMapping.storeLIDPNMappings(
+    Array.from({ length: people }, (_, index) => ({
+      lid: `${lidOf(index)}@lid`,
+      pn: `${numberOf(index)}@s.whatsapp.net`,
+    })),
+  );
+  await turn();
+  const { mappingCache } = lidMapping as unknown as { mappingCache: { size: number } };
+  expect(mappingCache.size).toBe(maxLidEntries);
 });
 
 test("a session keeps the pairs that it used last", async () => {
