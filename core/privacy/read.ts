@@ -52,24 +52,36 @@ async function after(db: Database, userId: string, at: Position): Promise<string
  */
 async function search(db: Database, job: Parameters<PageReader>[1], at: Position) {
   if (at.instanceId) {
-    const found = await otherJids(db, at.instanceId, at.person);
-    const next = await nextInstance(db, { userId: job.userId, instanceId: at.instanceId });
+    const { found, cursor } = await otherJids(db, at.instanceId, at);
     const person = [...at.person, ...found];
-    if (found.length > 0) return { lines: [], cursor: JSON.stringify({ ...at, person, instanceId: null }) };
-    if (next) return { lines: [], cursor: JSON.stringify({ ...at, instanceId: next }) };
+    if (found.length > 0)
+      return { lines: [], cursor: JSON.stringify({ ...at, person, instanceId: null, cursor: null }) };
+    if (cursor !== null) return { lines: [], cursor: JSON.stringify({ ...at, cursor }) };
+    const next = await nextInstance(db, { userId: job.userId, instanceId: at.instanceId });
+    if (next) return { lines: [], cursor: JSON.stringify({ ...at, instanceId: next, cursor: null }) };
   }
   const first = { kind: "person", person: at.person, requestedAt: job.createdAt };
-  const cursor = at.instanceId && JSON.stringify({ ...at, isKnown: true, instanceId: null });
+  const cursor = at.instanceId && JSON.stringify({ ...at, isKnown: true, instanceId: null, cursor: null });
   return { lines: [JSON.stringify(first)], cursor };
 }
 
-/** Returns the unknown JIDs that messages of the person have. */
-async function otherJids({ sql }: Database, instanceId: string, known: readonly string[]): Promise<string[]> {
-  const rows = await sql<{ senderId: string; senderLid: string | null }[]>`
-    select distinct sender_id as "senderId", sender_lid as "senderLid" from messages
-    where instance_id = ${instanceId} and (sender_id = any(${known}::text[]) or sender_lid = any(${known}::text[]))`;
-  const jids = rows.flatMap(({ senderId, senderLid }) => [senderId, senderLid ?? ""]).filter(isPersonJid);
-  return [...new Set(jids)].filter((jid) => !known.includes(jid));
+/** Messages that are searched for JIDs at a time. */
+const searchedAtOnce = 2_000;
+
+/** Returns the unknown JIDs that the next messages of the person have. `cursor` is null at the end. */
+async function otherJids({ sql }: Database, instanceId: string, { person, cursor }: Position) {
+  const [at = "", id = ""] = cursor?.split(" ") ?? [];
+  const [row] = await sql<{ jids: (string | null)[]; size: number; last: string }[]>`
+    with slice as materialized (
+      select id, sent_at, sender_id, sender_lid from messages where instance_id = ${instanceId}
+        ${cursor === null ? sql`` : sql`and (sent_at, id) > (${at}::text::timestamptz, ${id}::uuid)`}
+      order by sent_at, id limit ${searchedAtOnce})
+    select (select count(*)::int from slice) as size,
+      (select replace(sent_at::text, ' ', 'T') || ' ' || id from slice order by sent_at desc, id desc limit 1) as last,
+      array(select distinct unnest(array[sender_id, sender_lid]) from slice
+        where sender_id = any(${person}::text[]) or sender_lid = any(${person}::text[])) as jids`;
+  const found = (row?.jids ?? []).filter((jid) => jid !== null && isPersonJid(jid) && !person.includes(jid));
+  return { found, cursor: row?.size === searchedAtOnce ? row.last : null };
 }
 
 const lineOf = (kind: string, instanceId: string, { relation, data }: CopiedRow) =>

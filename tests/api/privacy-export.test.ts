@@ -239,6 +239,7 @@ describe("the export of a person", () => {
 
   test("has several parts and pages, if it is large", async () => {
     const large = "4915550000888@s.whatsapp.net";
+    const largeLid = "77788899900022@lid";
     const text = "x".repeat(100_000);
     await api.db.sql`
       insert into messages (id, instance_id, wa_id, chat_id, from_me, sender_id, type, proto_type, body, status, sent_at)
@@ -247,17 +248,25 @@ describe("the export of a person", () => {
     await api.db.sql`
       insert into reactions (instance_id, chat_id, wa_id, sender_id, emoji, reacted_at)
       select ${id}, ${large}, 'L' || n, ${large}, '👍', now() from generate_series(1, 1200) n`;
+    // Only the newest of many messages shows the LID.
+    await api.db.sql`
+      insert into messages (id, instance_id, wa_id, chat_id, from_me, sender_id, sender_lid, type, proto_type, body, status, sent_at)
+      select gen_random_uuid(), ${id}, 'M' || n, ${group}, false, ${large}, case when n = 2000 then ${largeLid}::text end, 'text',
+        'conversation', 'short', 'received', now() + n * interval '1 minute' from generate_series(1, 2000) n`;
     const { id: job } = await create({ person: large });
     await runExports(deps, 0);
     const [row] = await api.db.sql`select jsonb_array_length(parts) as parts, status from exports where id = ${job}`;
     expect(row).toEqual({ parts: 1, status: "running" });
     await runExports(deps, 60_000);
     const found = await linesOf(await read(job));
-    const numbers = of(found, "messages").map(({ data }) => Number(String(data.body).split(" ")[0]));
+    expect(found[0]?.person).toEqual([large, largeLid]);
+    const bodies = of(found, "messages").map(({ data }) => String(data.body));
+    expect(bodies.filter((body) => body === "short")).toHaveLength(2000);
+    const numbers = bodies.filter((body) => body !== "short").map((body) => Number(body.split(" ")[0]));
     expect(numbers).toEqual(Array.from({ length: 70 }, (_, n) => n + 1));
     const reactions = of(found, "reactions").map(({ data }) => data.waId);
     expect([reactions.length, new Set(reactions).size]).toEqual([1200, 1200]);
-    await api.db.sql`delete from messages where chat_id = ${large}`;
+    await api.db.sql`delete from messages where sender_id = ${large}`;
     await api.db.sql`delete from reactions where chat_id = ${large}`;
   });
 });
@@ -315,6 +324,20 @@ describe("a job that exports a person", () => {
     await Promise.all([runExports(deps, 60_000), runExports(second, 60_000)]);
     const [first, other] = [await linesOf(await read(one.id)), await linesOf(await read(two.id))];
     expect(first.length).toBe(other.length);
+  });
+
+  test("has its turn while an older export of another user is not done", async () => {
+    const older = await create({ person: jid });
+    const { key: otherKey } = await api.user();
+    await api.instance(otherKey);
+    const newer = await create({ person: jid }, otherKey);
+    const begun = async () => (await read(newer.id, otherKey)).progress.lines > 0;
+    // Each run reads one page, and the older export has more pages than this.
+    for (let run = 0; run < 50 && !(await begun()); run++) await runExports({ ...deps, partMs: 0 }, 0);
+    expect(await begun()).toBe(true);
+    expect((await read(older.id)).status).not.toBe("done");
+    await api.request("DELETE", `${path}/${newer.id}`, { key: otherKey });
+    await api.request("DELETE", `${path}/${older.id}`, { key });
   });
 
   test("can be canceled, and is removed by an erasure of any person", async () => {

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { Clock } from "../../clock.ts";
 import { type ClaimLease, type Claims, claimHasEnded, leaseHolds } from "../../db/claim-lease.ts";
 import type { Database } from "../../db/index.ts";
@@ -62,15 +63,16 @@ interface Limits {
 }
 
 /**
- * Works on open exports, the oldest first, for about `budgetMs`. A part that has begun is finished, or, after `partMs`, kept in
+ * Works on open exports for about `budgetMs`. A part that has begun is finished, or, after `partMs`, kept in
  * the row of the job. At most one part is in memory. Several processes work on different exports.
  */
 export async function runExports(deps: ExportDeps, budgetMs: number): Promise<void> {
   const end = performance.now() + budgetMs;
+  const turn = randomUUID();
   await removeFiles(deps);
   await deps.claims.hold(async (lease) => {
     do {
-      const job = await claim(deps.db, lease);
+      const job = await claim(deps.db, lease, turn);
       if (!job) return;
       await work(deps, lease, job, {
         hasTime: () => performance.now() < end && lease.held,
@@ -80,14 +82,15 @@ export async function runExports(deps: ExportDeps, budgetMs: number): Promise<vo
   });
 }
 
-async function claim({ sql }: Database, lease: ClaimLease): Promise<Job | undefined> {
+/** Claims the oldest export of a user. Each turn has another order of users, so that one user doesn't hold up the others. */
+async function claim({ sql }: Database, lease: ClaimLease, turn: string): Promise<Job | undefined> {
   const [job] = await sql<Job[]>`
     update exports set status = 'running', claimed_by = ${lease.id}
     where id = (
       select id from exports
       where status in ('queued', 'running') and (claimed_by is null or ${claimHasEnded(sql, sql`claimed_by`)})
         and ${leaseHolds(sql, lease)}
-      order by attempts, created_at limit 1 for update skip locked)
+      order by attempts, md5(user_id || ${turn}), created_at limit 1 for update skip locked)
     returning id, user_id as "userId", instance_id as "instanceId", request, cursor, upload_id as "uploadId", parts, tail,
       attempts, created_at as "createdAt"`;
   return job;
