@@ -1,4 +1,5 @@
 import type { ServerResponse } from "node:http";
+import pino from "pino";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { sealedPlace } from "../../core/crypto/sealed-place.ts";
 import { systemIds } from "../../core/id.ts";
@@ -41,17 +42,23 @@ const answerAfter =
     response.writeHead(body === "2" ? 500 : 200).end();
   };
 
-describe("counts of statements", () => {
+/** Queues that exist, so that nothing is logged about them. */
+const quietQueues = { hide: async () => undefined, remove: async () => undefined };
+
+describe("counts of statements and log lines", () => {
   test.each([
     { what: "one event", instances: 1, events: 1, most: 2 },
-    { what: "ten events of an instance", instances: 1, events: 10, most: 8 },
+    { what: "ten events of an instance", instances: 1, events: 10, most: 2 },
     { what: "an event of each of ten instances", instances: 10, events: 1, most: 12 },
   ])("$what: one reads, and few write", async ({ instances, events, most }) => {
     const receiver = await receiverOfTest();
     const ids = await Promise.all(Array.from({ length: instances }, () => world.instance({ url: receiver.url })));
     const records = ids.flatMap((id) => world.texts(id, events));
-    const used = await statementsOf(() => handle(records));
+    let lines = 0;
+    const log = pino({ level: "info" }, { write: () => void lines++ });
+    const used = await statementsOf(() => handle(records, { log, queues: quietQueues }));
     expect(receiver.received).toHaveLength(instances * events);
+    expect(lines).toBe(instances * events);
     const reads = used.filter((statement) => !/\binsert into|update |delete from/.test(statement));
     expect(reads).toHaveLength(1);
     expect(used.length).toBeLessThanOrEqual(most);

@@ -1,3 +1,4 @@
+import type * as z from "zod";
 import { type EventData, type EventType, eventCatalog, eventEnvelope } from "../../event/catalog/index.ts";
 import { readJson } from "../../json.ts";
 
@@ -21,7 +22,19 @@ export type WebhookEvent = {
 export function parseEvent(body: string): WebhookEvent {
   const { value, error } = readJson(body, "event");
   if (error) throw error;
-  const envelope = eventEnvelope.parse(value);
-  const data = eventCatalog[envelope.type].data.parse(envelope.data);
-  return { ...envelope, data } as WebhookEvent;
+  const type = (value as { type?: unknown } | null)?.type;
+  return schemaOf(type).parse(value) as WebhookEvent;
+}
+
+/** Schemas of whole events, by type, so that an event is parsed once. */
+const schemas = new Map<unknown, z.ZodType>();
+
+/** Returns the schema of events of a type, or the schema of the envelope for an unknown type, which refuses the event. */
+function schemaOf(type: unknown): z.ZodType {
+  const known = schemas.get(type);
+  if (known) return known;
+  if (typeof type !== "string" || !Object.hasOwn(eventCatalog, type)) return eventEnvelope;
+  const schema = eventEnvelope.extend({ data: eventCatalog[type as EventType].data });
+  schemas.set(type, schema);
+  return schema;
 }

@@ -7,7 +7,7 @@ import type { Prepared } from "./prepare.ts";
 import type { AttemptRecord } from "./record.ts";
 import { toFresh, toRow } from "./store.ts";
 import { type Batch, type Begun, deliverStored } from "./stored.ts";
-import type { Successes } from "./successes.ts";
+import type { Success, Successes } from "./successes.ts";
 
 /**
  * How long the deliveries of a batch to one endpoint may be without a row, in milliseconds. Then they are stored, so that
@@ -40,7 +40,7 @@ export function isDirect(deps: WebhookDeps, deliveries: readonly Prepared[]): de
 }
 
 /**
- * Attempts deliveries to one endpoint in order, and stores each that succeeds together with its attempt. The first
+ * Attempts deliveries to one endpoint in order, and stores those that succeed together with their attempts. The first
  * delivery that fails or that isn't finished in time, and all after it, are stored like those of other endpoints.
  *
  * If the process dies before a delivery is stored, the queue delivers the record again, and the delivery gets the same
@@ -50,20 +50,14 @@ export async function deliverDirectly(deps: DirectDeps, deliveries: readonly Dir
   const endpoint = deliveries[0]?.endpoint;
   if (!endpoint) return;
   const pace = new Pace(deps, endpoint);
-  const { storing, rest, outcome } = await attemptDirectly(deps, endpoint, deliveries, { batch, pace });
-  deps.successes.flush();
-  const stored = Promise.all(storing);
+  const { successes, rest, outcome } = await attemptDirectly(deps, endpoint, deliveries, { batch, pace });
   const [first] = rest;
-  if (!first) {
-    await stored;
+  const begun: Begun = { pace, first: first && outcome && { delivery: first, outcome } };
+  try {
+    await deps.successes.store(successes);
+    if (first) return await deliverStored(deps, rest, batch, begun);
     await pace.end();
     batch.onEnd(endpoint);
-    return;
-  }
-  const begun: Begun = { pace, first: outcome && { delivery: first, outcome } };
-  try {
-    await stored;
-    await deliverStored(deps, rest, batch, begun);
   } catch (error) {
     // A function must not end while it waits for a response.
     await outcome?.catch(() => undefined);
@@ -72,8 +66,7 @@ export async function deliverDirectly(deps: DirectDeps, deliveries: readonly Dir
 }
 
 interface Attempted {
-  /** Resolve when the successful deliveries are stored. */
-  storing: Promise<void>[];
+  successes: Success[];
   /** The deliveries to store before their attempts end. */
   rest: readonly Direct[];
   /** The attempt of the first of them, if it has begun. */
@@ -86,23 +79,20 @@ async function attemptDirectly(
   deliveries: readonly Direct[],
   { batch, pace }: { batch: Batch; pace: Pace },
 ): Promise<Attempted> {
-  const storing: Promise<void>[] = [];
+  const successes: Success[] = [];
   const patience = new Patience(deps.patienceMs ?? patienceMs);
   try {
     for (const [index, delivery] of deliveries.entries()) {
       const hasTime = batch.remainingMs() >= timeoutOf(deps, endpoint);
-      if (!hasTime || patience.isOver || pace.isSlow) return { storing, rest: deliveries.slice(index) };
+      if (!hasTime || patience.isOver || pace.isSlow) return { successes, rest: deliveries.slice(index) };
       const outcome = attemptDelivery(deps, endpoint, toFresh(delivery), { failingSince: null, counts: true });
       // An error is thrown where the result is recorded.
       const attempt = await Promise.race([outcome, patience.over]).catch(() => undefined);
-      if (!attempt?.succeeded) return { storing, rest: deliveries.slice(index), outcome };
+      if (!attempt?.succeeded) return { successes, rest: deliveries.slice(index), outcome };
       pace.add(attempt.durationMs);
-      const success = deps.successes.add({ row: toRow(deps, delivery), attempt });
-      // Whoever waits for `storing` gets the error.
-      success.catch(() => undefined);
-      storing.push(success);
+      successes.push({ row: toRow(deps, delivery), attempt });
     }
-    return { storing, rest: [] };
+    return { successes, rest: [] };
   } finally {
     patience.stop();
   }

@@ -25,7 +25,7 @@ export interface AttemptRecord extends Attempt {
  * Attempts are gathered for this long, in milliseconds. If the process dies before it writes them, their deliveries are
  * sent again under the same id.
  */
-export const gatherMs = 10;
+const gatherMs = 10;
 
 /** Writes attempts soon after they happen, many in one statement. */
 export class Recorder {

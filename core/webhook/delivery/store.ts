@@ -87,8 +87,9 @@ async function insert(
     broken: isBroken(one.endpoint),
     begun: one.id === begun,
   }));
-  // Passed as an array, so that the planner uses the index: it can't estimate the number of rows in JSON.
+  // Passed as arrays, so that the planner uses indexes: it can't estimate the number of rows in JSON.
   const endpoints = endpointsOf(prepared).map(({ id }) => id);
+  const instances = [...new Set(rows.map((row) => row.instance_id))];
   // The lock keeps a backlog from ending between this read and the insert. The order keeps two workers that insert the same
   // deliveries from a deadlock.
   const stored = await sql<{ id: string; attempt: boolean }[]>`
@@ -104,7 +105,7 @@ async function insert(
         else ${until.toISOString()}::timestamptz end,
       case when backlog.endpoint_id is null and not d.broken then ${lease.id}::uuid end, ${now.toISOString()}::timestamptz
     from jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) as d(${rowColumns(sql)}, broken boolean, begun boolean)
-    join instances i on i.id = d.instance_id
+    join instances i on i.id = d.instance_id and i.id = any(${instances}::uuid[])
       left join backlog on backlog.endpoint_id = ${endpointOf(sql)} and not d.begun
     order by d.event_id, d.endpoint_id
     on conflict do nothing

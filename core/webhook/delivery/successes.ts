@@ -1,7 +1,8 @@
 import postgres from "postgres";
 import type { Database } from "../../db/index.ts";
+import { MicroBatch } from "../../micro-batch.ts";
 import { webhookLane } from "../../usage/lane.ts";
-import { type AttemptRecord, gatherMs, record, storable } from "./record.ts";
+import { type AttemptRecord, record, storable } from "./record.ts";
 import { rowColumns, type toRow } from "./store.ts";
 
 /** A delivery that succeeded at its first attempt, before it was stored. */
@@ -10,59 +11,49 @@ export interface Success {
   attempt: AttemptRecord;
 }
 
-interface Waiting extends Success {
-  resolve: () => void;
-  reject: (error: unknown) => void;
+/** The deliveries of a batch to one endpoint. */
+interface Group {
+  successes: readonly Success[];
+  /** Why the database refused them. */
+  error?: unknown;
 }
 
-/** Maximum number of deliveries that one statement stores. */
-const maxStored = 200;
+/** Maximum number of groups that one statement stores. */
+const maxGroups = 50;
 
 /**
- * Stores the deliveries that succeed at their first attempt, together with the attempt and the usage, in one statement.
- * Batches that run at the same time in a process share statements: what arrives during a statement waits for the next one.
+ * Stores the deliveries that succeed at their first attempt, together with the attempt and the usage. Batches that run at
+ * the same time in a process share statements.
  */
 export class Successes {
-  readonly #db: Database;
-  #waiting: Waiting[] = [];
-  #writing = false;
-  #gathering: NodeJS.Timeout | undefined;
+  readonly #groups: MicroBatch<Group>;
 
   constructor(db: Database) {
-    this.#db = db;
+    this.#groups = new MicroBatch((groups) => storeGroups(db, groups), maxGroups);
   }
 
-  /** Stores a delivery soon. Resolves when it is durable. */
-  add(success: Success): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#waiting.push({ ...success, resolve, reject });
-    if (!this.#writing) this.#gathering ??= setTimeout(() => this.flush(), gatherMs);
-    return promise;
+  /** Resolves when the deliveries of a batch to one endpoint are durable. */
+  async store(successes: readonly Success[]): Promise<void> {
+    if (successes.length === 0) return;
+    const group: Group = { successes };
+    await this.#groups.add(group);
+    if (group.error !== undefined) throw group.error;
   }
+}
 
-  /** Stores all waiting deliveries now, or as soon as the current statement ends. */
-  flush(): void {
-    clearTimeout(this.#gathering);
-    this.#gathering = undefined;
-    if (this.#writing || this.#waiting.length === 0) return;
-    this.#writing = true;
-    void this.#write(this.#waiting.splice(0, maxStored)).finally(() => {
-      this.#writing = false;
-      this.flush();
-    });
-  }
-
-  /** If the database refuses a row, the rows are split until only the refused row fails. */
-  async #write(some: readonly Waiting[]): Promise<void> {
-    try {
-      await storeSuccesses(this.#db, some);
-      for (const { resolve } of some) resolve();
-    } catch (error) {
-      if (some.length > 1 && isRefusal(error)) {
-        const half = Math.ceil(some.length / 2);
-        await this.#write(some.slice(0, half));
-        await this.#write(some.slice(half));
-      } else for (const { reject } of some) reject(error);
+/** If the database refuses a row, the groups are stored one by one, so that the row fails no other group. */
+async function storeGroups(db: Database, groups: readonly Group[]): Promise<void> {
+  try {
+    await storeSuccesses(
+      db,
+      groups.flatMap(({ successes }) => successes),
+    );
+  } catch (error) {
+    if (groups.length === 1 || !isRefusal(error)) throw error;
+    for (const group of groups) {
+      await storeSuccesses(db, group.successes).catch((reason: unknown) => {
+        group.error = reason;
+      });
     }
   }
 }
@@ -84,6 +75,8 @@ async function storeSuccesses(db: Database, successes: readonly Success[]): Prom
     http_status: attempt.status,
     response: storable(attempt.response),
   }));
+  // Also passed as an array, so that the planner uses the index: it can't estimate the number of rows in JSON.
+  const instances = [...new Set(successes.map(({ row }) => row.instance_id))];
   const { sql } = db;
   const stored = await sql<{ id: string }[]>`
     with success as (
@@ -94,7 +87,7 @@ async function storeSuccesses(db: Database, successes: readonly Success[]): Prom
         endpoint_url, body, status, attempts, next_at, created_at, finished_at)
       select s.id, i.id, s.endpoint_id, s.event_id, s.event_seq, s.event_type, s.correlation_id, s.url, s.endpoint_url,
         s.body, 'succeeded', 1, s.at, s.at, s.at + s.duration_ms * interval '1 millisecond'
-      from success s join instances i on i.id = s.instance_id
+      from success s join instances i on i.id = s.instance_id and i.id = any(${instances}::uuid[])
       order by s.event_id, s.endpoint_id
       on conflict do nothing
       returning id, instance_id
@@ -104,7 +97,8 @@ async function storeSuccesses(db: Database, successes: readonly Success[]): Prom
     ), counted as (
       insert into usage (user_id, instance_id, slot, lane, webhook_sent)
       select i.user_id, i.id, date_bin('15 minutes', s.at, '2000-01-01Z'), ${webhookLane}, count(*)
-      from stored join success s using (id) join instances i on i.id = stored.instance_id
+      from stored join success s using (id)
+        join instances i on i.id = stored.instance_id and i.id = any(${instances}::uuid[])
       group by 1, 2, 3 order by 1, 3, 2
       on conflict (user_id, slot, instance_id, lane) do update set webhook_sent = usage.webhook_sent + excluded.webhook_sent
     )
