@@ -5,7 +5,7 @@ import { bytesOf, selectExported } from "../message/export/chat.ts";
 import { type ExportedMessage, exportedFields } from "../message/export/lines.ts";
 import { type Copy, copyFew, copyLarge, readHits } from "./copy.ts";
 import { entriesAbout, partAbout } from "./person.ts";
-import { has } from "./place.ts";
+import { has, type Place } from "./place.ts";
 import { places } from "./places.ts";
 
 type Shown = NonNullable<Parameters<typeof copyFew>[2]["shown"]>;
@@ -29,6 +29,7 @@ const secretCommands = Object.values(commandCatalog).flatMap(({ name, secret }) 
 const sealedFields = Object.values(eventCatalog).flatMap((event) => ("sealed" in event ? [...event.sealed] : []));
 
 const messages: Copy = {
+  name: "messages",
   table: "messages",
   columns: [
     ..."wa_id chat_id from_me sender_id sender_lid push_name type body content media context status error".split(" "),
@@ -62,6 +63,7 @@ const messages: Copy = {
 };
 
 const receipts: Copy = {
+  name: "message_receipts",
   table: "message_receipts",
   columns: ["jid", "lid", "delivered_at", "read_at", "played_at"].map((column) => `message_receipts.${column}`),
   read: (scope, cursor) =>
@@ -103,7 +105,11 @@ const deliveryRows = copyLarge(places.deliveries, {
 });
 const deliveries: Copy = { ...deliveryRows, columns: [...deliveryRows.columns, "attempts.response"] };
 
-/** What the export copies for each instance, in order. Changes of the order break exports that are open. */
+/** Copies the entries of a setting of the instance. */
+const setting = (place: Place, column: string, field: string): Copy =>
+  copyFew(place, "id", { name: `instances.${column}`, columns: column, relation: "named", shown: entries(field) });
+
+/** What the export copies for each instance, in order. */
 export const copies: readonly Copy[] = [
   copyFew(places.contacts, "jid", {
     columns: "jid lid is_group name push_name business_name updated_at",
@@ -182,13 +188,9 @@ export const copies: readonly Copy[] = [
     shown: parts("details"),
   }),
   copyFew(places.webhooks, "id", { columns: "id name filters", relation: "named", shown: entries("filters") }),
-  ...(["webhook_filters", "ignore_rules", "metadata"] as const).map((column, index) =>
-    copyFew([places.webhookFilters, places.ignoreRules, places.metadata][index] ?? places.metadata, "id", {
-      columns: column,
-      relation: "named",
-      shown: entries(["webhookFilters", "ignoreRules", "metadata"][index] ?? column),
-    }),
-  ),
+  setting(places.webhookFilters, "webhook_filters", "webhookFilters"),
+  setting(places.ignoreRules, "ignore_rules", "ignoreRules"),
+  setting(places.metadata, "metadata", "metadata"),
   copyLarge(places.commands, {
     columns:
       "id name kind wa_id status input error_code error_details correlation_id request_id run_at created_at finished_at",

@@ -18,6 +18,8 @@ export interface CopiedRow {
 
 /** The rows of a table that an export copies. */
 export interface Copy {
+  /** A unique name that never changes, because open exports have it in their position. */
+  name: string;
   /** The `kind` of its lines. */
   table: string;
   /** The columns of the database that it copies, each with its table. */
@@ -27,6 +29,8 @@ export interface Copy {
 }
 
 interface Columns {
+  /** The name of the copy. The default is the table. */
+  name?: string;
   /** Names of columns, separated by spaces. */
   columns: string;
   /** More columns by name, each with its expression. A name with a table is of another table. */
@@ -58,6 +62,7 @@ const copied = (scope: CopyScope, { relation, shown }: Columns, row: Record<stri
 
 /** Copies the rows of a place in the order of their key. The table has few rows per person, or an index. */
 export const copyFew = (place: Place, key: string, options: Columns): Copy => ({
+  name: options.name ?? place.table,
   table: place.table,
   columns: columnsOf(place.table, options),
   async read(scope, cursor) {
@@ -78,6 +83,7 @@ export const copyFew = (place: Place, key: string, options: Columns): Copy => ({
 
 /** Copies the rows of a place in a large table, which is read in slices. */
 export const copyLarge = (place: LargePlace, options: Columns): Copy => ({
+  name: options.name ?? place.table,
   table: place.table,
   columns: columnsOf(place.table, options),
   read: (scope, cursor) =>

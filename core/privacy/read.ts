@@ -12,8 +12,8 @@ interface Position {
   /** Whether all instances were searched for JIDs, so that rows are copied. */
   isKnown: boolean;
   instanceId: string | null;
-  /** The index in `copies`, and the position there. */
-  copy: number;
+  /** The name of the copy, null for the first, and the position there. */
+  copy: string | null;
   cursor: string | null;
 }
 
@@ -24,26 +24,28 @@ interface Position {
 export const readPerson: PageReader = async (db, job, cursor, linkToFile) => {
   const at: Position =
     cursor === null
-      ? { person: job.request.person ?? [], isKnown: false, instanceId: null, copy: 0, cursor: null }
+      ? { person: job.request.person ?? [], isKnown: false, instanceId: null, copy: null, cursor: null }
       : (JSON.parse(cursor) as Position);
   const instanceId = at.instanceId ?? (await nextInstance(db, { userId: job.userId, instanceId: null }));
   if (!at.isKnown) return await search(db, job, { ...at, instanceId });
-  const copy = copies[at.copy];
-  if (!instanceId || !copy) return { lines: [], cursor: null };
+  const index = at.copy === null ? 0 : copies.findIndex(({ name }) => name === at.copy);
+  const copy = copies[index];
+  if (!copy) throw new Error(`the export is in the middle of ${at.copy}, which this version doesn't copy`);
+  if (!instanceId) return { lines: [], cursor: null };
   const scope = { sql: db.sql, instanceId, person: personOf(at.person), linkToFile };
   const { rows, cursor: next } = await copy.read(scope, at.cursor);
   return {
     lines: rows.map((row) => lineOf(copy.table, instanceId, row)),
-    cursor: await after(db, job.userId, { ...at, instanceId, cursor: next }),
+    cursor: await after(db, job.userId, { ...at, instanceId, cursor: next }, copies[index + 1]?.name),
   };
 };
 
-/** Returns the cursor after a page, whose copy has ended if its cursor is null. */
-async function after(db: Database, userId: string, at: Position): Promise<string | null> {
+/** Returns the cursor after a page, whose copy has ended if its cursor is null. `next` is the copy after it. */
+async function after(db: Database, userId: string, at: Position, next: string | undefined): Promise<string | null> {
   if (at.cursor !== null) return JSON.stringify(at);
-  if (at.copy + 1 < copies.length) return JSON.stringify({ ...at, copy: at.copy + 1 });
+  if (next) return JSON.stringify({ ...at, copy: next });
   const instanceId = await nextInstance(db, { userId, instanceId: at.instanceId });
-  return instanceId && JSON.stringify({ ...at, instanceId, copy: 0 });
+  return instanceId && JSON.stringify({ ...at, instanceId, copy: null });
 }
 
 /**

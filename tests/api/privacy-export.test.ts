@@ -108,6 +108,7 @@ describe("the export of a person", () => {
       );
     });
     expect(needed.length).toBeGreaterThan(100);
+    expect(new Set(copies.map(({ name }) => name)).size).toBe(copies.length);
     expect(needed.filter((name) => !copied.has(name) && !notExported[name])).toEqual([]);
     expect(Object.keys(notExported).filter((name) => copied.has(name) || !needed.includes(name))).toEqual([]);
     // The database of this test has a value in each column that is copied.
