@@ -12,13 +12,33 @@ import { instances } from "./instance.sql.ts";
  */
 export async function loadInstance(db: Database, caller: Caller, id: string): Promise<Instance> {
   // Most requests run this statement, and Postgres prepares a tagged template only once.
-  const [row] = isUuid(id) ? await db.sql`select * from instances where id = ${id} and deleted_at is null` : [];
-  if (!row) throw new AppError("instance_not_found");
+  const [row] = isUuid(id)
+    ? await db.sql<InstanceRow[]>`select * from instances where id = ${id} and deleted_at is null`
+    : [];
+  return accessible(caller, row && instanceOfRow(row));
+}
+
+/**
+ * Returns an instance that was loaded. Throws `instance_not_found` if there is none, and `forbidden` if it belongs to
+ * another user and the caller is not an admin, or if the caller's key does not allow it.
+ */
+export function accessible(caller: Caller, instance: Instance | undefined): Instance {
+  if (!instance) throw new AppError("instance_not_found");
+  assertOwner(caller, instance.userId);
+  assertInstance(caller, instance.id);
+  return instance;
+}
+
+/** A row of `instances` as the driver returns it. */
+export interface InstanceRow {
+  id: string | null;
+  [column: string]: unknown;
+}
+
+export function instanceOfRow(row: InstanceRow): Instance {
   const instance = Object.fromEntries(fields.map(([field, column]) => [field, row[column]])) as Instance;
   // The driver returns 64-bit integers as text.
   instance.eventSeq = Number(instance.eventSeq);
-  assertOwner(caller, instance.userId);
-  assertInstance(caller, instance.id);
   return instance;
 }
 

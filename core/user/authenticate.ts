@@ -109,7 +109,8 @@ const keyRows = (sql: Database["sql"]) => sql`
     u.role, u.disabled_at, u.ip_ranges as user_ip_ranges
   from api_keys k join users u on u.id = k.user_id`;
 
-async function callerOfRow(row: KeyRow | undefined, now: Date, ip: string | undefined): Promise<Caller> {
+/** Returns the caller of a key with this row. Fails like `callerOfKey`. */
+export async function callerOfRow(row: KeyRow | undefined, now: Date, ip: string | undefined): Promise<Caller> {
   if (!row) throw new AppError("invalid_credentials", "the API key is not valid");
   const holder = { userId: row.user_id, keyId: row.id };
   const expired = row.expires_at && row.expires_at <= now;
@@ -153,7 +154,8 @@ export async function assertIp(
   }
 }
 
-interface KeyRow {
+/** A key with the columns of its user that matter for it. */
+export interface KeyRow {
   id: string;
   user_id: string;
   permissions: Permission[];

@@ -2,6 +2,7 @@ import { Hono } from "hono/tiny";
 import { AppError } from "../../core/error.ts";
 import { defaultQuotas } from "../../core/quota/limits.ts";
 import { CallCounter } from "../../core/usage/calls.ts";
+import { LookUps } from "../../core/user/look-up.ts";
 import { createTokens } from "../../core/user/token.ts";
 import { labelled } from "../../core/work.ts";
 import type { SharedContext } from "./engine/context.ts";
@@ -33,6 +34,7 @@ export function createApp(deps: ApiDeps): Hono<ApiEnv> {
     quotas: defaultQuotas(deps.config),
     tokens: createTokens(deps),
     calls: new CallCounter(deps),
+    lookUps: new LookUps(deps),
   };
   const app = new Hono<ApiEnv>();
   app.use(secureResponses);

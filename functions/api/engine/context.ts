@@ -3,10 +3,12 @@ import type { Instance } from "../../../core/instance/index.ts";
 import type { LifecycleDeps } from "../../../core/instance-management/lifecycle.ts";
 import type { CallCounter } from "../../../core/usage/calls.ts";
 import type { Tokens } from "../../../core/user/index.ts";
+import type { LookUps } from "../../../core/user/look-up.ts";
 import type { ApiDeps } from "./dependencies.ts";
 
 /** Dependencies and state that all requests share. */
-export type SharedContext = ApiDeps & Pick<LifecycleDeps, "shards" | "quotas"> & { tokens: Tokens; calls: CallCounter };
+export type SharedContext = ApiDeps &
+  Pick<LifecycleDeps, "shards" | "quotas"> & { tokens: Tokens; calls: CallCounter; lookUps: LookUps };
 
 /** The context of an operation. The vault is closed unless the endpoint sets `secrets`. */
 export interface Context {

@@ -4,7 +4,7 @@ import type * as z from "zod";
 import { closedVault, type Vault } from "../../../core/crypto/index.ts";
 import { sqlState, sqlStates } from "../../../core/db/sql-state.ts";
 import { AppError } from "../../../core/error.ts";
-import { loadInstance } from "../../../core/instance/store.ts";
+import { accessible } from "../../../core/instance/store.ts";
 import { readJson } from "../../../core/json.ts";
 import { defined } from "../../../core/object.ts";
 import { responseBytes } from "../../../core/page.ts";
@@ -71,15 +71,17 @@ async function respond(
   params: Record<string, string>,
   { count, subject }: { count: (instanceId?: string) => Promise<void>; subject: Subject },
 ): Promise<Response> {
-  const caller = await authenticate(c, shared, endpoint).catch(async (error: unknown) => {
+  const inPath = endpoint.instance === "path" ? String(params.instanceId) : undefined;
+  const { caller, loaded } = (await authenticate(c, shared, endpoint, inPath).catch(async (error: unknown) => {
     // Throws `rate_limited` first, so that a caller over the limit can't find out whether credentials are valid.
     await c.var.rate?.settle();
     throw error;
-  });
-  const loadForCaller = async (id: unknown) => caller && loadInstance(shared.db, caller, String(id));
+  })) ?? { caller: undefined };
+  const loadForCaller = async (id: string) =>
+    caller && accessible(caller, loaded ? loaded.instance : await shared.lookUps.instance(id));
 
   const [pathInstance] = await Promise.all([
-    endpoint.instance === "path" ? loadForCaller(params.instanceId) : undefined,
+    inPath === undefined ? undefined : loadForCaller(inPath),
     c.var.rate?.settle(),
   ]);
   subject.instance = pathInstance;

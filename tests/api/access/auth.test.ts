@@ -12,6 +12,7 @@ import {
 } from "../../../core/user/index.ts";
 import { hashPassword, needsRehash, verifyPassword } from "../../../core/user/password.ts";
 import { password, startApi, type TestApi } from "../../support/api/api.ts";
+import { until } from "../../support/until.ts";
 
 let api: TestApi;
 beforeAll(async () => {
@@ -383,5 +384,75 @@ test("an unknown Authorization scheme does not hide the API key", async () => {
   expect(await api.request("GET", "/api/auth/me", { headers })).toMatchObject({
     status: 401,
     body: { code: "missing_credentials" },
+  });
+});
+
+// Concurrent requests share the statement that reads their keys and instances.
+describe("under concurrent requests", () => {
+  const path = (id: string) => `/api/whatsapp/${id}/status`;
+  const text = { phone: "4915550000001", message: "hello" };
+  const send = (id: string, key: string) => api.request("POST", `/api/whatsapp/${id}/send`, { key, body: text });
+
+  test.each([
+    [
+      "a revoked key",
+      { status: 401, body: { code: "invalid_credentials" } },
+      (user: { id: string }) => api.db.sql`update api_keys set revoked_at = now() where user_id = ${user.id}`,
+    ],
+    [
+      "a disabled user",
+      { status: 401, body: { code: "invalid_credentials" } },
+      (user: { id: string }) => api.db.sql`update users set disabled_at = now() where id = ${user.id}`,
+    ],
+    [
+      "a key that becomes limited",
+      { status: 403, body: { code: "forbidden" } },
+      (user: { id: string }) =>
+        api.db
+          .sql`update api_keys set instances = ${JSON.stringify([randomUUID()])}::text::jsonb where user_id = ${user.id}`,
+    ],
+    [
+      "a deleted instance",
+      { status: 404, body: { code: "instance_not_found" } },
+      (_: unknown, id: string) => api.db.sql`update instances set deleted_at = now() where id = ${id}`,
+    ],
+    [
+      "an instance that loses its connection",
+      { status: 409, body: { code: "instance_not_connected" } },
+      (_: unknown, id: string) => api.db.sql`update instances set status = 'logged_out' where id = ${id}`,
+    ],
+  ])("%s counts for every request that begins afterwards", async (_, refused, change) => {
+    const [user, other] = [await api.user(), await api.user()];
+    const id = await api.instance(user.key, "connected");
+    const own = await api.instance(other.key, "connected");
+    let isChanged = false;
+    const load = Array.from({ length: 6 }, async () => {
+      const statuses: number[] = [];
+      while (!isChanged) statuses.push((await send(own, other.key)).status, (await send(id, user.key)).status);
+      return statuses;
+    });
+    await until(async () => (await api.db.sql`select from commands where instance_id = ${id}`).length > 0 || undefined);
+    await change(user, id);
+    const answers = await Promise.all(Array.from({ length: 12 }, () => send(id, user.key)));
+    isChanged = true;
+    for (const answer of answers) expect(answer).toMatchObject(refused);
+    for (const status of (await Promise.all(load)).flat()) expect([200, refused.status]).toContain(status);
+    // The other user's requests share the statements, and nothing else.
+    expect((await send(own, other.key)).status).toBe(200);
+  });
+
+  test("each request gets its own instance, and nobody else's", async () => {
+    const users = await Promise.all(Array.from({ length: 6 }, () => api.user()));
+    const ids = await Promise.all(users.map(({ key }) => api.instance(key, "connected")));
+    const answers = await Promise.all(
+      users.flatMap(({ key }, reader) =>
+        ids.map(async (id, owner) => [reader === owner, (await api.request("GET", path(id), { key })).status]),
+      ),
+    );
+    for (const [isOwn, status] of answers) expect(status).toBe(isOwn ? 200 : 403);
+    const [missing, malformed] = await Promise.all(
+      [randomUUID(), "no-id"].map((id) => api.request("GET", path(id), { key: users[0]?.key ?? "" })),
+    );
+    expect([missing?.status, malformed?.status]).toEqual([404, 404]);
   });
 });
