@@ -11,6 +11,7 @@ import type { Lease } from "../concurrency/lease.ts";
 import type { Change, StanzaSource } from "./change.ts";
 import { inAnnouncedOrder } from "./event-order.ts";
 import { countRefusal, isRefusal, maxRefusals, quarantineOf, reasonOf } from "./refusal.ts";
+import { WaitingLine } from "./waiting-line.ts";
 import type { Batch, ChangeEvent, RecordedChange } from "./writer.ts";
 import { writersOf } from "./writers.ts";
 
@@ -60,7 +61,7 @@ const retryPauseMs = 250;
  */
 export class Ledger {
   readonly #deps: LedgerDeps;
-  #waiting: Entry[] = [];
+  readonly #waiting = new WaitingLine<Entry>();
   #flushing: Promise<void> | undefined;
   #closed: Error | undefined;
 
@@ -88,15 +89,16 @@ export class Ledger {
   /** Rejects the waiting changes, and all changes that are appended later. */
   close(reason: Error = new LeaseLost("the ledger is closed")): void {
     this.#closed ??= reason;
-    for (const entry of this.#waiting.splice(0)) entry.reject(this.#closed);
+    for (const entry of this.#waiting.clear()) entry.reject(this.#closed);
   }
 
   async #flushAll(): Promise<void> {
     // Waits one turn of the event loop, so that changes that arrive together are committed together.
     await new Promise(setImmediate);
-    while (this.#waiting.length > 0) {
-      const batch = this.#waiting.splice(0, maxBatch);
-      await this.#flush(batch);
+    while (this.#waiting.size > 0) {
+      await this.#waiting.due();
+      const batch = this.#waiting.take(maxBatch);
+      if (batch.length > 0) await this.#flush(batch);
     }
     this.#flushing = undefined;
   }
