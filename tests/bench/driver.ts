@@ -35,6 +35,7 @@ const studies: Partial<Record<Part, () => Promise<Study>>> = {
   documents: async () => (await import("./part/documents.ts")).documents,
   bulk: async () => (await import("./part/bulk.ts")).bulk,
   start: async () => (await import("./part/start.ts")).start,
+  counts: async () => (await import("./part/counts.ts")).counts,
   isolation: async () => (await import("./part/isolation.ts")).isolation,
 };
 let repeatedWebhooks = 0;

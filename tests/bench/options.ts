@@ -36,7 +36,17 @@ export interface Options {
   before: string | undefined;
 }
 
-export const parts = ["load", "memory", "start", "isolation", "history", "webhooks", "bulk", "documents"] as const;
+export const parts = [
+  "load",
+  "memory",
+  "start",
+  "counts",
+  "isolation",
+  "history",
+  "webhooks",
+  "bulk",
+  "documents",
+] as const;
 export type Part = (typeof parts)[number];
 
 const load = { texts: "600", low: "100", callers: "64", rounds: "2", accounts: "4", chats: "4" };

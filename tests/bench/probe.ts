@@ -1,3 +1,4 @@
+import { subscribe } from "node:diagnostics_channel";
 import { writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { type Profiler, Session } from "node:inspector/promises";
@@ -11,6 +12,8 @@ export interface Usage {
   pid: number;
   /** For all threads, in user and system mode. */
   cpuSeconds: number;
+  /** HTTP requests that the process has sent through `node:http`: calls of the AWS SDK, and webhooks. */
+  httpRequests: number;
 }
 /** The memory that a process holds after garbage collection. Bytes. */
 export interface Memory {
@@ -38,12 +41,16 @@ export interface Residence {
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as (options: { type: "major"; execution: "sync"; flavor: "last-resort" }) => void;
 let profiling: Session | undefined;
+let httpRequests = 0;
+subscribe("http.client.request.start", () => {
+  httpRequests++;
+});
 
 async function answer(path: string, file: string | null): Promise<unknown> {
   switch (path) {
     case "/usage": {
       const { user, system } = process.cpuUsage();
-      return { pid: process.pid, cpuSeconds: (user + system) / 1e6 } satisfies Usage;
+      return { pid: process.pid, cpuSeconds: (user + system) / 1e6, httpRequests } satisfies Usage;
     }
     case "/residence": {
       const peakRss = process.resourceUsage().maxRSS * 1024;

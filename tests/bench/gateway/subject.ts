@@ -240,6 +240,22 @@ export class WholeGateway implements Subject {
     if (this.#receiver.failed > 0) this.problems.push(`${this.#receiver.failed} texts failed at WhatsApp`);
   }
 
+  /** The URL of the gateway's database, as superuser. */
+  get databaseUrl(): string {
+    const read = (name: string) => readFileSync(join(this.#folder, "data/postgres", name), "utf8").trim();
+    return `postgres://postgres:${read("password")}@127.0.0.1:${read("port")}/switchboard`;
+  }
+
+  /** The number of lines that the gateway has logged. */
+  get logLines(): number {
+    return readFileSync(join(this.#folder, "gateway.log"), "utf8").split("\n").length - 1;
+  }
+
+  /** The number of webhooks that have arrived. */
+  get webhooks(): number {
+    return this.#receiver.total;
+  }
+
   get repeated(): number {
     return this.#receiver.repeated;
   }

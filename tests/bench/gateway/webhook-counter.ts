@@ -17,6 +17,7 @@ export class WebhookCounter {
   /** Deliveries after the first of an event, which at-least-once delivery allows. */
   repeated = 0;
   failed = 0;
+  total = 0;
   lastAt = now();
 
   static async start(arrivals: Arrivals): Promise<WebhookCounter> {
@@ -44,6 +45,7 @@ export class WebhookCounter {
 
   #take({ event, eventId, data }: Webhook, at: number): void {
     this.lastAt = at;
+    this.total++;
     if (event === "message_received" && data.body !== undefined) this.#arrivals.record(data.body, at);
     if (this.#known.has(eventId)) {
       this.repeated++;

@@ -119,7 +119,7 @@ async function measure(
 }
 
 /** Sends the texts and waits until all have arrived or no more arrive. */
-async function run(
+export async function run(
   loaded: Loaded,
   direction: Direction,
   pace: Pace,
@@ -161,7 +161,7 @@ async function sendFromPhones(
   return times;
 }
 
-function textsOf({ owners, peers }: Omit<Loaded, "arrivals">, name: string, count: number): Text[] {
+export function textsOf({ owners, peers }: Omit<Loaded, "arrivals">, name: string, count: number): Text[] {
   return Array.from({ length: count }, (_, index) => {
     const chat = index % peers.length;
     return {
