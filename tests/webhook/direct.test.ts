@@ -175,13 +175,20 @@ test("a record that was received before is stored before its attempt", async () 
   expect(await world.deliveries(instance)).toMatchObject(Array(2).fill({ status: "succeeded", attempts: 1 }));
 });
 
-test("an event that is on the queue twice is delivered once", async () => {
+test("an event that is on the queue twice is delivered once, in one batch or in two", async () => {
   const receiver = await receiverOfTest();
   const instance = await world.instance({ url: receiver.url });
-  const records = world.texts(instance, 2);
-  await handle(records);
-  await handle(records.map(({ body }) => ({ messageId: `again-${systemIds.uuid()}`, body })));
-  expect(bodies(receiver.received)).toEqual(["1", "2"]);
+  const [first, second] = [world.texts(instance, 2), world.texts(instance, 2)];
+  const again = (records: readonly QueueRecord[]) =>
+    records.map(({ body }) => ({ messageId: `again-${systemIds.uuid()}`, body }));
+  await handle(first);
+  await handle([...again(first), ...second, ...again(second)]);
+  expect(bodies(receiver.received)).toEqual(["1", "2", "3", "4"]);
+  const stuck = await receiverOfTest(500);
+  const other = await world.instance({ url: stuck.url });
+  const failing = world.texts(other, 2);
+  await handle([...failing, ...again(failing)]);
+  expect(bodies(stuck.received)).toEqual(["1", "2"]);
 });
 
 test("a first attempt that fails is stored with the time of the next, and later events follow", async () => {

@@ -50,7 +50,11 @@ export async function prepare(
     return [];
   }
   const prepared: Prepared[] = [];
+  // After a crash, the relay may have put an event on the queue twice.
+  const seen = new Set<string>();
   for (const [index, { event, record }] of incoming.entries()) {
+    if (seen.has(event.id)) continue;
+    seen.add(event.id);
     const chosen = recipients.filter((one) => isEnabled(event, one) && isSelected(event, one.dialect, one));
     const [context] = chosen;
     if (!context) continue;
