@@ -40,14 +40,10 @@ const batchSize = 500;
  * if SQS is not available.
  */
 export async function requeueCommands(deps: SweepDeps): Promise<number> {
-  const now = deps.clock.now().toISOString();
+  const now = nowOf(deps);
   const rows = await deps.db.sql<{ id: string; instance_id: string; shard: number; kind: string }[]>`
     select id, instance_id, shard, kind from commands
-    where status = 'queued' and created_at < ${now}::timestamptz - ${requeueAfter}::interval and deadline > ${now}::timestamptz
-      and ${isEnabled(deps.db.sql, deps.db.sql`commands.user_id`)}
-      and (created_at > ${now}::timestamptz - ${dropWindow}::interval
-        or extract(epoch from ${now}::timestamptz - created_at)::bigint % ${repeatSeconds} < ${runSeconds})
-    order by created_at limit ${batchSize}`;
+    where ${isLost(deps.db.sql, now)} order by created_at limit ${batchSize}`;
   let sent = 0;
   for (const [shard, commands] of Map.groupBy(rows, (row) => row.shard)) {
     for (let start = 0; start < commands.length; start += 10) {
@@ -63,6 +59,19 @@ export async function requeueCommands(deps: SweepDeps): Promise<number> {
   return sent;
 }
 
+/** A condition on a command: it is sent to its queue again. */
+const isLost = (sql: postgres.ISql, now: string) => sql`
+  status = 'queued' and created_at < ${now}::timestamptz - ${requeueAfter}::interval and deadline > ${now}::timestamptz
+  and ${isEnabled(sql, sql`commands.user_id`)}
+  and (created_at > ${now}::timestamptz - ${dropWindow}::interval
+    or extract(epoch from ${now}::timestamptz - created_at)::bigint % ${repeatSeconds} < ${runSeconds})`;
+
+/** An SQL condition: a run of `requeueCommands` has something to do. */
+export const hasLostCommands = (deps: Pick<SweepDeps, "db" | "clock">): postgres.PendingQuery<postgres.Row[]> =>
+  deps.db.sql`exists (select from commands where ${isLost(deps.db.sql, nowOf(deps))})`;
+
+const nowOf = ({ clock }: Pick<SweepDeps, "clock">) => clock.now().toISOString();
+
 /** How long a bulk may release nothing before it fails. A single send waits equally long (`sendLifetimeMs`). */
 const bulkLifetime = "24 hours";
 /** How long a shard must have been without a host before its claimed commands fail. */
@@ -75,22 +84,8 @@ const abandonedAfter = "60 seconds";
  * WhatsApp has acknowledged makes its command done. Returns the number of commands that ended.
  */
 export async function expireCommands(deps: SweepDeps): Promise<number> {
-  const now = deps.clock.now().toISOString();
   const rows = await deps.db.sql<{ instance_id: string; shard: number }[]>`
-    select distinct c.instance_id, c.shard from (
-      select instance_id, shard from commands where status = 'queued' and deadline < ${now}::timestamptz
-      union all
-      select instance_id, shard from commands
-      where status = 'scheduled' and bulk_id is null and (run_at < ${now}::timestamptz or waiting_reason is not null)
-        and waiting_reason is distinct from 'paused' and deadline < ${now}::timestamptz
-      union all
-      select instance_id, shard from bulks b where ${stuck(deps.db.sql, now)}
-        and exists (select 1 from commands where bulk_id = b.id and status = 'scheduled')
-      union all
-      select c.instance_id, c.shard from commands c join shards s on s.id = c.shard
-      where c.status = 'claimed' and c.deadline < ${now}::timestamptz
-        and coalesce(s.lease_until, '-infinity') < clock_timestamp() - ${abandonedAfter}::interval
-    ) c limit ${batchSize}`;
+    select distinct c.instance_id, c.shard from (${expiredOwners(deps.db.sql, nowOf(deps))}) c limit ${batchSize}`;
   let expired = 0;
   // One transaction per instance: it locks the instance to number the events, and must never hold the locks of two
   // instances.
@@ -102,6 +97,25 @@ export async function expireCommands(deps: SweepDeps): Promise<number> {
   if (expired > 0) deps.log.warn({ commands: expired }, "commands expired");
   return expired;
 }
+
+/** Selects the instances and shards of commands that have expired. */
+const expiredOwners = (sql: postgres.ISql, now: string) => sql`
+  select instance_id, shard from commands where status = 'queued' and deadline < ${now}::timestamptz
+  union all
+  select instance_id, shard from commands
+  where status = 'scheduled' and bulk_id is null and (run_at < ${now}::timestamptz or waiting_reason is not null)
+    and waiting_reason is distinct from 'paused' and deadline < ${now}::timestamptz
+  union all
+  select instance_id, shard from bulks b where ${stuck(sql, now)}
+    and exists (select 1 from commands where bulk_id = b.id and status = 'scheduled')
+  union all
+  select c.instance_id, c.shard from commands c join shards s on s.id = c.shard
+  where c.status = 'claimed' and c.deadline < ${now}::timestamptz
+    and coalesce(s.lease_until, '-infinity') < clock_timestamp() - ${abandonedAfter}::interval`;
+
+/** An SQL condition: a run of `expireCommands` has something to do. */
+export const hasExpiredCommands = (deps: Pick<SweepDeps, "db" | "clock">): postgres.PendingQuery<postgres.Row[]> =>
+  deps.db.sql`exists (${expiredOwners(deps.db.sql, nowOf(deps))})`;
 
 /**
  * A running bulk `b` that has been due for `bulkLifetime` while its instance released no message of any bulk, and whose

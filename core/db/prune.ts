@@ -201,9 +201,13 @@ export async function prune(
   const auditBefore = new Date(deps.clock.now().getTime() - (deps.retention?.audit ?? 365) * days);
   const pruned = await pruneAudit(deps.db, auditBefore, end);
   if (pruned > 0) deleted.audit_log = pruned;
-  for (const retention of retentions) {
+  const now = deps.clock.now().getTime();
+  const due = retentions.map((retention) => {
     const ms = typeof retention.ms === "number" ? retention.ms : (deps.retention?.[retention.ms] ?? 30) * days;
-    const before = new Date(deps.clock.now().getTime() - ms).toISOString();
+    return { retention, before: new Date(now - ms).toISOString() };
+  });
+  const found = await tablesWithExpired(deps.db, due);
+  for (const { retention, before } of due.filter((_, index) => found.has(index))) {
     let total = 0;
     for (let count = batchSize; count === batchSize && performance.now() < end; total += count) {
       count = await deleteExpired(deps.db, retention, before);
@@ -212,6 +216,20 @@ export async function prune(
   }
   if (Object.keys(deleted).length > 0) deps.log.info({ deleted }, "deleted old rows");
   return deleted;
+}
+
+interface Due {
+  retention: Retention;
+  before: string;
+}
+
+/** Returns the indexes of the tables that have expired rows, in one statement. */
+async function tablesWithExpired({ sql }: Database, due: readonly Due[]): Promise<ReadonlySet<number>> {
+  const looks = due.map(({ retention, before }, index) => {
+    return sql`select ${index}::int as index where exists (${retention.expired(sql, before, 1)})`;
+  });
+  const rows = await sql<{ index: number }[]>`${looks.reduce((all, look) => sql`${all} union all ${look}`)}`;
+  return new Set(rows.map(({ index }) => index));
 }
 
 async function deleteExpired({ sql }: Database, { table, key, expired, stillExpired }: Retention, before: string) {

@@ -1,3 +1,4 @@
+import type postgres from "postgres";
 import { pauseAfter } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
 import type { Vault } from "../crypto/index.ts";
@@ -113,6 +114,15 @@ async function inParallel<Item>(items: readonly Item[], work: (item: Item) => Pr
   await Promise.all(lanes);
 }
 
+/** A condition on a sink `s` of the instance `i`: it is due and has unsent events. */
+const isDue = ({ db: { sql }, clock }: Pick<SinkDeps, "db" | "clock">) => sql`
+  (s.next_at <= ${clock.now().toISOString()}::timestamptz or ${claimHasEnded(sql, sql`s.claimed_by`)})
+  and s.sent_seq < i.event_seq and ${isEnabled(sql, sql`i.user_id`)}`;
+
+/** An SQL condition: a run of `feedDueSinks` has something to do. */
+export const hasDueSinks = (deps: Pick<SinkDeps, "db" | "clock">): postgres.PendingQuery<postgres.Row[]> => deps.db.sql`
+  exists (select from event_sinks s join instances i on i.id = s.instance_id where ${isDue(deps)})`;
+
 /** Claims due sinks that have unsent events. The sink that has waited longest is first. */
 async function claim(
   deps: SinkDeps,
@@ -130,8 +140,7 @@ async function claim(
     update event_sinks set next_at = ${until.toISOString()}::timestamptz, claimed_by = ${lease.id}
     where instance_id = any(array(
       select s.instance_id from event_sinks s join instances i on i.id = s.instance_id
-      where (s.next_at <= ${now.toISOString()}::timestamptz or ${claimHasEnded(sql, sql`s.claimed_by`)})
-        and s.sent_seq < i.event_seq and ${isEnabled(sql, sql`i.user_id`)} and ${leaseHolds(sql, lease)} ${filter}
+      where ${isDue(deps)} and ${leaseHolds(sql, lease)} ${filter}
       order by s.next_at limit ${limit} for update of s skip locked))
     returning instance_id, queue, sent_seq::float8 as sent_seq, failures`;
   return rows.map(({ instance_id: instanceId, queue, sent_seq: sentSeq, failures }) => ({

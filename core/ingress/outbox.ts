@@ -1,3 +1,4 @@
+import type postgres from "postgres";
 import { openedOutput } from "../command/result.ts";
 import type { Vault } from "../crypto/index.ts";
 import { advisoryLock } from "../db/advisory-lock.ts";
@@ -191,6 +192,10 @@ function bodyOf(reply: IngressReply): string {
 
 /** The host of a shard sends replies at once, so no host serves the shard of a reply that is older than this. */
 const strayMs = 10_000;
+
+/** An SQL condition: a run of `sendStrayReplies` has something to do. */
+export const hasStrayReplies = ({ db: { sql } }: Pick<ReplyDeps, "db">): postgres.PendingQuery<postgres.Row[]> =>
+  sql`exists (select from replies where created_at < clock_timestamp() - ${strayMs} * interval '1 ms')`;
 
 /** Sends the replies of all shards that no host has sent. Returns the number of replies sent. */
 export async function sendStrayReplies(deps: ReplyDeps, budgetMs: number): Promise<number> {

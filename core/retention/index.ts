@@ -47,7 +47,12 @@ const fileDeleted = "the file was deleted after its retention period";
 export async function deleteExpired(deps: RetentionDeps, budgetMs: number): Promise<Record<RetentionKind, number>> {
   const end = performance.now() + budgetMs;
   const deleted = { messages: 0, files: 0, events: 0, deliveries: 0 };
-  for (let count = sliceSize; count >= sliceSize && performance.now() < end; deleted.messages += count)
+  const due = await limitedKinds(deps);
+  for (
+    let count = due.cleared ? sliceSize : 0;
+    count >= sliceSize && performance.now() < end;
+    deleted.messages += count
+  )
     count = await deleteCleared(deps);
   const steps: Record<RetentionKind, (expired: Expired) => Promise<number>> = {
     messages: (expired) => deleteMessages(deps, expired),
@@ -56,15 +61,35 @@ export async function deleteExpired(deps: RetentionDeps, budgetMs: number): Prom
     deliveries: (expired) => deleteDeliveries(deps, expired),
   };
   for (const [kind, step] of Object.entries(steps) as [RetentionKind, (expired: Expired) => Promise<number>][]) {
-    // `prune` deletes the events and deliveries of instances without a shorter retention.
-    const byDefault = kind === "events" || kind === "deliveries" ? null : deps.retention[kind];
-    const expired = instancesWith(deps, kind, byDefault);
+    if (!due[kind]) continue;
+    const expired = instancesWith(deps, kind, defaultOf(deps, kind));
     for (let count = sliceSize; count >= sliceSize && performance.now() < end; deleted[kind] += count)
       count = await step(expired);
   }
   if (Object.values(deleted).some((count) => count > 0)) deps.log.info({ deleted }, "deleted what had expired");
   return deleted;
 }
+
+/** `prune` deletes the events and deliveries of instances without a shorter retention. */
+const defaultOf = ({ retention }: RetentionDeps, kind: RetentionKind) =>
+  kind === "events" || kind === "deliveries" ? null : retention[kind];
+
+/** Returns which kinds have a limit anywhere, and whether chats were cleared, in one statement. */
+async function limitedKinds(deps: RetentionDeps): Promise<Record<RetentionKind | "cleared", boolean>> {
+  const { sql } = deps.db;
+  const limited = (kind: RetentionKind) => sql`(${defaultOf(deps, kind) !== null}
+    or exists (select from users where (retention->>${kind}::text) is not null)
+    or exists (select from instances where (retention->>${kind}::text) is not null))`;
+  const [row] = await sql<Record<RetentionKind | "cleared", boolean>[]>`
+    select ${limited("messages")} as messages, ${limited("files")} as files, ${limited("events")} as events,
+      ${limited("deliveries")} as deliveries, ${hasClearedChats(deps)} as cleared`;
+  if (!row) throw new Error("a query without a table returned no row");
+  return row;
+}
+
+/** An SQL condition: chats were cleared or deleted, and still have messages. */
+export const hasClearedChats = ({ db: { sql } }: Pick<RetentionDeps, "db">): postgres.PendingQuery<postgres.Row[]> =>
+  sql`exists (select from chats where cleared_at is not null)`;
 
 /** A subquery for the instances whose things expire: `id`, and the instant `before`. */
 type Expired = postgres.PendingQuery<postgres.Row[]>;

@@ -49,22 +49,6 @@ async function endTransactionsOfLastHolder(db: Database, shard: number): Promise
       and datname = current_database() and usename = current_user`;
 }
 
-/** Renews leases that have not expired and returns their shards. The lease of a shard that is missing is lost. */
-export async function renewLeases(
-  db: Database,
-  host: string,
-  grants: readonly Grant[],
-  leaseMs: number,
-): Promise<Set<number>> {
-  const rows = await db.sql<{ id: number }[]>`
-    update shards set lease_until = clock_timestamp() + ${leaseMs} * interval '1 ms'
-    from unnest(${grants.map((grant) => grant.shard)}::int[], ${grants.map((grant) => grant.epoch)}::bigint[]) as held(id, epoch)
-    where shards.id = held.id and shards.epoch = held.epoch and shards.host = ${host}
-      and shards.lease_until > clock_timestamp()
-    returning shards.id`;
-  return new Set(rows.map((row) => row.id));
-}
-
 /** Releases a shard at once, so that the next holder does not wait for the lease to expire. */
 export async function releaseLease(db: Database, host: string, grant: Grant): Promise<void> {
   await db.sql`
@@ -101,35 +85,59 @@ export interface FleetSnapshot {
   /** Hosts that started before this instant must restart; 0 if no restart was ever requested. */
   restartAt: number;
   now: number;
+  /** The shards whose leases were renewed. */
+  renewed: number[];
+}
+
+/** The leases that a host renews when it reports. */
+export interface Renewal {
+  grants: readonly Grant[];
+  leaseMs: number;
 }
 
 /**
- * Reports that a host is alive, and returns the state of the fleet. Hosts that have not reported for `aliveMs` count as
- * gone.
+ * Reports that a host is alive, renews its leases and returns the state of the fleet, in one statement. Hosts that have
+ * not reported for `aliveMs` count as gone. A lease that has expired, or that another host holds, is not renewed: the
+ * shard is lost.
  */
-export async function reportHost(db: Database, host: HostReport, aliveMs: number): Promise<FleetSnapshot> {
+export async function reportHost(
+  db: Database,
+  host: HostReport,
+  aliveMs: number,
+  { grants, leaseMs }: Renewal = { grants: [], leaseMs: 0 },
+): Promise<FleetSnapshot> {
   const [cpuMs, rssBytes] = [Math.round(host.cpuMs), Math.round(host.rssBytes)];
   const { clientVersion } = host;
-  await db.sql`
-    insert into hosts (id, started_at, seen_at, draining_since, version, place, cpu_ms, rss_bytes, client_version,
-      client_version_source)
-    values (${host.id}, ${host.startedAt}, clock_timestamp(), case when ${host.draining} then clock_timestamp() end,
-      ${host.version}, ${host.place ?? null}, ${cpuMs}::bigint, ${rssBytes}::bigint, ${clientVersion?.version ?? null},
-      ${clientVersion?.source ?? null})
-    on conflict (id) do update set seen_at = clock_timestamp(), cpu_ms = excluded.cpu_ms, rss_bytes = excluded.rss_bytes,
-      client_version = excluded.client_version, client_version_source = excluded.client_version_source,
-      draining_since = case when ${host.draining} then coalesce(hosts.draining_since, clock_timestamp()) end`;
-  const [row] = await db.sql<(Omit<FleetSnapshot, "free"> & { free: number[] | null })[]>`
-    select (select count(*)::int from hosts where draining_since is null
-        and seen_at > clock_timestamp() - ${aliveMs} * interval '1 ms') as hosts,
+  // The rest of the statement doesn't see the row that `reported` writes, so it counts the other hosts and adds this one.
+  const [row] = await db.sql<(FleetSnapshot & { free: number[] | null; renewed: number[] | null })[]>`
+    with reported as (
+      insert into hosts (id, started_at, seen_at, draining_since, version, place, cpu_ms, rss_bytes, client_version,
+        client_version_source)
+      values (${host.id}, ${host.startedAt}, clock_timestamp(), case when ${host.draining} then clock_timestamp() end,
+        ${host.version}, ${host.place ?? null}, ${cpuMs}::bigint, ${rssBytes}::bigint, ${clientVersion?.version ?? null},
+        ${clientVersion?.source ?? null})
+      on conflict (id) do update set seen_at = clock_timestamp(), cpu_ms = excluded.cpu_ms,
+        rss_bytes = excluded.rss_bytes, client_version = excluded.client_version,
+        client_version_source = excluded.client_version_source,
+        draining_since = case when ${host.draining} then coalesce(hosts.draining_since, clock_timestamp()) end
+    ), renewed as (
+      update shards set lease_until = clock_timestamp() + ${leaseMs} * interval '1 ms'
+      from unnest(${grants.map((grant) => grant.shard)}::int[], ${grants.map((grant) => grant.epoch)}::bigint[]) as held(id, epoch)
+      where shards.id = held.id and shards.epoch = held.epoch and shards.host = ${host.id}
+        and shards.lease_until > clock_timestamp()
+      returning shards.id
+    )
+    select (select count(*)::int from hosts where id <> ${host.id} and draining_since is null
+        and seen_at > clock_timestamp() - ${aliveMs} * interval '1 ms') + ${host.draining ? 0 : 1}::int as hosts,
       count(*)::int as shards,
       array_agg(id order by id) filter (where lease_until is null or lease_until < clock_timestamp()) as free,
       coalesce((select stopped from fleet), false) as stopped,
       coalesce((select extract(epoch from restart_at) from fleet), 0)::float8 as "restartAt",
-      extract(epoch from clock_timestamp())::float8 as now
+      extract(epoch from clock_timestamp())::float8 as now,
+      (select array_agg(id) from renewed) as renewed
     from shards`;
   if (!row) throw new Error("an aggregate query returned no row");
-  return { ...row, free: row.free ?? [] };
+  return { ...row, free: row.free ?? [], renewed: row.renewed ?? [] };
 }
 
 /** Removes a host that has stopped, and hosts that have not reported for a day. */

@@ -16,6 +16,7 @@ import type { Storage } from "../../core/storage/index.ts";
 import type { WebhookDeps } from "../../core/webhook/delivery/batch.ts";
 import { fileLinks } from "../../core/webhook/delivery/file-link.ts";
 import { retryDeliveries } from "../../core/webhook/delivery/retry-worker.ts";
+import { findDueJobs } from "./due-jobs.ts";
 
 /** Time reserved for recording results and returning. */
 const marginMs = 3_000;
@@ -28,28 +29,39 @@ const maxSinkEvents = 2_000;
 
 type CronDeps = WebhookDeps & SinkDeps & Pick<RetentionDeps, "retention"> & { queues: Queues; storage: Storage };
 
+/** How often the jobs run whose work isn't urgent. On AWS, the function runs once a minute. Milliseconds. */
+const unhurriedMs = 55_000;
+
 /**
- * Creates a handler that runs all scheduled jobs. If a job fails, the others still finish. The run then fails, so that
- * Lambda counts an error. Deliveries are retried until the run ends. Overlapping runs share the work.
+ * Creates a handler that runs the scheduled jobs that have work, which one statement finds out. If a job fails, the others
+ * still finish. The run then fails, so that Lambda counts an error. Deliveries are retried until the run ends.
+ * Overlapping runs share the work.
  */
 export function createCronHandler(open: () => Promise<CronDeps>) {
+  let lastUnhurried = Number.NEGATIVE_INFINITY;
   return async (_event: unknown, context: Pick<Context, "getRemainingTimeInMillis">): Promise<void> => {
     const deps = await open();
     const budgetMs = context.getRemainingTimeInMillis() - marginMs;
-    const jobs = await Promise.allSettled([
-      retryDeliveries(deps, { budgetMs }),
-      feedDueSinks(deps, { budgetMs, maxEvents: maxSinkEvents }),
-      requeueCommands(deps),
-      expireCommands(deps),
-      prune(deps, Math.min(pruneMs, budgetMs)),
-      deleteExpired(deps, Math.min(pruneMs, budgetMs)),
-      pruneUploads(deps),
-      indexOldMessages(deps, Math.min(pruneMs, budgetMs)),
-      runExports({ ...deps, linkToFile: fileLinks(deps), readPerson }, Math.min(exportMs, budgetMs)),
-      runErasures(deps, Math.min(eraseMs, budgetMs)),
-      sendStrayReplies(deps, budgetMs),
-      readFleetGauges(deps.db).then(measure),
-    ]);
+    const startedAt = deps.clock.now().getTime();
+    const isUnhurried = Math.abs(startedAt - lastUnhurried) >= unhurriedMs;
+    if (isUnhurried) lastUnhurried = startedAt;
+    const due = await findDueJobs(deps);
+    const jobs = await Promise.allSettled(
+      [
+        due.retries && retryDeliveries(deps, { budgetMs }),
+        due.sinks && feedDueSinks(deps, { budgetMs, maxEvents: maxSinkEvents }),
+        due.lost && requeueCommands(deps),
+        due.expired && expireCommands(deps),
+        isUnhurried && prune(deps, Math.min(pruneMs, budgetMs)),
+        (isUnhurried || due.cleared) && deleteExpired(deps, Math.min(pruneMs, budgetMs)),
+        isUnhurried && pruneUploads(deps),
+        due.unindexed && indexOldMessages(deps, Math.min(pruneMs, budgetMs)),
+        due.exports && runExports({ ...deps, linkToFile: fileLinks(deps), readPerson }, Math.min(exportMs, budgetMs)),
+        due.erasures && runErasures(deps, Math.min(eraseMs, budgetMs)),
+        due.stray && sendStrayReplies(deps, budgetMs),
+        isUnhurried && readFleetGauges(deps.db).then(measure),
+      ].filter((job) => job !== false),
+    );
     const failures = jobs.flatMap((job) => (job.status === "rejected" ? [job.reason] : []));
     for (const error of failures) deps.log.error({ err: error }, "a scheduled job failed");
     if (failures.length > 0) throw new AggregateError(failures, `${failures.length} scheduled jobs failed`);

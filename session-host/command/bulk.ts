@@ -3,9 +3,8 @@ import { isEnabled } from "../../core/instance/enabled-user.ts";
 import { needsUserCondition } from "../../core/instance/needs-user.ts";
 import type { Logger } from "../../core/log.ts";
 import { defaultPace } from "../../core/restriction/index.ts";
-import { labelled } from "../../core/work.ts";
 import type { Lease } from "../concurrency/lease.ts";
-import { pause } from "../concurrency/pause.ts";
+import { Poller, untilNudged } from "../concurrency/poller.ts";
 import {
   type ClaimedCommand,
   type ClaimedRow,
@@ -37,8 +36,8 @@ export interface BulkReleaseDeps {
   giveUp: (command: ClaimedCommand) => void;
 }
 
-/** Delay until the next turn if there is no bulk to release. Milliseconds. */
-const idleMs = 1_000;
+/** How often to look whether bulks have ended. Milliseconds. */
+const finishMs = 1_000;
 /** Delay until the next turn if there is a bulk to release. Milliseconds. */
 const paceMs = 500;
 /** Delay until the next turn if a bulk waits for room in its instance's queue. Milliseconds. */
@@ -79,41 +78,47 @@ export class BulkRelease {
   readonly #deps: BulkReleaseDeps;
   /** Instances that need their user and have no scheduled commands left. */
   #cleared = new Set<string>();
-  #running: Promise<void> = Promise.resolve();
+  readonly #poller: Poller;
+  #signal: AbortSignal | undefined;
   #finishCheckedAt = 0;
 
   constructor(deps: BulkReleaseDeps) {
     this.#deps = deps;
+    const { lease, log } = deps;
+    this.#poller = new Poller(() => this.#turn(), {
+      name: "bulks",
+      active: () => lease.held,
+      onError: (error) => {
+        if (lease.held && !this.#signal?.aborted) log.warn({ err: error }, "bulks could not be released; trying again");
+      },
+    });
   }
 
   start(signal: AbortSignal): void {
-    this.#running = this.#run(signal);
+    this.#signal = signal;
+    this.#poller.start();
+  }
+
+  /** Starts a turn if other processes have stored bulks that are due (`due`), or if an instance now needs its user. */
+  wake(due: boolean): void {
+    const needingUser = new Set(this.#deps.needingUser());
+    // Forgets instances that no longer need their user, because they may need it again later.
+    this.#cleared = this.#cleared.intersection(needingUser);
+    if (due || needingUser.difference(this.#cleared).size > 0) this.#poller.nudge();
   }
 
   /** Resolves when no more messages are released. Abort the signal first. */
   async stopped(): Promise<void> {
-    await this.#running;
-  }
-
-  async #run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      let next = idleMs;
-      try {
-        next = await labelled("poller bulks", () => this.#turn());
-      } catch (error) {
-        if (signal.aborted || !this.#deps.lease.held) return;
-        this.#deps.log.warn({ err: error }, "bulks could not be released; trying again");
-      }
-      await pause(next, signal);
-    }
+    await this.#poller.stop();
   }
 
   /** Visits all bulks of the shard once. Returns the milliseconds until the next turn. */
   async #turn(): Promise<number> {
+    if (this.#signal?.aborted) return untilNudged;
     const { claimer, submit, target } = this.#deps;
     const bulks = await this.#runningBulks();
     await this.#giveUpScheduled(bulks);
-    let next = idleMs;
+    let next = untilNudged;
     const visited = new Set<string>();
     for (const bulk of bulks) {
       if (!bulk.hasUnreleased || !bulk.due || visited.has(bulk.instanceId)) continue;
@@ -213,7 +218,7 @@ export class BulkRelease {
   /** Marks bulks as done when all their messages have ended. */
   async #finish(bulks: readonly RunningBulk[]): Promise<void> {
     const released = bulks.filter((bulk) => !bulk.hasUnreleased).map((bulk) => bulk.id);
-    if (released.length === 0 || performance.now() - this.#finishCheckedAt < idleMs) return;
+    if (released.length === 0 || performance.now() - this.#finishCheckedAt < finishMs) return;
     this.#finishCheckedAt = performance.now();
     const { db, host, lease } = this.#deps;
     await db.sql`

@@ -3,9 +3,12 @@ import { labelled } from "../../core/work.ts";
 /** Delay after a run that threw, in milliseconds. */
 const retryMs = 1_000;
 
+/** The delay of work that runs again only after a nudge. */
+export const untilNudged = Number.POSITIVE_INFINITY;
+
 /**
- * Runs `work` repeatedly: immediately after a nudge, otherwise after the delay that the last run returned. Runs never
- * overlap. After `stop`, ends with one last run. Also ends after a run if `active` then returns false.
+ * Runs `work` repeatedly: immediately after a nudge, otherwise after the delay that the last run returned, which may be
+ * `untilNudged`. Runs never overlap. After `stop`, ends with one last run. Also ends after a run if `active` then returns false.
  */
 export class Poller {
   readonly #work: () => Promise<number>;
@@ -63,7 +66,7 @@ export class Poller {
 
   #pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
+      const timer = ms === untilNudged ? undefined : setTimeout(resolve, ms);
       this.#wake = () => {
         clearTimeout(timer);
         resolve();

@@ -10,6 +10,7 @@ import type { Logger } from "../../core/log.ts";
 import type { Queues } from "../../core/queue/index.ts";
 import type { Storage } from "../../core/storage/index.ts";
 import type { WhatsAppEndpoint } from "../baileys/whatsapp.ts";
+import type { SearchPlaces } from "../concurrency/searches.ts";
 import type { HistoryDecoder } from "../history/decoder.ts";
 import type { Conversions } from "../media/conversion.ts";
 import type { MediaStage } from "../media/stage.ts";
@@ -49,4 +50,5 @@ export interface HostDeps extends HostOptions {
   media: MediaStage;
   historyDecoder: HistoryDecoder;
   announcer: Announcer;
+  searchPlaces: SearchPlaces;
 }

@@ -9,12 +9,12 @@ import {
   forgetHost,
   releaseDeadHosts,
   releaseLease,
-  renewLeases,
   reportHost,
 } from "../../core/shard/lease.ts";
 import { aliveMs } from "../../core/shard/status.ts";
 import { Lease, leaseTime } from "../concurrency/lease.ts";
 import { pause } from "../concurrency/pause.ts";
+import { SearchPlaces } from "../concurrency/searches.ts";
 import { HistoryDecoder } from "../history/decoder.ts";
 import { Conversions } from "../media/conversion.ts";
 import { MediaStage } from "../media/stage.ts";
@@ -22,6 +22,7 @@ import { sharedCaches } from "../session/connection/caches.ts";
 import { LoginPlaces } from "../session/connection/login-places.ts";
 import type { HostDeps, HostOptions } from "./deps.ts";
 import { Shard } from "./shard.ts";
+import { WorkSearch } from "./work-search.ts";
 
 /** How long a lease is valid, in milliseconds. Other hosts take over a dead host's shards after this and one tick. */
 export const leaseMs = 12_000;
@@ -44,6 +45,7 @@ const releaseTimeoutMs = 20_000;
 export class Host {
   readonly #deps: HostDeps;
   readonly #shards = new Map<number, Shard>();
+  readonly #search: WorkSearch;
   readonly #startedAt: Date;
   readonly #cpuAtStart = process.cpuUsage();
   #tickTimer: NodeJS.Timeout | undefined;
@@ -72,8 +74,13 @@ export class Host {
       conversions: new Conversions({ storage }),
       historyDecoder: new HistoryDecoder(),
       announcer: new Announcer(options),
+      searchPlaces: new SearchPlaces(),
       media: new MediaStage({ storage, egress }),
     };
+    this.#search = new WorkSearch({
+      ...options,
+      shards: () => new Map([...this.#shards].filter(([, shard]) => shard.lease.held)),
+    });
   }
 
   get shards(): ReadonlyMap<number, Shard> {
@@ -113,6 +120,7 @@ export class Host {
     await releaseDeadHosts(db, isDead);
     await this.#tick();
     this.#tickTimer = setInterval(() => this.#tickNext(), tickMs);
+    this.#search.start();
     this.#expiryTimer = setInterval(() => this.#dropExpired(), expiryCheckMs);
   }
 
@@ -131,6 +139,7 @@ export class Host {
     await this.#report().catch(() => undefined);
     await Promise.all([...this.#shards.keys()].map((id) => this.#release(id)));
     clearInterval(this.#expiryTimer);
+    await this.#search.stop();
     await forgetHost(db, host).catch((error: unknown) =>
       log.warn({ err: error }, "the host could not be removed from the list of hosts"),
     );
@@ -148,7 +157,6 @@ export class Host {
   async #tick(): Promise<void> {
     try {
       const fleet = await this.#report();
-      await this.#renew();
       if (this.#stopping || this.#releasingAll) return;
       if (fleet.stopped) this.#onStoppedByAdmin();
       else await this.#balance(fleet);
@@ -199,6 +207,7 @@ export class Host {
     });
   }
 
+  /** Reports this host, and renews the leases of its shards. Drops shards whose leases are lost. */
   async #report(): Promise<FleetSnapshot> {
     const { db, host, version, place } = this.#deps;
     const { user, system } = process.cpuUsage(this.#cpuAtStart);
@@ -206,21 +215,17 @@ export class Host {
     const draining = this.#stopping || this.#releasingAll !== undefined;
     const clientVersion = this.#deps.versions.chosen;
     const report = { id: host, startedAt: this.#startedAt, draining, version, place, cpuMs, rssBytes, clientVersion };
-    const fleet = await reportHost(db, report, aliveMs);
-    this.#reportedAt = this.#deps.clock.now().getTime();
-    return fleet;
-  }
-
-  async #renew(): Promise<void> {
-    if (this.#shards.size === 0) return;
-    const { db, host } = this.#deps;
     const requestedAt = leaseTime();
-    const grants = [...this.#shards.values()].map((shard) => shard.lease.grant);
-    const held = await renewLeases(db, host, grants, leaseMs);
-    for (const [id, shard] of this.#shards) {
-      if (held.has(id)) shard.lease.extend(requestedAt, leaseMs - marginMs);
-      else this.#drop(id, "another host has its lease");
+    const shards = [...this.#shards];
+    const grants = shards.map(([, { lease }]) => lease.grant);
+    const fleet = await reportHost(db, report, aliveMs, { grants, leaseMs });
+    this.#reportedAt = this.#deps.clock.now().getTime();
+    const renewed = new Set(fleet.renewed);
+    for (const [id, shard] of shards) {
+      if (renewed.has(id)) shard.lease.extend(requestedAt, leaseMs - marginMs);
+      else if (this.#shards.get(id) === shard) this.#drop(id, "another host has its lease");
     }
+    return fleet;
   }
 
   /** Acquires the lease of a shard, if it is free, and starts the shard. */

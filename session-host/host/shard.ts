@@ -15,6 +15,7 @@ import { HeldBack } from "../command/limit/held-back.ts";
 import { traceOf } from "../command/trace.ts";
 import type { Lease } from "../concurrency/lease.ts";
 import type { Poller } from "../concurrency/poller.ts";
+import { Searches } from "../concurrency/searches.ts";
 import { HistoryImports } from "../history/imports.ts";
 import { Transfers } from "../history/transfers.ts";
 import type { Change } from "../ledger/change.ts";
@@ -29,20 +30,11 @@ import { Session } from "../session/session.ts";
 import { type SessionRow, sessionRow } from "../session/session-row.ts";
 import type { HostDeps } from "./deps.ts";
 import { DirectIntake } from "./direct-intake.ts";
+import { changedSettings, type DueWork, deletedMs, type SearchedShard, waitingMs } from "./due-work.ts";
 import { CommandIntake } from "./intake.ts";
 
-/**
- * How often the database is searched for new instances, due sends and commands that did not arrive through the queue.
- * Milliseconds.
- */
-const reconcileMs = 2_000;
-/** Age after which a command is claimed even if it has not arrived through the queue. Milliseconds. */
-const waitingMs = 3_000;
-/**
- * Time for an `instance.delete` command to remove its instance. After this time, the shard removes the instance without
- * the command. Milliseconds.
- */
-const deletedMs = 60_000;
+/** How often the sessions end commands that are late, and restrictions whose time has come. Milliseconds. */
+const expireMs = 2_000;
 
 /** Everything that a host runs for one shard while it holds the shard's lease. */
 export class Shard {
@@ -61,7 +53,10 @@ export class Shard {
   readonly #sessions = new Map<string, Session>();
   readonly #transfers = new Map<string, Transfers>();
   readonly #stop = new AbortController();
-  #reconcile: NodeJS.Timeout | undefined;
+  readonly #searches: Searches;
+  /** `DueWork.running` when the sessions were last opened. */
+  #running: string | undefined;
+  #expiry: NodeJS.Timeout | undefined;
 
   constructor(deps: HostDeps, lease: Lease) {
     this.#deps = deps;
@@ -97,6 +92,9 @@ export class Shard {
       hasRoom: (id, reserved) => this.#intake.hasRoom(id, (this.#sessions.get(id)?.queue.size ?? 0) + reserved),
     });
     this.#bulks = this.#bulkRelease(submit);
+    this.#searches = new Searches(deps.searchPlaces, (error) =>
+      log.warn({ err: error }, "the database could not be searched for waiting commands and instances"),
+    );
   }
 
   get sessions(): ReadonlyMap<string, Session> {
@@ -109,6 +107,7 @@ export class Shard {
    */
   async start(): Promise<void> {
     await this.#openSessions();
+    await this.#removeDeleted();
     for (const command of await this.#claimer.unfinished()) this.#resume(command);
     await Promise.all([this.#intake.takeQueued(), this.#intake.takeDue()]);
     this.#relay.start();
@@ -116,16 +115,12 @@ export class Shard {
     this.#bulks.start(this.#stop.signal);
     this.#intake.start(this.#stop.signal);
     this.#deps.handOver?.register(this.#direct);
-    this.#reconcile = setInterval(() => {
-      this.#reconcileOnce().catch((error: unknown) =>
-        this.#deps.log.warn({ err: error }, "the database could not be searched for waiting commands and instances"),
-      );
-    }, reconcileMs);
+    this.#expiry = setInterval(() => this.#expire(), expireMs);
   }
 
   /** Stops taking work, closes the connections, and stores and publishes the results of the work in progress. */
   async stop(): Promise<void> {
-    clearInterval(this.#reconcile);
+    clearInterval(this.#expiry);
     this.#stop.abort();
     await Promise.all([this.#deps.handOver?.unregister(this.#direct), this.#intake.stopped(), this.#bulks.stopped()]);
     this.#direct.stop();
@@ -137,7 +132,7 @@ export class Shard {
 
   /** Ends everything immediately because the lease is lost. Writes nothing more. */
   kill(): void {
-    clearInterval(this.#reconcile);
+    clearInterval(this.#expiry);
     this.lease.lose();
     this.#stop.abort();
     void this.#deps.handOver?.unregister(this.#direct);
@@ -147,24 +142,46 @@ export class Shard {
     this.#sessions.clear();
     void this.#relay.stop();
     void this.#replier.stop();
+    void this.#bulks.stopped();
   }
 
-  async #reconcileOnce(): Promise<void> {
+  #expire(): void {
     for (const session of this.#sessions.values()) {
       session.queue.expire();
       if (session.context) session.brake.tick();
     }
-    const endExpiredMutes = async () => {
+  }
+
+  get searched(): SearchedShard {
+    return { shard: this.lease.grant.shard, positions: this.#relay.positions };
+  }
+
+  /**
+   * Starts what has work according to `due`, the result of a search of the database. Without a result, starts everything.
+   * Does nothing before `start` has ended, and after `stop` or `kill`.
+   */
+  wake(due: DueWork | undefined): void {
+    if (!this.#expiry || this.#stop.signal.aborted) return;
+    if (!due || due.events) this.#relay.nudge();
+    if (!due || due.replies) this.#replier.nudge();
+    this.#bulks.wake(!due || due.bulks);
+    // The lease may be lost, or the shard stopped, while a search waits for its place.
+    const search = (name: string, isDue: boolean | undefined, work: () => Promise<unknown>) =>
+      this.#searches.run(name, isDue ?? true, async () => {
+        if (!this.#stop.signal.aborted) await work();
+      });
+    search("sessions", due && due.running !== this.#running, async () => {
+      await this.#openSessions();
+      this.#running = due?.running;
+    });
+    search("deleted", due?.deleted, () => this.#removeDeleted());
+    search("settings", due?.settings, () => this.#refreshSettings());
+    search("files", due && due.files.length > 0, () => this.#fetchFiles());
+    search("waiting", due && (due.waiting || this.#claimer.hasLost), () => this.#intake.takeWaiting(waitingMs));
+    search("scheduled", due?.scheduled, () => this.#intake.takeDue());
+    search("mutes", due?.mutes, async () => {
       if (await queueUnmutes(this.#deps, this.lease)) await this.#intake.takeWaiting(0);
-    };
-    await Promise.all([
-      this.#openSessions(),
-      this.#refreshSettings(),
-      this.#fetchFiles(),
-      this.#intake.takeWaiting(waitingMs),
-      this.#intake.takeDue(),
-      endExpiredMutes(),
-    ]);
+    });
   }
 
   async #openSessions(): Promise<void> {
@@ -178,7 +195,6 @@ export class Shard {
         .start()
         .catch((error: unknown) => log.error({ err: error, instanceId: row.id }, "a session could not be started"));
     }
-    await this.#removeDeleted();
   }
 
   /**
@@ -190,7 +206,7 @@ export class Shard {
     const changed = await db.sql<{ id: string; settingsAt: Date }[]>`
       select id, settings_at as "settingsAt" from instances
       where shard = ${this.lease.grant.shard} and desired = 'running'
-        and settings_at > clock_timestamp() - interval '1 minute'`;
+        and settings_at > clock_timestamp() - ${changedSettings}::interval`;
     await Promise.all(changed.map(({ id, settingsAt }) => this.#sessions.get(id)?.settings.refresh(settingsAt)));
   }
 

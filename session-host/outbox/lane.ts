@@ -8,6 +8,7 @@ import { count } from "../../core/metric/index.ts";
 import { batches } from "../../core/queue/batches.ts";
 import { eventQueue, type Queues } from "../../core/queue/index.ts";
 import type { Lease } from "../concurrency/lease.ts";
+import { untilNudged } from "../concurrency/poller.ts";
 import { Cursor } from "./cursor.ts";
 import { type OutboxEvent, type OutboxRow, ofRow, toMessage } from "./message.ts";
 import { Recorder } from "./recorder.ts";
@@ -24,8 +25,6 @@ export interface RelayDeps {
 
 /** Maximum number of events per query. */
 export const pageSize = 125;
-/** Delay until the next search for events that another process appended, or that a failed run left. Milliseconds. */
-const pollMs = 1000;
 /** Maximum number of events of commits that wait in memory. If there are more, they are read from the log. */
 const maxFresh = 1_000;
 /** Maximum number of instances whose last sent event is known. */
@@ -43,8 +42,6 @@ export class Lane {
   /** Events of commits that are not sent yet. Empty while the log must be read. */
   #fresh: OutboxEvent[] = [];
   #mustRead = true;
-  /** When the log was read last, as `performance.now()`. */
-  #readAt = Number.NEGATIVE_INFINITY;
   /** The number of the last sent event of each instance. */
   readonly #sent = new Map<string, number>();
 
@@ -74,17 +71,20 @@ export class Lane {
     this.#fresh = [];
   }
 
-  /** Sends what there is. Returns the delay until the next run in milliseconds. */
+  /**
+   * Sends what there is. Returns the delay until the next run. `WorkSearch` nudges when the log has events of other
+   * processes.
+   */
   async run(): Promise<number> {
-    if (!this.#deps.lease.held) return pollMs;
+    if (!this.#deps.lease.held) return untilNudged;
     try {
       await this.#sendFresh();
-      if (this.#mustRead || performance.now() - this.#readAt >= pollMs) await this.#sendLog();
+      if (this.#mustRead) await this.#sendLog();
     } catch (error) {
       this.readNext();
       throw error;
     }
-    return this.#mustRead ? 0 : Math.max(0, this.#readAt + pollMs - performance.now());
+    return this.#mustRead ? 0 : untilNudged;
   }
 
   /** Records what was sent. */
@@ -111,7 +111,6 @@ export class Lane {
       // Otherwise the page would have them again.
       await this.#recorder.flush();
       this.#mustRead = false;
-      this.#readAt = performance.now();
       const { events, xmin } = await this.#read();
       if (events.length > 0) await this.#send(events);
       if (events.length === pageSize) continue;

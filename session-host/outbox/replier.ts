@@ -1,12 +1,7 @@
 import { type ReplyDeps, sendReplies } from "../../core/ingress/outbox.ts";
 import type { Lease } from "../concurrency/lease.ts";
-import { Poller } from "../concurrency/poller.ts";
+import { Poller, untilNudged } from "../concurrency/poller.ts";
 
-/**
- * Delay until the next search for replies that another process stored, such as those of canceled commands.
- * Milliseconds.
- */
-const pollMs = 1_000;
 /**
  * Delay if another process is sending replies. It may have started before the newest reply was stored. Milliseconds.
  */
@@ -14,7 +9,10 @@ const busyMs = 100;
 /** Delay until the next attempt to send to a queue that failed. Milliseconds. */
 const failingMs = 30_000;
 
-/** Returns a poller that sends the replies of a shard to the queues that their senders named, at least once. */
+/**
+ * Returns a poller that sends the replies of a shard to the queues that their senders named, at least once. `WorkSearch`
+ * nudges it when another process has stored replies, such as those of canceled commands.
+ */
 export function replier(deps: ReplyDeps & { lease: Lease }): Poller {
   const { log, lease } = deps;
   /** When each failed queue may be tried again, as `performance.now()`. */
@@ -35,6 +33,6 @@ async function sendAll(deps: ReplyDeps, shard: number, retryAt: Map<string, numb
     const sent = await sendReplies(deps, { shard, except: [...retryAt.keys()] });
     for (const queue of sent.failing) retryAt.set(queue, now + failingMs);
     if (sent.busy) return busyMs;
-    if (!sent.more && sent.failing.length === 0) return pollMs;
+    if (!sent.more && sent.failing.length === 0) return untilNudged;
   }
 }

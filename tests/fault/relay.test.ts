@@ -65,7 +65,12 @@ async function startRelay(sendBatch: Queues["sendBatch"] = queues.sendBatch): Pr
     announcer: new Announcer({ db: database.db, log: createLogger("test", "silent") }),
   });
   relay.start();
-  onTestFinished(() => relay.stop());
+  // As `WorkSearch` does when another process has appended events.
+  const nudging = setInterval(() => relay.nudge(), 1_000);
+  onTestFinished(() => {
+    clearInterval(nudging);
+    return relay.stop();
+  });
   return relay;
 }
 

@@ -5,6 +5,7 @@ import type { Database } from "../../db/index.ts";
 import type { Logger } from "../../log.ts";
 import type { Storage } from "../../storage/index.ts";
 import { type ExportPage, readChatPage } from "./chat.ts";
+import { rowDays } from "./due.ts";
 import type { ExportRequest, StoredPart } from "./export.sql.ts";
 import { exportHeaders, exportKey } from "./index.ts";
 import type { LinkToFile } from "./lines.ts";
@@ -37,8 +38,6 @@ const maxPartMs = 10_000;
 const maxAttempts = 5;
 /** How long a finished file is kept, in milliseconds. */
 export const exportKeptMs = 7 * 24 * 60 * 60 * 1000;
-/** How long the row of a job is kept after its end. */
-const rowDays = 30;
 
 interface Job {
   id: string;

@@ -1,3 +1,4 @@
+import type postgres from "postgres";
 import type { Database } from "../../db/index.ts";
 
 const sliceSize = 200;
@@ -16,6 +17,10 @@ export async function indexOldMessages({ db }: { db: Database }, budgetMs: numbe
   } while (count === sliceSize && performance.now() < end);
   return total;
 }
+
+/** An SQL condition: messages are not indexed yet. */
+export const hasOldMessages = ({ db: { sql } }: { db: Database }): postgres.PendingQuery<postgres.Row[]> =>
+  sql`exists (select from search_backfill)`;
 
 async function indexSlice({ sql }: Database): Promise<number> {
   return (await sql.begin(async (transaction) => {

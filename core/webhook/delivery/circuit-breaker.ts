@@ -230,7 +230,7 @@ export async function giveUpDisabled(deps: WebhookDeps): Promise<void> {
 }
 
 /** Whether the endpoint in the row `t`, which may be absent, gets no deliveries. */
-const isOff = (sql: postgres.ISql) => sql`(t.endpoint_id is null or not t.enabled or t.url is null)`;
+export const isOff = (sql: postgres.ISql) => sql`(t.endpoint_id is null or not t.enabled or t.url is null)`;
 
 function giveUpSome(deps: WebhookDeps, endpointId: string): Promise<number> {
   return deps.db.sql.begin(async (sql) => {

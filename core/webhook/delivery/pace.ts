@@ -125,16 +125,20 @@ const trafficMs = 2 * 60_000;
 
 /** Whether slow endpoints have had new deliveries recently. */
 export async function hasSlowTraffic(deps: PaceDeps): Promise<boolean> {
+  const [row] = await deps.db.sql`${slowTraffic(deps)} limit 1`;
+  return row !== undefined;
+}
+
+/** Selects the slow endpoints that have had new deliveries recently. */
+export function slowTraffic(deps: PaceDeps): postgres.PendingQuery<postgres.Row[]> {
   const { slowMs } = deps.limits ?? defaultLimits;
   const since = new Date(deps.clock.now().getTime() - trafficMs).toISOString();
   const { sql } = deps.db;
-  const [row] = await sql`
+  return sql`
     select from endpoint_paces p join ${targets(sql)} t on t.endpoint_id = p.endpoint_id
     where p.average_ms >= ${slowMs}::int and exists (
       select from deliveries d where d.instance_id = t.instance_id and d.created_at > ${since}::timestamptz
-        and ${endpointOf(sql)} = p.endpoint_id)
-    limit 1`;
-  return row !== undefined;
+        and ${endpointOf(sql)} = p.endpoint_id)`;
 }
 
 /** How a retry worker shares its places. */

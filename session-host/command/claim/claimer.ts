@@ -43,6 +43,11 @@ export class Claimer {
     this.#deps = deps;
   }
 
+  /** Whether the result of a claim is unknown. The next claim looks it up. */
+  get hasLost(): boolean {
+    return this.#lookUps.size > 0;
+  }
+
   /**
    * Claims the commands that the queue delivered. Of the instances `full`, claims only commands that wait for no other
    * command.

@@ -7,7 +7,7 @@ import { openDataDir } from "../../../local/data/index.ts";
 import type { HostMode } from "../../../local/gateway/host-process.ts";
 import { type Phone, startWhatsApp, type WhatsApp } from "../../../simulator/index.ts";
 import { startWebhookReceiver, type WebhookReceiver } from "../network/webhook-receiver.ts";
-import { seedPostgres } from "../postgres.ts";
+import { seedPostgres, superuserUrl } from "../postgres.ts";
 import { folderOfTest } from "../process/temporary-folder.ts";
 import { until } from "../until.ts";
 import type { Answer } from "./test-gateway.ts";
@@ -29,23 +29,33 @@ export class GatewayProcess {
   readonly receiver: WebhookReceiver;
   readonly #folder: string;
   readonly #host: HostMode;
+  readonly #settings: Record<string, string>;
   #child: ChildProcess | undefined;
   #running: Running | undefined;
   /** The key of the first admin. */
   apiKey = "";
   #db: Database | undefined;
+  #superuser: Database | undefined;
 
-  private constructor(folder: string, wa: WhatsApp, receiver: WebhookReceiver, host: HostMode) {
+  private constructor(
+    folder: string,
+    wa: WhatsApp,
+    receiver: WebhookReceiver,
+    host: HostMode,
+    settings: Record<string, string>,
+  ) {
+    this.#settings = settings;
     this.#folder = folder;
     this.wa = wa;
     this.receiver = receiver;
     this.#host = host;
   }
 
-  static async start(host: HostMode = "inside"): Promise<GatewayProcess> {
+  /** `settings` are environment variables. */
+  static async start(host: HostMode = "inside", settings: Record<string, string> = {}): Promise<GatewayProcess> {
     const folder = await folderOfTest();
     const wa = await startWhatsApp({ port: 0, directory: folder });
-    const gateway = new GatewayProcess(folder, wa, await startWebhookReceiver(), host);
+    const gateway = new GatewayProcess(folder, wa, await startWebhookReceiver(), host, settings);
     // The gateway rejects a folder that has data but no master key.
     (await openDataDir(join(folder, "data"))).close();
     await seedPostgres(join(folder, "data/postgres"));
@@ -79,6 +89,7 @@ export class GatewayProcess {
       WHATSAPP_ROOT_KEY: wa.rootKey,
       WHATSAPP_MEDIA_CA: wa.mediaCaFile ?? "",
       LOG_LEVEL: process.env.TEST_LOG ?? "silent",
+      ...this.#settings,
     };
     const child = fork(main, [JSON.stringify({ env, host: this.#host })], {
       env: { PATH: process.env.PATH ?? "" },
@@ -105,6 +116,13 @@ export class GatewayProcess {
       where claimed_by is not null and not exists (
         select from claim_leases l where l.id = claims.claimed_by and l.until > clock_timestamp())`;
     return row?.n ?? 0;
+  }
+
+  /** Opens a connection as the superuser, which `stop` closes. */
+  async superuser(): Promise<Database> {
+    const url = await superuserUrl(join(this.#folder, "data/postgres"), this.env.DATABASE_URL ?? "");
+    this.#superuser ??= openDatabase(url, { max: 1, name: "test" });
+    return this.#superuser;
   }
 
   /** Sends SIGKILL and waits for the end of the process. */
@@ -150,7 +168,7 @@ export class GatewayProcess {
   }
 
   async stop(): Promise<void> {
-    await this.#db?.close();
+    await Promise.all([this.#db?.close(), this.#superuser?.close()]);
     const child = this.#child;
     if (child?.connected) {
       const gone = once(child, "exit");
