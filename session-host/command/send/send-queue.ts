@@ -1,6 +1,6 @@
 import { S_WHATSAPP_NET } from "@whiskeysockets/baileys";
 import type { MutationName, SendName } from "../../../core/command/catalog/index.ts";
-import { fail, succeed } from "../../../core/command/end.ts";
+import { fail } from "../../../core/command/end.ts";
 import { AppError } from "../../../core/error.ts";
 import { derivedMessageId } from "../../../core/id.ts";
 import type { Logger } from "../../../core/log.ts";
@@ -8,7 +8,6 @@ import { lruCache } from "../../../core/lru.ts";
 import { isGroupJid } from "../../../core/message/recipient.ts";
 import { isPerson, restrictionError, type Wait } from "../../../core/restriction/index.ts";
 import { isClosed } from "../../baileys/open-queries.ts";
-import { refusalError } from "../../baileys/restriction.ts";
 import type { ConnectedContext } from "../../executors/types.ts";
 import type { Change } from "../../ledger/change.ts";
 import { type Claimed, isSend, type OrderedCommand } from "../claim/claimed-command.ts";
@@ -17,12 +16,13 @@ import { Pacer } from "../limit/pacer.ts";
 import { type LeadIn, leadInOf, Typing } from "../limit/typing.ts";
 import { failureOf, runMutation } from "../run.ts";
 import { traceOf } from "../trace.ts";
+import { Acks, retryMs } from "./acks.ts";
 import { type Ack, type Flight, Flights } from "./flights.ts";
 import { outgoingOf } from "./outgoing.ts";
 import { flightOf, type Outgoing } from "./relay.ts";
 import type { SentMessage } from "./retries.ts";
-import { metaOf, outputOf } from "./stanza.ts";
-import { isTemporary, refusalCode, Tries } from "./tries.ts";
+import { metaOf } from "./stanza.ts";
+import { refusalCode, Tries } from "./tries.ts";
 import { isLate, Waiting } from "./waiting.ts";
 
 /**
@@ -30,8 +30,6 @@ import { isLate, Waiting } from "./waiting.ts";
  * a lost connection.
  */
 const maxInFlight = 64;
-/** The pause after the database did not respond, until a send that WhatsApp refused or that must wait is tried again. */
-const retryMs = 1_000;
 /** How long WhatsApp may take to answer a ping. Milliseconds. */
 const pingTimeoutMs = 4_000;
 /** How many messages that mutations sent are kept, for devices that could not decrypt them. */
@@ -63,6 +61,7 @@ export class SendQueue {
   readonly #deps: SendQueueDeps;
   readonly #waiting = new Waiting(() => void this.#pump());
   readonly #inFlight: Flights;
+  readonly #acks: Acks;
   readonly #pacer: Pacer;
   readonly #typing: Typing;
   #paceTimer: NodeJS.Timeout | undefined;
@@ -96,12 +95,25 @@ export class SendQueue {
       onSilence: deps.onSilence,
       repeat: (flight) => this.#repeat(flight),
       giveUp: (flight) => {
-        if (flight.accepted) return this.#arrive(flight, "unacknowledged");
+        if (flight.accepted) return this.#acks.arrive(flight, "unacknowledged");
         const { command } = flight;
         const details = "WhatsApp did not acknowledge the message, which was sent several times under the same id";
         this.#end(command, fail(command, new AppError("outcome_unknown", details)));
         void this.#pump();
       },
+    });
+    this.#acks = new Acks({
+      log: deps.log,
+      brake: deps.brake,
+      inFlight: this.#inFlight,
+      tries: this.#tries,
+      now: () => this.#now(),
+      context: () => this.#context,
+      isEnd: (error, context) => this.#isEnd(error, context),
+      end: (command, change) => this.#end(command, change),
+      obey: (verdict, command, context) => this.#obey(verdict, command, context),
+      onFailure: (command, context, error) => this.#onFailure(command, context, error),
+      pump: () => void this.#pump(),
     });
   }
 
@@ -183,102 +195,9 @@ export class SendQueue {
     for (const command of this.#waiting.takeLate()) this.#failLate(command);
   }
 
-  /**
-   * Handles an acknowledgement: sends the message to devices that did not get it, or ends the command whose stanza
-   * WhatsApp has acknowledged or refused.
-   */
+  /** Handles WhatsApp's acknowledgement or refusal of a stanza. */
   acknowledge(waId: string, ack: Ack): void {
-    const flight = this.#inFlight.get(waId);
-    if (ack.error && flight?.accepted) {
-      this.#inFlight.land(waId);
-      this.#arrive(flight, ack.error);
-      return;
-    }
-    // WhatsApp refuses with 463 if the account is restricted, or if the address is the wrong one of the recipient. Trying
-    // the other address under a restriction would make it longer, so the restriction is looked up first.
-    if (ack.error === "463") void this.#refused(waId, ack.error, () => this.#settle(waId, ack));
-    else this.#settle(waId, ack);
-  }
-
-  #settle(waId: string, ack: Ack): void {
-    const flight = this.#inFlight.get(waId);
-    const context = this.#context;
-    // The connection has ended. The message is sent again on the next one.
-    if (!context) return;
-    const repair = flight?.repair(ack);
-    if (!flight || !repair) {
-      this.#land(waId, ack);
-      return;
-    }
-    repair.then(
-      (isWaiting) => {
-        if (isWaiting) flight.since = this.#now();
-        // The connection may have ended. The message is then sent again on the next one.
-        else if (this.#inFlight.get(waId) === flight) this.#land(waId, ack);
-      },
-      (error: unknown) => this.#onRepairFailure(waId, ack, flight, context, error),
-    );
-  }
-
-  #onRepairFailure(waId: string, ack: Ack, flight: Flight, context: ConnectedContext, error: unknown): void {
-    if (this.#inFlight.get(waId) !== flight || this.#isEnd(error, context)) return;
-    const { command } = flight;
-    this.#deps.log.warn({ ...traceOf(command), err: error }, "a message could not be sent to all devices");
-    // WhatsApp has refused the message, so another try can't send it twice.
-    if (ack.error && (isTemporary(error) || refusalCode(error) === 429)) {
-      this.#inFlight.remove(command);
-      void this.#onFailure(command, context, error).then(() => this.#pump());
-    } else this.#land(waId, ack);
-  }
-
-  #land(waId: string, { error }: Ack): void {
-    if (error) {
-      void this.#refused(waId, error);
-      return;
-    }
-    const flight = this.#inFlight.land(waId);
-    if (flight) this.#arrive(flight);
-  }
-
-  /** Ends the command of a message that WhatsApp has accepted. `failure`: why further devices did not get their copies. */
-  #arrive({ waId, command, changeOnAck, address, refusal }: Flight, failure?: string): void {
-    if (failure) this.#deps.log.warn({ ...traceOf(command), failure }, "an accepted message did not reach all devices");
-    this.#tries.forget(command);
-    if (refusal && address.kind) this.#context?.addressing.learn(address.kind);
-    if (isSend(command)) this.#deps.brake?.acknowledged();
-    this.#end(command, changeOnAck ?? { acks: [{ waId }], ...succeed(command, outputOf(command, waId)) });
-    void this.#pump();
-  }
-
-  /**
-   * Lets a send that WhatsApp has refused wait until the restriction of the account ends. If there is none, calls
-   * `otherwise` or fails the command.
-   */
-  async #refused(waId: string, error: string, otherwise?: () => void): Promise<void> {
-    const { brake } = this.#deps;
-    const flight = this.#inFlight.get(waId);
-    const context = this.#context;
-    if (!flight || !context) return;
-    const { command } = flight;
-    // The stanza is no longer overdue. It stays in flight, so that it is sent again if the connection ends meanwhile.
-    flight.since = Number.POSITIVE_INFINITY;
-    // Of the errors for the two addresses, 463 says more: the other one only means that this address is the wrong one.
-    const code = flight.refusal === "463" ? flight.refusal : error;
-    const isInFlight = () => this.#inFlight.get(waId) === flight;
-    let verdict: Wait | AppError = refusalError(code);
-    try {
-      if (brake && isSend(command)) verdict = await brake.refused(command, code, context);
-    } catch (cause) {
-      if (!isInFlight() || this.#isEnd(cause, context)) return;
-      this.#deps.log.warn({ ...traceOf(command), err: cause }, "can't tell why WhatsApp refused a send; trying again");
-      setTimeout(() => (isInFlight() ? void this.#refused(waId, error, otherwise) : undefined), retryMs);
-      return;
-    }
-    if (!isInFlight()) return;
-    if (verdict instanceof AppError && otherwise) return otherwise();
-    this.#inFlight.land(waId);
-    this.#obey(verdict, command, context);
-    void this.#pump();
+    this.#acks.acknowledge(waId, ack);
   }
 
   #obey(verdict: Wait | AppError, command: OrderedCommand, context: ConnectedContext): void {
@@ -417,7 +336,7 @@ export class SendQueue {
     flight.send().catch((error: unknown) => {
       if (!context || this.#isEnd(error, context)) return;
       this.#inFlight.remove(command);
-      if (flight.accepted) return this.#arrive(flight, failureOf(error).message);
+      if (flight.accepted) return this.#acks.arrive(flight, failureOf(error).message);
       void this.#onFailure(command, context, error).then(() => this.#pump());
     });
   }
