@@ -89,6 +89,7 @@ export class GatewayProcess {
       WHATSAPP_ROOT_KEY: wa.rootKey,
       WHATSAPP_MEDIA_CA: wa.mediaCaFile ?? "",
       LOG_LEVEL: process.env.TEST_LOG ?? "silent",
+      DIRECT_CALLS: process.env.TEST_DIRECT_CALLS ?? "true",
       ...this.#settings,
     };
     const child = fork(main, [JSON.stringify({ env, host: this.#host })], {

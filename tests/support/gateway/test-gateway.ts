@@ -69,6 +69,7 @@ export async function startTestGateway(
         WHATSAPP_ROOT_KEY: wa.rootKey,
         WHATSAPP_MEDIA_CA: wa.mediaCaFile ?? "",
         LOG_LEVEL: level,
+        DIRECT_CALLS: process.env.TEST_DIRECT_CALLS ?? "true",
         ...options.env,
         ...env,
       },

@@ -65,6 +65,7 @@ export async function startHostSetup(settings: Record<string, string> = {}): Pro
     EGRESS_ALLOW: "127.0.0.0/8",
     SHARDS: "2",
     LOG_LEVEL: process.env.TEST_LOG ?? "silent",
+    DIRECT_CALLS: process.env.TEST_DIRECT_CALLS ?? "true",
     ...settings,
   };
   const config = readConfig(env);
