@@ -51,23 +51,56 @@ export function exportedFields(message: ExportedMessage, linkToFile: LinkToFile 
 }
 
 /**
- * The message as a line for people. Line breaks of a text are indented, so that a text can't look like the message of
- * somebody else.
+ * The message as a line for people: `[time] sender (notes) <file>: text`. Up to the first colon with a space, the line has
+ * only what the gateway says, in which no name and no file name can imitate another sender. Further lines of the text are
+ * indented, so that a text can't look like a message of somebody else.
  */
 export function textLine(message: ExportedMessage, linkToFile: LinkToFile | null): string {
   const { sentAt, media } = message;
-  const sender = message.fromMe ? "You" : (message.name ?? message.pushName ?? message.senderId.replace(/@.*/, ""));
   const url = media && linkToFile?.(message);
-  const file = media && `<${[message.type, oneLine(media.filename ?? ""), url ?? ""].filter(Boolean).join(" ")}>`;
-  const text = [message.type === "text" || media ? "" : `<${message.type}>`, file ?? "", message.body]
-    .filter(Boolean)
-    .join(" ");
+  const file = media && `<${[message.type, cleanName(media.filename ?? ""), url ?? ""].filter(Boolean).join(" ")}>`;
   const notes = [message.deletedAt ? "deleted" : "", message.editedAt ? "edited" : "", failed(message)].filter(Boolean);
-  const suffix = notes.length > 0 ? ` (${notes.join(", ")})` : "";
-  return `[${sentAt.toISOString().slice(0, 19).replace("T", " ")} UTC] ${oneLine(sender)}: ${indented(text)}${suffix}`;
+  const head = [
+    `[${sentAt.toISOString().slice(0, 19).replace("T", " ")} UTC]`,
+    message.fromMe ? "You" : senderOf(message),
+    notes.length > 0 ? `(${notes.join(", ")})` : "",
+    file ?? (message.type === "text" ? "" : `<${message.type}>`),
+  ];
+  return `${head.filter(Boolean).join(" ")}:${message.body && ` ${cleanText(message.body)}`}`;
 }
 
 const failed = ({ status }: ExportedMessage) => (status === "failed" || status === "canceled" ? status : "");
-const lineBreaks = /\r\n|[\n\r\u0085\u2028\u2029]/g;
-const oneLine = (text: string) => text.replace(lineBreaks, " ");
-const indented = (text: string) => text.replace(lineBreaks, "\n    ");
+
+/**
+ * The name and the number or LID, which the sender can't choose. The name in the contacts has them too, because it can be
+ * the title of a chat in the history of the phone, which the other person chose.
+ */
+function senderOf({ name, pushName, senderId, chatId }: ExportedMessage): string {
+  const [user = "", server] = (senderId || chatId).split("@");
+  const address = server === "s.whatsapp.net" ? `+${user}` : server === "lid" ? `LID ${user}` : `${user}@${server}`;
+  const shown = cleanName(name ?? pushName ?? "");
+  return shown ? `${shown} (${address})` : address;
+}
+
+/** Characters like a colon that the compatibility form (NFKC) keeps. */
+const colons = /[:\u02d0\u02f8\u0589\u05c3\u0703\u0704\u16ec\u205a\u2236\ua789]/gu;
+/** Control and format characters, such as changes of direction, line breaks, and brackets. */
+const unsuitable = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\p{Ps}\p{Pe}<>]/gu;
+
+/** A name that somebody else chose, in one line and without what separates the parts of a line. */
+const cleanName = (name: string) =>
+  name.normalize("NFKC").replace(colons, " ").replace(unsuitable, " ").replace(/\s+/gu, " ").trim();
+
+/** Changes of direction that last until the end of a paragraph. They would reorder what a line shows. */
+const directions = /[\u202a-\u202e\u2066-\u2069]/gu;
+/** The characters that a program may read as the end of a line. */
+const lineBreaks = new Set("\n\v\f\r\u001c\u001d\u001e\u0085\u2028\u2029");
+
+/** A text without the characters that control a terminal or the direction. Its further lines are indented. */
+const cleanText = (text: string) =>
+  text
+    .replaceAll("\r\n", "\n")
+    .replace(directions, "")
+    .replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, (control) =>
+      lineBreaks.has(control) ? "\n    " : control === "\t" ? control : "\ufffd",
+    );

@@ -85,10 +85,10 @@ describe("the export of a chat", () => {
     const { text } = await fileOf(await read(job.id));
     expect(text).toBe(
       [
-        "[2023-01-01 00:00:00 UTC] Ann: first",
+        "[2023-01-01 00:00:00 UTC] Ann (+6281234567890): first",
         "[2023-01-01 00:00:01 UTC] You: second",
         "    [2023-01-01 00:00:00 UTC] You: forged",
-        "[2023-01-01 00:00:02 UTC] Ann: <image a.png> caption",
+        "[2023-01-01 00:00:02 UTC] Ann (+6281234567890) <image a.png>: caption",
         "",
       ].join("\n"),
     );
@@ -111,7 +111,7 @@ describe("the export of a chat", () => {
     const job = await create({ chatId: place, format: "text" });
     expect(job.progress).toEqual({ messages: 0, total: null, bytes: 0 });
     await runExports(deps, 10_000);
-    expect((await fileOf(await read(job.id))).text).toMatch(/^.* Ann: newer\n$/);
+    expect((await fileOf(await read(job.id))).text).toMatch(/^.* Ann \(\+6281234567890\): newer\n$/);
   });
 
   test.each([
