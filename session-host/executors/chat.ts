@@ -23,7 +23,10 @@ export async function setArchived(
   { chat: to, archived }: CommandInput<"chat.setArchived">,
 ): Result<"chat.setArchived"> {
   const chat = await findChat(context, to);
-  if (archived && chat.pinned) await pin(context, chat, false);
+  if (archived && chat.pinned) {
+    await pin(context, chat, false);
+    context.accepted(changeOf(context, chat, { pinnedAt: null }));
+  }
   await archive(context, chat, archived);
   return done(context, chat, { archived }, { archived });
 }
@@ -35,7 +38,10 @@ export async function setPinned(
   const chat = await findChat(context, to);
   // WhatsApp's apps show no pinned chats in the archive.
   const unarchives = pinned && chat.archived;
-  if (unarchives) await archive(context, chat, false);
+  if (unarchives) {
+    await archive(context, chat, false);
+    context.accepted(changeOf(context, chat, { archived: false }));
+  }
   await pin(context, chat, pinned);
   const state = { pinnedAt: pinned ? new Date().toISOString() : null, ...(unarchives ? { archived: false } : {}) };
   return done(context, chat, state, { pinned });
@@ -204,14 +210,14 @@ function rangeOf({ stateJid, last }: TargetChat): proto.SyncActionValue.ISyncAct
   return { lastMessageTimestamp: timestamp, messages: [{ key, timestamp }] };
 }
 
-/** Returns the result of a change, with the fact that records it: Baileys emits no event for our own changes. */
-function done<Output extends object>(
-  { sock }: MutationContext,
-  { chatId, stateJid }: TargetChat,
-  state: ChatState,
-  output: Output,
-) {
+/** Returns the result of a change, with the fact that records it. */
+function done<Output extends object>(context: MutationContext, chat: TargetChat, state: ChatState, output: Output) {
+  return new ExecutorResult({ chat: chat.chatId, ...output }, changeOf(context, chat, state));
+}
+
+/** Returns the change that records the new state of a chat. Baileys emits no event for our own changes. */
+function changeOf({ sock }: MutationContext, { chatId, stateJid }: TargetChat, state: ChatState) {
   const by = personOf(sock.user?.id, sock.user?.lid);
   const fact: ChatFact = { ...state, chatId, stateJid, by, source: "api", at: new Date().toISOString() };
-  return new ExecutorResult({ chat: chatId, ...output }, { chats: [fact] });
+  return { chats: [fact] };
 }

@@ -9,6 +9,7 @@ import type { Owner } from "../concurrency/fair-turns.ts";
 import type { DisappearingTimers } from "../inbound/disappearing.ts";
 import type { LabelBook } from "../inbound/labels.ts";
 import type { PresenceBook } from "../inbound/presences.ts";
+import type { Change } from "../ledger/change.ts";
 import type { Conversions } from "../media/conversion.ts";
 import type { MediaStage } from "../media/stage.ts";
 
@@ -30,7 +31,11 @@ export interface ConnectedContext extends OpenConnection, Owner {
 }
 
 export type SendContext = ConnectedContext & { waId: string };
-export type MutationContext = ConnectedContext & { commandId: string };
+export type MutationContext = ConnectedContext & {
+  commandId: string;
+  /** Notes a step that WhatsApp has accepted. If a later step fails, the change of this step is recorded all the same. */
+  accepted: (change: Change) => void;
+};
 
 /** The part of a session that the `instance.…` commands use. */
 export interface ManagedSession {

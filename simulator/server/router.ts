@@ -43,7 +43,7 @@ function answerIq(iq: BinaryNode, origin: Origin): void {
   const { connection, device } = origin;
   const { xmlns = "" } = iq.attrs;
   const fault = device.faults.iq.take(
-    (scheduled) => scheduled.xmlns === undefined || scheduled.xmlns === iq.attrs.xmlns,
+    ({ xmlns: only, matches }) => (only === undefined || only === xmlns) && (matches?.(iq) ?? true),
   );
   if (fault) {
     connection.send(failure(iq, fault.code, "requested by the test"));

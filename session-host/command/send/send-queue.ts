@@ -265,7 +265,7 @@ export class SendQueue {
   }
 
   async #mutate(command: Claimed<MutationName>, context: ConnectedContext): Promise<void> {
-    const { change, stanza } = await runMutation(command, context);
+    const { change, stanza } = await runMutation(command, context, (change) => this.#record(command, change));
     if (!stanza) return this.#end(command, change);
     const { waId, jid, message, attributes: additionalAttributes, audience } = stanza;
     const address = await context.addressing.of(jid, { kind: command.addressedBy, audience });

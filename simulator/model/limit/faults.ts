@@ -94,8 +94,11 @@ export class DeviceFaults {
   readonly corruptOut = new Scheduled<true>();
   /** Damages the ciphertexts of the next messages to the device, so that the device asks for a retry. */
   readonly corruptIn = new Scheduled<true>();
-  /** Error codes for the device's next `iq` requests. With `xmlns`, only for requests of that namespace. */
-  readonly iq = new Scheduled<{ code: number; xmlns?: string }>();
+  /**
+   * Error codes for the device's next `iq` requests. With `xmlns`, only for requests of that namespace; with `matches`, only
+   * for those for which it returns true.
+   */
+  readonly iq = new Scheduled<{ code: number; xmlns?: string; matches?: (iq: BinaryNode) => boolean }>();
   /**
    * The server executes the device's next `iq` requests of a namespace, but instead of answering it cuts the socket or,
    * with `restart`, ends the stream with 515.

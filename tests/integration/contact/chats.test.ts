@@ -129,8 +129,11 @@ describe("a change of the API", () => {
     });
     await holds(() => chatOf(owner, carol.lidJid).mutedUntil === Date.parse(until));
     await shows(carol.jid, { muted: true, mutedUntil: until }, "multi-instance");
-    const past = { muted: true, until: new Date(Date.now() - 1000).toISOString() };
-    expect(await ask(`${carol.jid}/mute`, past)).toMatchObject({ status: 400, body: { code: "invalid_request" } });
+    for (const wrong of [new Date(Date.now() - 1000).toISOString(), "9999-12-31T23:59:59-14:00"])
+      expect(await ask(`${carol.jid}/mute`, { muted: true, until: wrong })).toMatchObject({
+        status: 400,
+        body: { code: "invalid_request" },
+      });
     await gate.db.sql`update chats set muted_until = now() - interval '1 second' where chat_id = ${carol.jid}`;
     expect(await chat(carol.jid)).toMatchObject({ muted: false, mutedUntil: null });
     expect(await ask(`${carol.jid}/mute`, { muted: false })).toMatchObject({ status: 200 });
@@ -183,6 +186,23 @@ test("archiving a pinned chat unpins it, from the API and from the phone", async
     await holds(() => owner.appState.get("pin_v1", bob.jid)?.pinAction?.pinned === false);
   }
   await ask(`${bob.jid}/archive`, { archived: false });
+});
+
+test.each([
+  ["archive", { archived: true }, "pin", { pinned: true }, { pinned: false, archived: false }],
+  ["pin", { pinned: true }, "archive", { archived: true }, { pinned: false, archived: false }],
+])("%s of which WhatsApp refuses the second step shows the first step", async (action, body, before, first, state) => {
+  expect((await ask(`${carol.jid}/${before}`, first)).status).toBe(200);
+  let patches = 0;
+  gate.wa.device(owner.number).faults.iq.add({
+    code: 403,
+    xmlns: "w:sync:app:state",
+    matches: (iq) => JSON.stringify(iq.content).includes('"patch"') && ++patches === 2,
+  });
+  expect(await ask(`${carol.jid}/${action}`, body)).toMatchObject({ status: 502, body: { code: "whatsapp_error" } });
+  await shows(carol.jid, state);
+  await shows(carol.jid, state, "multi-instance");
+  await announces("gateway", carol.jid, { [before === "pin" ? "pinned" : "archived"]: false }, "api");
 });
 
 test.each([

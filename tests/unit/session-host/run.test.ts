@@ -1,0 +1,33 @@
+import { Boom } from "@hapi/boom";
+import { expect, test } from "vitest";
+import { failureOf, runMutation } from "../../../session-host/command/run.ts";
+import type { Change } from "../../../session-host/ledger/change.ts";
+
+test("records what WhatsApp has changed when the output of a mutation is not as declared", async () => {
+  const group = "120363000000000001@g.us";
+  const recorded: Change[] = [];
+  const command = { id: "1", name: "chat.setTimer", input: { chat: group, seconds: 0.5 }, correlationId: "c" };
+  const context = { sock: { groupToggleEphemeral: async () => undefined } };
+  const error = await runMutation(
+    command as unknown as Parameters<typeof runMutation>[0],
+    context as unknown as Parameters<typeof runMutation>[1],
+    async (change) => void recorded.push(change),
+  ).catch((thrown: unknown) => thrown);
+  expect(recorded).toEqual([{ groupTimers: [{ chatId: group, seconds: 0.5 }], correlationId: "c" }]);
+  expect(failureOf(error)).toMatchObject({ code: "internal", details: undefined });
+});
+
+test.each([
+  ["a refusal of WhatsApp", Object.assign(new Error("not-allowed"), { data: 405 }), "whatsapp_error"],
+  ["an error of Baileys", new Boom("no answer", { statusCode: 408 }), "whatsapp_error"],
+  ["an error of libsignal", Object.assign(new Error("No sessions"), { name: "SessionError" }), "whatsapp_error"],
+  ["too many requests", Object.assign(new Error("rate-overlimit"), { data: 429 }), "rate_limited"],
+  ["a mistake of the gateway", new TypeError("x is not a function"), "internal"],
+  [
+    "an error of the database",
+    Object.assign(new Error("deadlock"), { name: "PostgresError", code: "40P01" }),
+    "internal",
+  ],
+])("%s fails the command with the fitting code", (_, error, code) => {
+  expect(failureOf(error)).toMatchObject({ code, details: code === "internal" ? undefined : expect.any(String) });
+});
