@@ -26,6 +26,8 @@ export interface EgressRequest {
   body?: string | Uint8Array;
   /** Limit for the whole exchange, from name resolution to the last byte of the body. */
   timeoutMs: number;
+  /** Ends the exchange early. */
+  signal?: AbortSignal;
   /** Limit of the response body, in bytes. */
   maxBytes: number;
   /** For a longer body, `refuse` (the default) fails with `too_large`, and `cut` ends the body at the limit. */
@@ -94,9 +96,10 @@ export function createEgress(options: EgressOptions): Egress {
       () => stop.abort(new EgressError("timeout", `no complete response within ${options.timeoutMs} ms`)),
       options.timeoutMs,
     );
+    const signal = options.signal ? AbortSignal.any([stop.signal, options.signal]) : stop.signal;
     try {
-      const { response, url: last } = await follow(agents, check, check(url), options, stop.signal);
-      const body = limited(response, options, stop.signal, () => clearTimeout(timer));
+      const { response, url: last } = await follow(agents, check, check(url), options, signal);
+      const body = limited(response, options, signal, () => clearTimeout(timer));
       return { status: response.statusCode ?? 0, headers: response.headers, url: last.href, body };
     } catch (error) {
       clearTimeout(timer);

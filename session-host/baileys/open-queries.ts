@@ -1,4 +1,4 @@
-import { DisconnectReason, type WASocket } from "@whiskeysockets/baileys";
+import { DisconnectReason, S_WHATSAPP_NET, type WASocket } from "@whiskeysockets/baileys";
 
 /**
  * Makes the queries that wait for an answer fail as soon as their socket ends. When Baileys itself ends a socket, it
@@ -12,6 +12,16 @@ export function failOpenQueriesAtEnd({ ws }: Pick<WASocket, "ws">): void {
     if (event === "close") ws.emit("close");
     return remove(event);
   };
+}
+
+/** How long WhatsApp may take to answer a ping. Milliseconds. */
+const pingTimeoutMs = 4_000;
+
+/** Sends a ping. Resolves if WhatsApp answers. */
+export async function ping(sock: WASocket | undefined): Promise<void> {
+  if (!sock) throw new Error("the connection has ended");
+  const attrs = { id: sock.generateMessageTag(), to: S_WHATSAPP_NET, type: "get", xmlns: "w:p" };
+  await sock.query({ tag: "iq", attrs, content: [{ tag: "ping", attrs: {} }] }, pingTimeoutMs);
 }
 
 /** Whether Baileys could not send a query, or got no answer, because its socket has closed. */

@@ -5,15 +5,18 @@ import { firstLink } from "../../core/message/link.ts";
 import type { PageInfo } from "../../core/message/link-page.ts";
 import { isChannelJid } from "../../core/message/recipient.ts";
 import { defined } from "../../core/object.ts";
+import { within } from "../../core/timeout.ts";
 import { type LinkPicture, pictureOf } from "../media/link-picture.ts";
 import { parse } from "../media/parser.ts";
-import { generationOptions, resolveRecipient } from "./message.ts";
+import { generationOptions, resolveRecipient, uploadIdleMs } from "./message.ts";
 import { extrasOf } from "./message-extras.ts";
 import type { PreparedMessage, SendContext } from "./types.ts";
 
 /** Maximum sizes of what is fetched, in bytes. */
 const maxPageBytes = 5 * 1024 * 1024;
 const maxPictureBytes = 5 * 1024 * 1024;
+/** How long a page or its picture may take, and a preview without which the text can be sent. Milliseconds. */
+const previewMs = 10_000;
 
 /** The parts of a preview that the caller gives. */
 type Given = Pick<CommandInput<"message.sendLink">, "title" | "description" | "image">;
@@ -38,7 +41,8 @@ export async function sendText(
     // A page is fetched only if the caller requests it, not as a side effect of a text.
     if (url === undefined || !linkPreview) return null;
     if (linkPreview !== true) return await previewOf(context, jid, url, linkPreview);
-    return await previewOf(context, jid, url, {}).catch(() => null);
+    const late = () => new AppError("media_not_usable", `no preview within ${previewMs} ms`);
+    return await within(previewMs, previewOf(context, jid, url, {}), late).catch(() => null);
   });
 }
 
@@ -81,8 +85,9 @@ type Large = NonNullable<LinkPicture["large"]>;
 type Uploaded = Pick<WAUrlInfo, "jpegThumbnail" | "highQualityThumbnail">;
 
 async function readPageAt(context: SendContext, url: string): Promise<PageInfo> {
-  const { media, instanceId } = context;
-  return await media.useSmall(instanceId, { url }, maxPageBytes, (path) => parse(context, { name: "page", path, url }));
+  const { media, instanceId, signal } = context;
+  const limits = { maxBytes: maxPageBytes, timeoutMs: previewMs, signal };
+  return await media.useSmall(instanceId, { url }, limits, (path) => parse(context, { name: "page", path, url }));
 }
 
 /**
@@ -95,9 +100,10 @@ async function fetchPicture(
   page: PageInfo | undefined,
   upload: ((large: Large) => Promise<proto.Message.IImageMessage | undefined>) | undefined,
 ): Promise<Uploaded> {
-  const { media, instanceId } = context;
+  const { media, instanceId, signal } = context;
+  const limits = { maxBytes: maxPictureBytes, timeoutMs: previewMs, signal };
   const fetched = (url: string) =>
-    media.useSmall(instanceId, { url }, maxPictureBytes, async (path): Promise<Uploaded> => {
+    media.useSmall(instanceId, { url }, limits, async (path): Promise<Uploaded> => {
       const { small: jpegThumbnail, large } = await pictureOf(context, path);
       const highQualityThumbnail = large && (await upload?.(large));
       return defined({ jpegThumbnail, highQualityThumbnail });
@@ -113,6 +119,10 @@ async function uploadLarge(
 ): Promise<proto.Message.IImageMessage | undefined> {
   // Null prevents Baileys from making a thumbnail, for which it needs a library.
   const image = { image: { url: path }, mimetype: "image/jpeg", width, height, jpegThumbnail: null as never };
-  const options = { upload: sock.waUploadToServer, mediaTypeOverride: "thumbnail-link" as const };
+  const options = {
+    upload: sock.waUploadToServer,
+    mediaTypeOverride: "thumbnail-link" as const,
+    mediaUploadTimeoutMs: uploadIdleMs,
+  };
   return (await prepareWAMessageMedia(image, options)).imageMessage ?? undefined;
 }

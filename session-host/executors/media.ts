@@ -25,9 +25,10 @@ export async function sendFile(
   extras: MessageExtras,
   input: MediaSource & { caption?: string | undefined; filename?: string | undefined },
 ): Promise<PreparedMessage> {
-  const { waId, media } = context;
-  const file = await media.stage(context, waId, input);
+  const { waId, media, signal } = context;
+  const file = await media.stage(context, waId, input, signal);
   try {
+    signal?.throwIfAborted();
     const filename = input.filename ?? file.filename;
     const { message } = await generateWAMessage(
       jid,

@@ -4,9 +4,13 @@ import { isChannelJid, isGroupJid, isLidJid } from "../../core/message/recipient
 import { numbersOnWhatsApp } from "../baileys/address/usync.ts";
 import type { SendContext } from "./types.ts";
 
+/** How long an upload to WhatsApp's servers may stand still. Milliseconds. */
+export const uploadIdleMs = 60_000;
+
 /** Returns the options for Baileys' `generateWAMessage`. */
 export function generationOptions({ sock, waId }: SendContext) {
-  return { userJid: sock.user?.id ?? "", messageId: waId, upload: sock.waUploadToServer };
+  const upload = sock.waUploadToServer;
+  return { userJid: sock.user?.id ?? "", messageId: waId, upload, mediaUploadTimeoutMs: uploadIdleMs };
 }
 
 /**

@@ -30,7 +30,11 @@ export interface ConnectedContext extends OpenConnection, Owner {
   db: Database;
 }
 
-export type SendContext = ConnectedContext & { waId: string };
+export type SendContext = ConnectedContext & {
+  waId: string;
+  /** Aborts when the send is canceled. Present if a file or page is prepared for it. */
+  signal?: AbortSignal;
+};
 export type MutationContext = ConnectedContext & {
   commandId: string;
   /** Notes a step that WhatsApp has accepted. If a later step fails, the change of this step is recorded all the same. */

@@ -8,6 +8,7 @@ import { AppError } from "../../core/error.ts";
 import { fileName, nameOfAttachment } from "../../core/media/filename.ts";
 import { maxMediaBytes, mediaKey, uploadKey } from "../../core/media/index.ts";
 import { spool } from "../../core/media/spool.ts";
+import { defined } from "../../core/object.ts";
 import type { Storage } from "../../core/storage/index.ts";
 import type { Owner } from "../concurrency/fair-turns.ts";
 import { type FetchedFile, type PreparedFile, prepareFile } from "./prepare-file.ts";
@@ -39,6 +40,14 @@ export interface MediaStageDeps {
 /** Timeout for a file from a URL. */
 const fetchTimeoutMs = 120_000;
 
+/** Limits of a fetch. */
+interface FetchLimits {
+  maxBytes?: number;
+  timeoutMs?: number | undefined;
+  /** Aborts when the file is no longer needed. */
+  signal?: AbortSignal | undefined;
+}
+
 /**
  * Fetches callers' files and stores them in the bucket. Each file is first written to the disk, so that memory use
  * doesn't depend on its size, and the bucket holds complete files only.
@@ -52,23 +61,26 @@ export class MediaStage {
 
   /**
    * Fetches a caller's file, from its URL through the egress guard or from the uploads, converts it if necessary, and
-   * stores the result in the bucket. Throws `AppError`: `url_not_allowed`, `media_not_usable`, `payload_too_large`,
+   * stores the result in the bucket. Stops between the steps if `signal` aborts. Throws `AppError`: `url_not_allowed`, `media_not_usable`, `payload_too_large`,
    * `not_supported`.
    */
   async stage(
     owner: Owner,
     waId: string,
     source: MediaSource & { filename?: string | undefined },
+    signal?: AbortSignal,
   ): Promise<StagedFile> {
     const folder = await makeTempFolder();
     const release = () => removeFolder(folder);
     try {
       const path = join(folder, "file");
-      const fetched = await this.#fetch(owner.instanceId, source, path);
+      const fetched = await this.#fetch(owner.instanceId, source, path, { signal });
       if (fetched.size === 0) throw new AppError("media_not_usable", "the file is empty");
       // The caller's name for the file may tell its type.
       const named = { ...fetched, filename: source.filename ?? fetched.filename };
+      signal?.throwIfAborted();
       const prepared = await prepareFile(owner, named, { ...source, forwarded: source.storageKey !== undefined });
+      signal?.throwIfAborted();
       const storageKey = mediaKey(owner.instanceId, waId);
       const { mimetype: contentType, size } = prepared;
       await this.#deps.storage.put(storageKey, createReadStream(prepared.path), { contentType, size });
@@ -81,19 +93,19 @@ export class MediaStage {
 
   /** Returns the content of a caller's small file, and keeps no copy. Throws like `stage`. */
   readSmall(instanceId: string, source: SmallSource, maxBytes: number): Promise<Buffer> {
-    return this.useSmall(instanceId, source, maxBytes, (path) => readFile(path));
+    return this.useSmall(instanceId, source, { maxBytes }, (path) => readFile(path));
   }
 
   /** Runs `use` with the path of a caller's small file, and removes the file afterwards. Throws like `stage`. */
   async useSmall<Result>(
     instanceId: string,
     source: SmallSource,
-    maxBytes: number,
+    limits: FetchLimits,
     use: (path: string) => Promise<Result>,
   ): Promise<Result> {
     try {
       return await inTempFolder(async (folder) => {
-        const { path } = await this.#fetch(instanceId, source, join(folder, "file"), maxBytes);
+        const { path } = await this.#fetch(instanceId, source, join(folder, "file"), limits);
         return await use(path);
       });
     } catch (error) {
@@ -101,15 +113,11 @@ export class MediaStage {
     }
   }
 
-  async #fetch(
-    instanceId: string,
-    source: MediaSource,
-    path: string,
-    maxBytes: number = maxMediaBytes,
-  ): Promise<FetchedFile> {
+  async #fetch(instanceId: string, source: MediaSource, path: string, limits: FetchLimits): Promise<FetchedFile> {
     const { url } = source;
+    const { maxBytes = maxMediaBytes } = limits;
     if (url !== undefined) {
-      const response = await this.#fetchUrl(url, maxBytes);
+      const response = await this.#fetchUrl(url, { ...limits, maxBytes });
       const written = await spool(response.body, path, maxBytes);
       return { ...written, path, claimed: String(response.headers["content-type"] ?? ""), filename: nameOf(url) };
     }
@@ -117,12 +125,9 @@ export class MediaStage {
     return await fetchStored(this.#deps.storage, key, path, maxBytes);
   }
 
-  async #fetchUrl(url: string, maxBytes: number) {
-    const response = await this.#deps.egress.fetch(url, {
-      timeoutMs: fetchTimeoutMs,
-      maxBytes,
-      redirects: 3,
-    });
+  async #fetchUrl(url: string, { maxBytes, timeoutMs = fetchTimeoutMs, signal }: FetchLimits & { maxBytes: number }) {
+    const request = { timeoutMs, maxBytes, redirects: 3, ...defined({ signal }) };
+    const response = await this.#deps.egress.fetch(url, request);
     if (response.status !== 200) {
       response.body.destroy();
       throw new AppError("media_not_usable", `the URL responded with HTTP status ${response.status}`);

@@ -17,12 +17,12 @@ export interface LeadIn {
 export interface TypingDeps {
   /** Shows or hides "typing…" or "recording audio…" in the chat of a send. */
   show: (command: OrderedCommand, state: TypingState | "paused") => Promise<void>;
-  /** Receives the send whose lead-in is over, and those that came for the same chat meanwhile, in order. */
-  onTyped: (commands: OrderedCommand[]) => void;
+  /** Receives the send whose lead-in is over. */
+  onTyped: (command: OrderedCommand) => void;
 }
 
-interface Chat {
-  commands: OrderedCommand[];
+interface Begun {
+  command: OrderedCommand;
   timer: NodeJS.Timeout;
   isShown: boolean;
 }
@@ -33,28 +33,18 @@ interface Chat {
  */
 const repeatMs = 10_000;
 
-/**
- * The sends of one instance that are delayed, or before which the recipient sees "typing…". They delay only their own
- * chat.
- */
+/** The sends of one instance that are delayed, or before which the recipient sees "typing…". */
 export class Typing {
   readonly #deps: TypingDeps;
-  /** By chat: the send in its lead-in, then those that wait behind it. */
-  readonly #chats = new Map<string, Chat>();
+  /** By command id. */
+  readonly #begun = new Map<string, Begun>();
 
   constructor(deps: TypingDeps) {
     this.#deps = deps;
   }
 
   get size(): number {
-    return [...this.#chats.values()].reduce((sum, { commands }) => sum + commands.length, 0);
-  }
-
-  /** Lets a send wait behind the lead-in of another send in the same chat. Returns false if there is none. */
-  holds(command: OrderedCommand): boolean {
-    const chat = this.#chats.get(command.chatId ?? "");
-    chat?.commands.push(command);
-    return chat !== undefined;
+    return this.#begun.size;
   }
 
   /** Begins the lead-in of a send. */
@@ -64,12 +54,19 @@ export class Typing {
     else type();
   }
 
+  /** Ends the lead-ins of the sends that match, hides that they are typed, and returns them. */
+  takeIf(matches: (command: OrderedCommand) => boolean): OrderedCommand[] {
+    const taken = [...this.#begun.values()].filter(({ command }) => matches(command));
+    for (const { command } of taken) this.#forget(command);
+    return taken.map(({ command }) => command);
+  }
+
   /** Ends all lead-ins, because the connection ends. Returns the sends. */
   clear(): OrderedCommand[] {
-    const chats = [...this.#chats.values()];
-    this.#chats.clear();
-    for (const { timer } of chats) clearTimeout(timer);
-    return chats.flatMap(({ commands }) => commands);
+    const all = [...this.#begun.values()];
+    this.#begun.clear();
+    for (const { timer } of all) clearTimeout(timer);
+    return all.map(({ command }) => command);
   }
 
   /** Shows typing for `leftMs` more milliseconds, then ends the lead-in. */
@@ -80,25 +77,28 @@ export class Typing {
     }
     const partMs = Math.min(leftMs, repeatMs);
     this.#waitFor(command, partMs, () => this.#type(command, leftMs - partMs, state));
-    const chat = this.#chats.get(command.chatId ?? "");
-    if (chat) chat.isShown = true;
+    const begun = this.#begun.get(command.id);
+    if (begun) begun.isShown = true;
     // Failing to show it is no reason not to send.
     this.#deps.show(command, state).catch(() => undefined);
   }
 
   #waitFor(command: OrderedCommand, ms: number, next: () => void): void {
-    const id = command.chatId ?? "";
-    const { commands = [command], isShown = false } = this.#chats.get(id) ?? {};
-    this.#chats.set(id, { commands, isShown, timer: setTimeout(next, ms) });
+    const isShown = this.#begun.get(command.id)?.isShown ?? false;
+    this.#begun.set(command.id, { command, isShown, timer: setTimeout(next, ms) });
   }
 
-  #end(typed: OrderedCommand): void {
-    const chat = typed.chatId ?? "";
-    const { commands = [typed], isShown = false } = this.#chats.get(chat) ?? {};
-    this.#chats.delete(chat);
-    typed.isTyped = true;
-    if (isShown) this.#deps.show(typed, "paused").catch(() => undefined);
-    this.#deps.onTyped(commands);
+  #end(command: OrderedCommand): void {
+    this.#forget(command);
+    command.isTyped = true;
+    this.#deps.onTyped(command);
+  }
+
+  #forget(command: OrderedCommand): void {
+    const begun = this.#begun.get(command.id);
+    clearTimeout(begun?.timer);
+    this.#begun.delete(command.id);
+    if (begun?.isShown) this.#deps.show(command, "paused").catch(() => undefined);
   }
 }
 

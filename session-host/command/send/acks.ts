@@ -8,18 +8,17 @@ import type { Change } from "../../ledger/change.ts";
 import { isSend, type OrderedCommand } from "../claim/claimed-command.ts";
 import type { Brake } from "../limit/brake.ts";
 import { traceOf } from "../trace.ts";
+import { type Failures, retryMs } from "./failures.ts";
 import type { Ack, Flight, Flights } from "./flights.ts";
 import { outputOf } from "./stanza.ts";
 import { isTemporary, refusalCode, type Tries } from "./tries.ts";
-
-/** The pause after the database did not respond, until a send that WhatsApp refused or that must wait is tried again. */
-export const retryMs = 1_000;
 
 export interface AcksDeps {
   log: Logger;
   brake: Brake | undefined;
   inFlight: Flights;
   tries: Tries;
+  failures: Failures;
   now: () => number;
   /** The current connection, if there is one. */
   context: () => ConnectedContext | undefined;
@@ -27,9 +26,6 @@ export interface AcksDeps {
   isEnd: (error: unknown, context: ConnectedContext) => boolean;
   /** Records the end of a command. */
   end: (command: OrderedCommand, change: Change) => void;
-  /** Lets a send wait, or fails it. */
-  obey: (verdict: Wait | AppError, command: OrderedCommand, context: ConnectedContext) => void;
-  onFailure: (command: OrderedCommand, context: ConnectedContext, error: unknown) => Promise<void>;
   /** Goes on with the waiting commands. */
   pump: () => void;
 }
@@ -92,14 +88,14 @@ export class Acks {
   }
 
   #onRepairFailure(waId: string, ack: Ack, flight: Flight, context: ConnectedContext, error: unknown): void {
-    const { inFlight, isEnd, log, onFailure, pump } = this.#deps;
+    const { inFlight, isEnd, log, failures, pump } = this.#deps;
     if (inFlight.get(waId) !== flight || isEnd(error, context)) return;
     const { command } = flight;
     log.warn({ ...traceOf(command), err: error }, "a message could not be sent to all devices");
     // WhatsApp has refused the message, so another try can't send it twice.
     if (ack.error && (isTemporary(error) || refusalCode(error) === 429)) {
       inFlight.remove(command);
-      void onFailure(command, context, error).then(pump);
+      void failures.handle(command, context, error).then(pump);
     } else this.#land(waId, ack);
   }
 
@@ -117,7 +113,7 @@ export class Acks {
    * `otherwise` or fails the command.
    */
   async #refused(waId: string, error: string, otherwise?: () => void): Promise<void> {
-    const { brake, inFlight, isEnd, log, obey, pump } = this.#deps;
+    const { brake, inFlight, isEnd, log, failures, pump } = this.#deps;
     const flight = inFlight.get(waId);
     const context = this.#deps.context();
     if (!flight || !context) return;
@@ -139,7 +135,7 @@ export class Acks {
     if (!isInFlight()) return;
     if (verdict instanceof AppError && otherwise) return otherwise();
     inFlight.land(waId);
-    obey(verdict, command, context);
+    failures.obey(verdict, command, context);
     pump();
   }
 }

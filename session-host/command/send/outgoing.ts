@@ -13,13 +13,32 @@ import { contentColumns, messageOf } from "./stanza.ts";
 /** Maximum number of attempts of a command across restarts of the host, because the command may crash the host. */
 const maxAttempts = 5;
 
-/** Messages that are prepared and not yet recorded, because a look-up of their recipients failed. */
+/** Messages that are prepared and not yet recorded: their turn has not come, or a look-up of their recipients failed. */
 const drafts = new WeakMap<Claimed<SendName>, PreparedMessage>();
 
 interface OutgoingDeps {
   /** Records a change. Not awaited: the gate holds the stanza back until the change is durable. */
   record: (change: Change) => void;
   countAttempt: (commandId: string) => Promise<number>;
+}
+
+/** Whether the message of a send is made already. */
+export const isDrafted = (command: Claimed<SendName>): boolean => command.payload !== null || drafts.has(command);
+
+/** Makes the message of a send, unless an earlier attempt did. A message that is canceled meanwhile is not kept. */
+export async function draftOf(
+  command: Claimed<SendName>,
+  context: ConnectedContext,
+  countAttempt: OutgoingDeps["countAttempt"],
+  signal?: AbortSignal,
+): Promise<PreparedMessage> {
+  if (command.name !== "message.sendText" && (await countAttempt(command.id)) > maxAttempts) {
+    throw new AppError("internal", "gave up after repeated unfinished attempts");
+  }
+  const draft = await prepareSend(command, { ...context, waId: messageOf(command).waId, ...defined({ signal }) });
+  signal?.throwIfAborted();
+  drafts.set(command, draft);
+  return draft;
 }
 
 /** Returns the message of a send. Prepares and records it unless an earlier attempt did. */
@@ -53,11 +72,7 @@ async function prepare(
   { record, countAttempt }: OutgoingDeps,
 ): Promise<Outgoing> {
   const { waId } = messageOf(command);
-  if (command.name !== "message.sendText" && (await countAttempt(command.id)) > maxAttempts) {
-    throw new AppError("internal", "gave up after repeated unfinished attempts");
-  }
-  const draft = drafts.get(command) ?? (await prepareSend(command, { ...context, waId }));
-  drafts.set(command, draft);
+  const draft = drafts.get(command) ?? (await draftOf(command, context, countAttempt));
   const { jid, message, type, protoType, media, context: extras } = draft;
   const payload = Buffer.from(proto.Message.encode(proto.Message.fromObject(message)).finish());
   command.chatId = jid;

@@ -1,4 +1,3 @@
-import { S_WHATSAPP_NET } from "@whiskeysockets/baileys";
 import type { MutationName, SendName } from "../../../core/command/catalog/index.ts";
 import { fail } from "../../../core/command/end.ts";
 import { AppError } from "../../../core/error.ts";
@@ -6,8 +5,8 @@ import { derivedMessageId } from "../../../core/id.ts";
 import type { Logger } from "../../../core/log.ts";
 import { lruCache } from "../../../core/lru.ts";
 import { isGroupJid } from "../../../core/message/recipient.ts";
-import { isPerson, restrictionError, type Wait } from "../../../core/restriction/index.ts";
-import { isClosed } from "../../baileys/open-queries.ts";
+import { isPerson } from "../../../core/restriction/index.ts";
+import { isClosed, ping } from "../../baileys/open-queries.ts";
 import type { ConnectedContext } from "../../executors/types.ts";
 import type { Change } from "../../ledger/change.ts";
 import { type Claimed, isSend, type OrderedCommand } from "../claim/claimed-command.ts";
@@ -16,13 +15,15 @@ import { Pacer } from "../limit/pacer.ts";
 import { type LeadIn, leadInOf, Typing } from "../limit/typing.ts";
 import { failureOf, runMutation } from "../run.ts";
 import { traceOf } from "../trace.ts";
-import { Acks, retryMs } from "./acks.ts";
+import { Acks } from "./acks.ts";
+import { Failures } from "./failures.ts";
 import { type Ack, type Flight, Flights } from "./flights.ts";
-import { outgoingOf } from "./outgoing.ts";
+import { draftOf, isDrafted, outgoingOf } from "./outgoing.ts";
+import { isSlow, Preparing } from "./preparing.ts";
 import { flightOf, type Outgoing } from "./relay.ts";
 import type { SentMessage } from "./retries.ts";
 import { metaOf } from "./stanza.ts";
-import { refusalCode, Tries } from "./tries.ts";
+import { Attempts, Tries } from "./tries.ts";
 import { isLate, Waiting } from "./waiting.ts";
 
 /**
@@ -30,12 +31,8 @@ import { isLate, Waiting } from "./waiting.ts";
  * a lost connection.
  */
 const maxInFlight = 64;
-/** How long WhatsApp may take to answer a ping. Milliseconds. */
-const pingTimeoutMs = 4_000;
 /** How many messages that mutations sent are kept, for devices that could not decrypt them. */
 const maxRecalled = 200;
-/** For how many sends it is remembered that their attempt is counted. */
-const maxCounted = 10_000;
 
 export interface SendQueueDeps {
   log: Logger;
@@ -60,8 +57,10 @@ export interface SendQueueDeps {
 export class SendQueue {
   readonly #deps: SendQueueDeps;
   readonly #waiting = new Waiting(() => void this.#pump());
+  readonly #preparing = new Preparing(() => void this.#pump());
   readonly #inFlight: Flights;
   readonly #acks: Acks;
+  readonly #failures: Failures;
   readonly #pacer: Pacer;
   readonly #typing: Typing;
   #paceTimer: NodeJS.Timeout | undefined;
@@ -72,26 +71,23 @@ export class SendQueue {
   #onIdle: () => void = () => undefined;
   #silenceTimer: NodeJS.Timeout | undefined;
   readonly #tries = new Tries();
-  /** Number of attempts by command id. An attempt lasts as long as the process, however often the connection ends. */
-  readonly #attempts = lruCache<string, number>(maxCounted);
+  readonly #attempts: Attempts;
   readonly #recallable = lruCache<string, SentMessage>(maxRecalled);
 
   constructor(deps: SendQueueDeps) {
     this.#deps = deps;
+    this.#attempts = new Attempts(deps.countAttempt);
     this.#pacer = new Pacer(deps.monotonic ?? (() => performance.now()));
     this.#typing = new Typing({
       show: async ({ chatId }, state) => {
         const { sock, addressing } = this.#context ?? {};
         await sock?.sendPresenceUpdate(state, await addressing?.jidOf(chatId ?? ""));
       },
-      onTyped: (commands) => {
-        this.#waiting.putBack(...commands);
-        void this.#pump();
-      },
+      onTyped: (command) => this.putBack(command),
     });
     this.#inFlight = new Flights({
       now: deps.monotonic ?? (() => performance.now()),
-      ping: () => this.#ping(),
+      ping: () => ping(this.#context?.sock),
       onSilence: deps.onSilence,
       repeat: (flight) => this.#repeat(flight),
       giveUp: (flight) => {
@@ -102,6 +98,14 @@ export class SendQueue {
         void this.#pump();
       },
     });
+    this.#failures = new Failures({
+      log: deps.log,
+      brake: deps.brake,
+      waiting: this.#waiting,
+      tries: this.#tries,
+      isEnd: (error, context) => this.#isEnd(error, context),
+      end: (command, change) => this.#end(command, change),
+    });
     this.#acks = new Acks({
       log: deps.log,
       brake: deps.brake,
@@ -109,16 +113,15 @@ export class SendQueue {
       tries: this.#tries,
       now: () => this.#now(),
       context: () => this.#context,
+      failures: this.#failures,
       isEnd: (error, context) => this.#isEnd(error, context),
       end: (command, change) => this.#end(command, change),
-      obey: (verdict, command, context) => this.#obey(verdict, command, context),
-      onFailure: (command, context, error) => this.#onFailure(command, context, error),
       pump: () => void this.#pump(),
     });
   }
 
   get size(): number {
-    return this.#waiting.size + this.#inFlight.size + this.#typing.size;
+    return this.#waiting.size + this.#preparing.size + this.#inFlight.size + this.#typing.size;
   }
 
   push(command: OrderedCommand): void {
@@ -155,6 +158,7 @@ export class SendQueue {
    */
   async finish(timeoutMs: number): Promise<void> {
     this.#finishing = true;
+    this.#cancelPreparations();
     if (!this.#busy) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#onIdle = resolve;
@@ -164,26 +168,35 @@ export class SendQueue {
   }
 
   get #busy(): boolean {
-    return this.#pumping || this.#inFlight.size > 0;
+    return this.#pumping || this.#preparing.isChanging || this.#inFlight.size > 0;
   }
 
-  /** Returns a command that `takeSends` took to its position. */
+  #cancelPreparations(): void {
+    this.#waiting.putBack(...this.#preparing.cancelIf(() => true));
+  }
+
+  /** Returns a command to its position. */
   putBack(command: OrderedCommand): void {
     this.#waiting.putBack(command);
     void this.#pump();
   }
 
   /**
-   * Takes the sends that match out of the queue, and returns them. Those that are on their way to WhatsApp, and those
-   * that are being typed, stay.
+   * Takes the sends that match out of the queue, and returns them: those that wait, those that are delayed or typed, and
+   * those whose files are being prepared. Those that are on their way to WhatsApp stay.
    */
   takeSends(matches: (command: OrderedCommand) => boolean): OrderedCommand[] {
-    return this.#waiting.takeIf((command) => isSend(command) && matches(command));
+    const begun = [...this.#preparing.cancelIf(matches), ...this.#typing.takeIf(matches)];
+    for (const command of begun) this.#waiting.release(command);
+    const taken = [...begun, ...this.#waiting.takeIf((command) => isSend(command) && matches(command))];
+    if (begun.length > 0) void this.#pump();
+    return taken;
   }
 
   /** Empties the queue and fails all its commands, because the instance will not be connected again. */
   async failAll(error: AppError): Promise<void> {
     this.pause();
+    this.#cancelPreparations();
     const all = this.#waiting.takeAll();
     await Promise.all(all.map((command) => this.#deps.record(fail(command, error))));
   }
@@ -200,25 +213,6 @@ export class SendQueue {
     this.#acks.acknowledge(waId, ack);
   }
 
-  #obey(verdict: Wait | AppError, command: OrderedCommand, context: ConnectedContext): void {
-    this.#tries.forget(command);
-    if (verdict instanceof AppError) this.#end(command, fail(command, verdict));
-    else this.#wait(command, verdict, context);
-  }
-
-  /** Puts a send back until it can go out, or fails it if its caller does not want to wait. */
-  #wait(command: OrderedCommand, wait: Wait, context: ConnectedContext): void {
-    if (command.options?.onRestriction === "fail" && wait.reason !== "pace" && wait.reason !== "paused") {
-      this.#end(command, fail(command, restrictionError(wait, new Date())));
-      return;
-    }
-    this.#deps.log.info({ ...traceOf(command), ...wait }, "a send waits");
-    this.#deps.brake?.hold(command, wait, context).catch((error: unknown) => {
-      this.#deps.log.warn({ ...traceOf(command), err: error }, "a send that waits was not put back; trying again");
-      this.#waiting.putBackFor(retryMs, command);
-    });
-  }
-
   /** Returns the message with this id if a mutation sent it in this session. */
   recall(waId: string): SentMessage | undefined {
     return this.#recallable.get(waId);
@@ -229,10 +223,14 @@ export class SendQueue {
     this.#pumping = true;
     try {
       while (this.#context && !this.#finishing && this.#inFlight.size < maxInFlight) {
-        const command = this.#waiting.next;
-        if (!command || this.#mustPause(command)) break;
+        const context = this.#context;
+        const command = this.#next();
+        if (!command) break;
         this.#waiting.take(command);
-        await this.#begin(command, this.#context);
+        if (!isSend(command) && isSlow(command)) {
+          const release = this.#waiting.hold(command);
+          this.#preparing.run(command, () => this.#begin(command, context).finally(release));
+        } else await this.#begin(command, context);
       }
     } finally {
       this.#pumping = false;
@@ -240,15 +238,21 @@ export class SendQueue {
     }
   }
 
-  /** Whether the pace of the instance delays a send. The queue then goes on by itself. */
-  #mustPause(command: OrderedCommand): boolean {
-    const { brake } = this.#deps;
-    if (!brake || !isSend(command) || command.inBulk) return false;
-    const delay = this.#pacer.delay(brake.pace);
-    if (delay === 0) return false;
-    clearTimeout(this.#paceTimer);
-    this.#paceTimer = setTimeout(() => void this.#pump(), delay);
-    return true;
+  /** Returns the next command. If the pace of the instance holds its single sends, the queue goes on by itself later. */
+  #next(): OrderedCommand | undefined {
+    let delayMs: number | undefined;
+    const next = this.#waiting.next((command) => {
+      if (isSend(command) && !command.inBulk && this.#deps.brake) {
+        delayMs ??= this.#pacer.delay(this.#deps.brake.pace);
+        if (delayMs > 0) return true;
+      }
+      return this.#preparing.isFull && isSlow(command) && !(isSend(command) && isDrafted(command));
+    });
+    if (delayMs) {
+      clearTimeout(this.#paceTimer);
+      this.#paceTimer = setTimeout(() => void this.#pump(), delayMs);
+    }
+    return next;
   }
 
   async #begin(command: OrderedCommand, context: ConnectedContext): Promise<void> {
@@ -260,7 +264,7 @@ export class SendQueue {
       else await this.#mutate(command, context);
     } catch (error) {
       this.#inFlight.remove(command);
-      await this.#onFailure(command, context, error);
+      await this.#failures.handle(command, context, error);
     }
   }
 
@@ -290,23 +294,35 @@ export class SendQueue {
   async #send(command: Claimed<SendName>, context: ConnectedContext): Promise<void> {
     const wait = await this.#deps.brake?.before(command, context);
     if (this.#context !== context) return this.#waiting.putBack(command);
-    if (wait) return this.#wait(command, wait, context);
-    if (this.#typing.holds(command)) return;
+    if (wait) return this.#failures.wait(command, wait, context);
+    if (isSlow(command) && !isDrafted(command)) return this.#prepare(command, context);
     const leadIn = command.isTyped ? undefined : this.#leadInOf(command);
-    if (leadIn) return this.#typing.begin(command, leadIn);
+    if (leadIn) {
+      this.#waiting.hold(command);
+      return this.#typing.begin(command, leadIn);
+    }
     if (this.#deps.brake) this.#pacer.count(this.#deps.brake.pace);
     const outgoing = await outgoingOf(command, context, {
       record: (change) => void this.#record(command, change),
-      countAttempt: (commandId) => this.#countAttempt(commandId),
+      countAttempt: (id) => this.#attempts.count(id),
     });
     if (this.#context !== context) return this.#waiting.putBack(command);
     await this.#relay({ command }, context, outgoing, { additionalNodes: metaOf(outgoing.message) });
   }
 
-  async #countAttempt(commandId: string): Promise<number> {
-    const attempts = this.#attempts.get(commandId) ?? (await this.#deps.countAttempt(commandId));
-    this.#attempts.set(commandId, attempts);
-    return attempts;
+  /** Prepares a send whose file or page may take long. Until then, it holds only its chat. */
+  #prepare(command: Claimed<SendName>, context: ConnectedContext): void {
+    const release = this.#waiting.hold(command);
+    this.#preparing.prepare(
+      command,
+      (signal) => draftOf(command, context, (id) => this.#attempts.count(id), signal),
+      async (failure) => {
+        if (failure) await this.#failures.handle(command, context, failure.error);
+        else this.#waiting.putBack(command);
+        release();
+        void this.#pump();
+      },
+    );
   }
 
   #leadInOf(command: Claimed<SendName>): LeadIn | undefined {
@@ -337,15 +353,8 @@ export class SendQueue {
       if (!context || this.#isEnd(error, context)) return;
       this.#inFlight.remove(command);
       if (flight.accepted) return this.#acks.arrive(flight, failureOf(error).message);
-      void this.#onFailure(command, context, error).then(() => this.#pump());
+      void this.#failures.handle(command, context, error).then(() => this.#pump());
     });
-  }
-
-  async #ping(): Promise<void> {
-    const sock = this.#context?.sock;
-    if (!sock) throw new Error("the connection has ended");
-    const attrs = { id: sock.generateMessageTag(), to: S_WHATSAPP_NET, type: "get", xmlns: "w:p" };
-    await sock.query({ tag: "iq", attrs, content: [{ tag: "ping", attrs: {} }] }, pingTimeoutMs);
   }
 
   /**
@@ -355,26 +364,6 @@ export class SendQueue {
   #isEnd(error: unknown, context: ConnectedContext): boolean {
     if (isClosed(error) && this.#context === context) this.#context = undefined;
     return this.#context !== context;
-  }
-
-  /** Tries a failed command again later, or fails it. */
-  async #onFailure(command: OrderedCommand, context: ConnectedContext, error: unknown): Promise<void> {
-    // If a command may have taken effect and must not take effect twice, it is not run again on the next connection.
-    const isUnknown = error instanceof AppError && error.code === "outcome_unknown";
-    if (this.#isEnd(error, context) && !isUnknown) return this.#waiting.putBack(command);
-    const { brake } = this.#deps;
-    if (brake && isSend(command) && refusalCode(error) === 429) {
-      const verdict = await brake.refused(command, "429", context).catch(() => undefined);
-      return verdict ? this.#obey(verdict, command, context) : this.#waiting.putBackFor(retryMs, command);
-    }
-    const pauseMs = this.#tries.next(command, error);
-    if (pauseMs !== undefined) {
-      this.#deps.log.warn({ ...traceOf(command), err: error, pauseMs }, "a command failed; trying again");
-      this.#waiting.putBackFor(pauseMs, command);
-      return;
-    }
-    this.#deps.log.warn({ ...traceOf(command), err: error }, "a command failed");
-    this.#end(command, fail(command, failureOf(error)));
   }
 
   #failLate(command: OrderedCommand): void {

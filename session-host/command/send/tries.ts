@@ -1,4 +1,5 @@
 import { AppError } from "../../../core/error.ts";
+import { lruCache } from "../../../core/lru.ts";
 import { isSend, type OrderedCommand } from "../claim/claimed-command.ts";
 
 /** Maximum number of tries of a command that fails for a reason that may be temporary. */
@@ -7,6 +8,28 @@ const maxTries = 3;
 const maxSendTries = 15;
 const firstPauseMs = 1_000;
 const longestPauseMs = 60_000;
+
+/** For how many sends it is remembered that their attempt is counted. */
+const maxCounted = 10_000;
+
+/** The attempts of commands. An attempt lasts as long as the process, however often the connection ends. */
+export class Attempts {
+  /** By command id. */
+  readonly #counted = lruCache<string, number>(maxCounted);
+  readonly #count: (commandId: string) => Promise<number>;
+
+  /** `count` counts an attempt and returns the number of attempts so far. */
+  constructor(count: (commandId: string) => Promise<number>) {
+    this.#count = count;
+  }
+
+  /** Counts the attempt, unless this was done before. Returns the number of attempts so far. */
+  async count(commandId: string): Promise<number> {
+    const attempts = this.#counted.get(commandId) ?? (await this.#count(commandId));
+    this.#counted.set(commandId, attempts);
+    return attempts;
+  }
+}
 
 /** The failed tries of the commands of one instance. */
 export class Tries {

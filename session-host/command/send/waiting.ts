@@ -1,4 +1,8 @@
 import { isSend, type OrderedCommand } from "../claim/claimed-command.ts";
+import { linesOf, mutationLine } from "./lines.ts";
+
+/** Whether a command can't run now, for a reason that the queue doesn't know. */
+export type IsHeld = (command: OrderedCommand) => boolean;
 
 /** The commands of one instance that wait for their turn. */
 export class Waiting {
@@ -7,6 +11,8 @@ export class Waiting {
   #high = 0;
   /** Timers of the commands that are tried again after a pause, by command id. */
   readonly #paused = new Map<string, NodeJS.Timeout>();
+  /** The lines of the commands that have left the queue and still hold the later ones, by command id. */
+  readonly #holding = new Map<string, string[]>();
   readonly #onReady: () => void;
 
   /** `onReady` is called when the pause of a command ends. */
@@ -25,8 +31,25 @@ export class Waiting {
     if (isHigh(command)) this.#high++;
   }
 
+  /**
+   * Lets a command that has left the queue hold the later ones in its lines, until it is released or put back. Returns a
+   * function that releases it, unless it was put back and holds them anew.
+   */
+  hold(command: OrderedCommand): () => void {
+    const lines = linesOf(command).filter((line) => line !== mutationLine);
+    this.#holding.set(command.id, lines);
+    return () => {
+      if (this.#holding.get(command.id) === lines) this.release(command);
+    };
+  }
+
+  release(command: OrderedCommand): void {
+    this.#holding.delete(command.id);
+  }
+
   /** Returns commands to their positions. Ignores those that wait already. */
   putBack(...commands: OrderedCommand[]): void {
+    for (const command of commands) this.release(command);
     const returned = commands.filter(({ id }) => !this.#commands.some((waiting) => waiting.id === id));
     this.#commands = [...returned, ...this.#commands].sort((a, b) => a.position - b.position);
     this.#high += returned.filter(isHigh).length;
@@ -45,36 +68,43 @@ export class Waiting {
   }
 
   /**
-   * Returns the next command, or undefined if none is ready. Behind a paused send, the later sends to its chat wait, and
-   * behind a paused mutation the later mutations. A send of high priority passes other sends, but neither those to its
-   * chat nor mutations.
+   * Returns the next command, or undefined if none is ready. A command that is held or paused holds the later ones in its
+   * lines, but a mutation holds all later mutations only if it is paused. A send of high priority passes other sends, but
+   * neither those to its chat nor mutations.
    */
-  get next(): OrderedCommand | undefined {
-    return this.#urgent() ?? this.#first();
+  next(isHeld: IsHeld): OrderedCommand | undefined {
+    return this.#urgent(isHeld) ?? this.#first(isHeld);
   }
 
-  #first(): OrderedCommand | undefined {
-    if (this.#paused.size === 0) return this.#commands[0];
-    const blocked = new Set<string>();
+  #first(isHeld: IsHeld): OrderedCommand | undefined {
+    const [first] = this.#commands;
+    if (!first || (this.#paused.size === 0 && this.#holding.size === 0 && !isHeld(first))) return first;
+    const blocked = this.#heldLines();
     for (const command of this.#commands) {
-      const line = lineOf(command);
-      if (this.#paused.has(command.id)) blocked.add(line);
-      if (!blocked.has(line)) return command;
+      const lines = linesOf(command);
+      const isPaused = this.#paused.has(command.id);
+      if (!isPaused && !lines.some((line) => blocked.has(line)) && !isHeld(command)) return command;
+      for (const line of lines) if (isPaused || line !== mutationLine) blocked.add(line);
     }
     return undefined;
   }
 
   /** Returns the first send of high priority that may pass all commands before it. */
-  #urgent(): OrderedCommand | undefined {
+  #urgent(isHeld: IsHeld): OrderedCommand | undefined {
     if (this.#high === 0) return undefined;
-    const earlier = new Set<string>();
+    const earlier = this.#heldLines();
     for (const command of this.#commands) {
       if (!isSend(command)) return undefined;
-      const line = lineOf(command);
-      if (isHigh(command) && !earlier.has(line) && !this.#paused.has(command.id)) return command;
-      earlier.add(line);
+      const lines = linesOf(command);
+      const isReady = !this.#paused.has(command.id) && !lines.some((line) => earlier.has(line));
+      if (isReady && isHigh(command) && !isHeld(command)) return command;
+      for (const line of lines) earlier.add(line);
     }
     return undefined;
+  }
+
+  #heldLines(): Set<string> {
+    return new Set([...this.#holding.values()].flat());
   }
 
   /** Removes the commands that match, and returns them. */
@@ -118,9 +148,6 @@ export class Waiting {
     this.#paused.clear();
   }
 }
-
-/** Commands in the same line keep their order. */
-const lineOf = (command: OrderedCommand): string => (isSend(command) ? `chat ${command.chatId}` : "mutations");
 
 const isHigh = (command: OrderedCommand): boolean => command.options?.priority === "high";
 

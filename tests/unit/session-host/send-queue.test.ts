@@ -1,6 +1,7 @@
 import { Boom } from "@hapi/boom";
 import { proto } from "@whiskeysockets/baileys";
 import { expect, onTestFinished, test, vi } from "vitest";
+import { AppError } from "../../../core/error.ts";
 import { createLogger } from "../../../core/log.ts";
 import { defaultPace, type Wait } from "../../../core/restriction/index.ts";
 import type { OrderedCommand } from "../../../session-host/command/claim/claimed-command.ts";
@@ -355,7 +356,10 @@ const group = "120363000000000001@g.us";
 const plan = { devices: new Map(), group: { id: group }, targets: [], hash: "old" };
 
 /** A queue with fake timers, whose look-ups of recipients and messages to the server are steps of the test. */
-function startSteps(deps: Partial<SendQueueDeps> = {}) {
+function startSteps(
+  deps: Partial<SendQueueDeps> = {},
+  { sock: parts = {}, ...more }: { sock?: object; media?: object; db?: object } = {},
+) {
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
   const sent: string[] = [];
@@ -402,12 +406,13 @@ function startSteps(deps: Partial<SendQueueDeps> = {}) {
         await steps.resolve();
         return "1@lid";
       };
-      const sock = { relayMessage, signalRepository: { lidMapping: { getLIDForPN } } };
+      const sock = { relayMessage, signalRepository: { lidMapping: { getLIDForPN } }, ...parts };
       queue.resume({
         sock,
         recipients,
         addressing,
         disappearing: { secondsOf: async () => 0 },
+        ...more,
       } as unknown as ConnectedContext);
     },
     pass: (seconds = 0) => vi.advanceTimersByTimeAsync(seconds * 1000 + 1),
@@ -637,5 +642,193 @@ test("counts one attempt of a send however often the connection ends, and stores
   expect(sent).toEqual(["A"]);
   expect(countAttempt).toHaveBeenCalledTimes(1);
   expect(recorded.flatMap(({ prepared = [] }) => prepared)).toMatchObject([{ waId: "3EB0A", chatId: other }]);
+  queue.pause();
+});
+
+/** A server of a caller that answers when the test says so. */
+function startPages() {
+  const pages = new Map<string, ReturnType<typeof Promise.withResolvers<void>>>();
+  const aborted: string[] = [];
+  const wait = async (url: string, signal: AbortSignal | undefined) => {
+    const page = Promise.withResolvers<void>();
+    pages.set(url, page);
+    signal?.addEventListener("abort", () => {
+      aborted.push(url);
+      page.reject(signal.reason);
+    });
+    await page.promise;
+  };
+  const media = {
+    // The parts of `MediaStage` that the executors call.
+    useSmall: async (_id: string, { url = "" }: { url?: string }, { signal }: { signal?: AbortSignal }) => {
+      await wait(url, signal);
+      return { title: "A page" };
+    },
+    readSmall: async (_id: string, { url = "" }: { url?: string }) => {
+      await wait(url, undefined);
+      return Buffer.from([0xff, 0xd8, 0xff]);
+    },
+  };
+  return { media, aborted, asked: () => [...pages.keys()], answer: (url: string) => pages.get(url)?.resolve() };
+}
+
+const person = (digit: number) => `491555000000${digit}@s.whatsapp.net`;
+const link = (digit: number, url = `http://page/${digit}`): Partial<OrderedCommand> => ({
+  name: "message.sendLink",
+  input: { to: person(digit), url },
+  payload: null,
+  chatId: person(digit),
+});
+
+/** A queue whose pages are steps of the test, and that lists what its mutations do. */
+function startPreparing(deps: Partial<SendQueueDeps> = {}) {
+  const { media, ...pages } = startPages();
+  const mutated: string[] = [];
+  const sock = {
+    user: { id: "1:1@s.whatsapp.net" },
+    query: async () => void mutated.push("picture set"),
+    removeProfilePicture: async () => void mutated.push("picture removed"),
+    groupUpdateSubject: async (_group: string, subject: string) => void mutated.push(subject),
+  };
+  const lookUp = () => {
+    mutated.push("message looked up");
+    throw new AppError("message_not_found");
+  };
+  const steps = startSteps(deps, { media, sock, db: { sql: lookUp } });
+  const change = (name: OrderedCommand["name"], input: object) =>
+    steps.push(name, { name, input, waId: null, chatId: null } as Partial<OrderedCommand>);
+  return { ...steps, ...pages, mutated, change };
+}
+
+test("a page that does not answer holds only its chat, and other chats and mutations go on", async () => {
+  const { queue, sent, push, resume, pass, answer, change, mutated } = startPreparing();
+  push("SLOW", link(2));
+  push("BEHIND", { chatId: person(2) });
+  push("URGENT", { chatId: person(2), options: { priority: "high" } });
+  push("OTHER", { chatId: person(3) });
+  change("group.setSubject", { group, subject: "new subject" });
+  resume();
+  await pass();
+  expect({ sent, mutated, size: queue.size }).toEqual({ sent: ["OTHER"], mutated: ["new subject"], size: 4 });
+  answer("http://page/2");
+  await pass();
+  expect(sent).toEqual(["OTHER", "SLOW", "BEHIND", "URGENT"]);
+  queue.pause();
+});
+
+test("a change of a message waits until the message is sent, and changes of other messages don't", async () => {
+  const { queue, sent, push, resume, pass, answer, change, mutated } = startPreparing();
+  push("SLOW", link(2));
+  change("message.edit", { messageId: "3EB0SLOW", text: "new" });
+  resume();
+  await pass();
+  expect(mutated).toEqual([]);
+  change("message.edit", { messageId: "3EB0OTHER", text: "new" });
+  await pass();
+  expect(mutated).toEqual(["message looked up"]);
+  answer("http://page/2");
+  await pass();
+  expect({ sent, mutated }).toEqual({ sent: ["SLOW"], mutated: ["message looked up", "message looked up"] });
+  queue.pause();
+});
+
+test("prepares four sends at once, and texts pass those that wait for room", async () => {
+  const { queue, sent, push, resume, pass, answer, asked } = startPreparing();
+  for (const digit of [2, 3, 4, 5, 6]) push(`SLOW${digit}`, link(digit));
+  push("TEXT", { chatId: person(7) });
+  resume();
+  await pass();
+  expect({ sent, asked: asked().length }).toEqual({ sent: ["TEXT"], asked: 4 });
+  answer("http://page/3");
+  await pass();
+  expect({ sent, asked: asked().length }).toEqual({ sent: ["TEXT", "SLOW3"], asked: 5 });
+  queue.pause();
+});
+
+test("takes sends out whose pages don't answer, those that are typed, and those behind them", async () => {
+  const { queue, sent, push, resume, pass, aborted } = startPreparing();
+  push("SLOW", link(2));
+  push("BEHIND", { chatId: person(2) });
+  push("DELAYED", { chatId: person(3), options: { delay: 20_000 } });
+  push("LATER", { chatId: person(3) });
+  push("STAYS", { ...link(4), inBulk: true });
+  push("NEXT", { chatId: person(4) });
+  resume();
+  await pass();
+  const taken = queue.takeSends(({ inBulk, id }) => !inBulk && id !== "NEXT").map(({ id }) => id);
+  expect({ taken: taken.toSorted(), aborted, size: queue.size }).toEqual({
+    taken: ["BEHIND", "DELAYED", "LATER", "SLOW"],
+    aborted: ["http://page/2"],
+    size: 2,
+  });
+  await pass(60);
+  expect(sent).toEqual([]);
+  push("AFTER", { chatId: person(2) });
+  await pass();
+  expect(sent).toEqual(["AFTER"]);
+  queue.pause();
+});
+
+test("a picture that does not arrive holds only later changes of the profile", async () => {
+  const { queue, sent, push, resume, pass, answer, change, mutated } = startPreparing();
+  change("profile.setPicture", { url: "http://picture" });
+  change("profile.removePicture", {});
+  change("group.setSubject", { group, subject: "new subject" });
+  push("TEXT");
+  resume();
+  await pass();
+  expect({ sent, mutated }).toEqual({ sent: ["TEXT"], mutated: ["new subject"] });
+  answer("http://picture");
+  await pass();
+  expect(mutated).toEqual(["new subject", "picture set", "picture removed"]);
+  queue.pause();
+});
+
+test("a preparation goes on when the connection ends, and its message is sent once", async () => {
+  const { queue, sent, push, resume, pass, answer, asked } = startPreparing();
+  push("SLOW", link(2));
+  push("BEHIND", { chatId: person(2) });
+  resume();
+  await pass();
+  queue.pause();
+  resume();
+  await pass();
+  answer("http://page/2");
+  await pass();
+  expect({ sent, asked: asked() }).toEqual({ sent: ["SLOW", "BEHIND"], asked: ["http://page/2"] });
+  queue.pause();
+});
+
+test("a queue that finishes cancels preparations and keeps their sends", async () => {
+  const { queue, sent, push, resume, pass, aborted } = startPreparing();
+  push("SLOW", link(2));
+  resume();
+  await pass();
+  await queue.finish(5_000);
+  expect({ sent, aborted, size: queue.size }).toEqual({ sent: [], aborted: ["http://page/2"], size: 1 });
+  queue.pause();
+});
+
+test("the pace holds single sends, and neither mutations nor bulks", async () => {
+  const brake = { ...brakeWith({}), pace: { ...defaultPace, perMinute: 1 } } as Brake;
+  const { queue, sent, push, resume, pass, change, mutated } = startPreparing({ brake });
+  for (const [id, digit] of [
+    ["A", 2],
+    ["B", 3],
+    ["C", 4],
+  ] as const)
+    push(id, { chatId: person(digit) });
+  push("BULK", { chatId: person(5), inBulk: true });
+  push("BULK_BEHIND", { chatId: person(3), inBulk: true });
+  change("message.edit", { messageId: "3EB0B", text: "new" });
+  change("group.setSubject", { group, subject: "new subject" });
+  resume();
+  await pass();
+  expect({ sent, mutated }).toEqual({ sent: ["A", "BULK"], mutated: ["new subject"] });
+  await pass(60);
+  expect({ sent, mutated }).toEqual({
+    sent: ["A", "BULK", "B", "BULK_BEHIND"],
+    mutated: ["new subject", "message looked up"],
+  });
   queue.pause();
 });
