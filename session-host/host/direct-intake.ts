@@ -57,9 +57,12 @@ export class DirectIntake implements Holder {
     return this.#deps.hasRoom(instanceId, reserved);
   }
 
-  /** The next host of the shard finds a command that this host can no longer take. */
+  /**
+   * Runs a command. Its frames need the lease, like those of any command. The next host of the shard finds a command that
+   * comes after `stop`.
+   */
   take(handed: HandedCommand): void {
-    if (!this.held) return;
+    if (this.#stop.signal.aborted) return;
     const { claimer, submit } = this.#deps;
     const command = fromHandOver(handed);
     claimer.adopt(command);
@@ -83,7 +86,7 @@ export class DirectIntake implements Holder {
 
   async #submitWaiting(): Promise<void> {
     this.#isSubmitting = true;
-    while (this.held && this.#waiting.length > 0) {
+    while (!this.#stop.signal.aborted && this.#waiting.length > 0) {
       // Those that come meanwhile also wait for claims that begin meanwhile.
       const count = this.#waiting.length;
       if (await this.#isSettled()) for (const command of this.#waiting.splice(0, count)) this.#deps.submit(command);
@@ -95,7 +98,7 @@ export class DirectIntake implements Holder {
   async #isSettled(): Promise<boolean> {
     try {
       await this.#deps.claimer.settle();
-      return this.held;
+      return !this.#stop.signal.aborted;
     } catch (error) {
       this.#deps.log.warn({ err: error }, "claimed commands wait for the database");
       await pause(retryMs, this.#stop.signal);
@@ -106,11 +109,12 @@ export class DirectIntake implements Holder {
   /** Submits the searched commands as soon as they are found. */
   async #search(): Promise<void> {
     this.#isSearching = true;
-    while (this.held && this.#searched.size > 0) {
+    while (!this.#stop.signal.aborted && this.#searched.size > 0) {
       const startedAt = performance.now();
       try {
         const found = await this.#deps.claimer.find([...this.#searched.keys()]);
-        for (const command of found) if (this.held && this.#searched.delete(command.id)) this.#deps.submit(command);
+        if (this.#stop.signal.aborted) break;
+        for (const command of found) if (this.#searched.delete(command.id)) this.#deps.submit(command);
         for (const [id, end] of this.#searched) if (startedAt > end) this.#searched.delete(id);
       } catch (error) {
         this.#deps.log.debug({ err: error }, "commands that may be claimed could not be looked up; trying again");

@@ -87,8 +87,13 @@ export class Shard {
       held: () => new Map([...this.#sessions].map(([id, session]) => [id, session.queue.size])),
     });
     this.#direct = new DirectIntake({
-      ...{ host, lease, log, submit },
+      ...{ host, lease, log },
       claimer: this.#claimer,
+      submit: (command) => {
+        // The statement that claimed the command has looked whether its user is enabled.
+        this.#requesters.confirm(command.userId, deps.clock.now().getTime() - command.acceptedAt.getTime());
+        submit(command);
+      },
       hasRoom: (id, reserved) => this.#intake.hasRoom(id, (this.#sessions.get(id)?.queue.size ?? 0) + reserved),
     });
     this.#bulks = this.#bulkRelease(submit);

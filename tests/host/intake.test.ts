@@ -16,6 +16,7 @@ import { defaultQuotas } from "../../core/quota/limits.ts";
 import { type LocalAws, startAws } from "../../local/aws/index.ts";
 import { type ClaimedCommand, isQuery, type OrderedCommand } from "../../session-host/command/claim/claimed-command.ts";
 import { Claimer } from "../../session-host/command/claim/claimer.ts";
+import { Requesters } from "../../session-host/command/claim/requesters.ts";
 import { SendQueue } from "../../session-host/command/send/send-queue.ts";
 import { DirectIntake } from "../../session-host/host/direct-intake.ts";
 import { CommandIntake } from "../../session-host/host/intake.ts";
@@ -396,6 +397,19 @@ describe("commands that the API claims for a host of its process", () => {
     await database.db.sql`update users set disabled_at = now() where id = ${one.userId}`;
     const sent = await accept(one.id, { handOver });
     expect([await statusOf(sent), of(one.id)]).toEqual(["queued", []]);
+  });
+
+  test.each([
+    [0, true],
+    [1_500, false],
+  ])("make no look-up of their user necessary: claimed %i ms ago", async (ageMs, isEnabled) => {
+    const { userId } = await database.createInstance();
+    await database.db.sql`update users set disabled_at = now() where id = ${userId}`;
+    const requesters = new Requesters({ db: database.db, log });
+    requesters.confirm(userId, ageMs);
+    expect(await requesters.enabled(userId)).toBe(isEnabled);
+    // After a second, the user is looked up.
+    await until(async () => !(await requesters.enabled(userId)) || undefined);
   });
 
   test("go over the queue when the shard stops, after those that are being claimed", async () => {

@@ -28,6 +28,13 @@ export class Requesters {
     return enabled;
   }
 
+  /** Notes that a claim has found the user enabled, at most `ageMs` milliseconds ago. */
+  confirm(userId: string, ageMs: number): void {
+    const at = performance.now() - Math.max(0, ageMs);
+    const known = this.#answers.get(userId);
+    if (!known || known.at < at) this.#answers.set(userId, { enabled: Promise.resolve(true), at });
+  }
+
   async #ask(userId: string): Promise<boolean> {
     try {
       const [row] = await this.#deps.db.sql<{ enabled: boolean }[]>`

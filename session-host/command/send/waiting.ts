@@ -120,7 +120,10 @@ export class Waiting {
 
   /** Removes a command whose turn it is. */
   take(command: OrderedCommand): void {
-    this.#keep((waiting) => waiting !== command);
+    if (command === this.#commands[0]) {
+      this.#commands.shift();
+      if (isHigh(command)) this.#high--;
+    } else this.#keep((waiting) => waiting !== command);
   }
 
   #keep(isKept: (command: OrderedCommand) => boolean): void {
