@@ -3,11 +3,12 @@ import pino from "pino";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { sealedPlace } from "../../core/crypto/sealed-place.ts";
 import { systemIds } from "../../core/id.ts";
+import { mediaKey } from "../../core/media/index.ts";
 import { deliveryIdOf } from "../../core/webhook/delivery/delivery-id.ts";
 import type { WebhookHandlerDeps } from "../../functions/webhook/handler.ts";
 import { receiverOfTest } from "../support/network/receiver-of-test.ts";
 import type { Answerer } from "../support/network/webhook-receiver.ts";
-import { type QueueRecord, received, startWorld, type World } from "../support/webhook/delivery-setup.ts";
+import { type QueueRecord, received, startWorld, text, type World } from "../support/webhook/delivery-setup.ts";
 
 // The tests use a real database, which is slow on a busy machine.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
@@ -160,7 +161,7 @@ test("a delivery whose response takes long is stored meanwhile, with the others 
   expect(await world.deliveries(instance)).toMatchObject(Array(3).fill({ status: "succeeded", attempts: 1 }));
 });
 
-test("a record that was received before is stored before its attempt", async () => {
+test("a record that was received before, or whose body has a new link each time, is stored before its attempt", async () => {
   const stored: number[] = [];
   const receiver = await receiverOfTest(async (_, response) => {
     stored.push((await world.deliveries(instance)).length);
@@ -171,8 +172,12 @@ test("a record that was received before is stored before its attempt", async () 
   await handle(first);
   for (const record of second) received(record);
   await handle(second);
-  expect(stored).toEqual([0, 2]);
-  expect(await world.deliveries(instance)).toMatchObject(Array(2).fill({ status: "succeeded", attempts: 1 }));
+  const media = { mimetype: "image/jpeg", filename: null, size: 3, sha256: "ab", storageKey: mediaKey(instance, "A") };
+  await handle([world.record(instance, "message.received", { ...text("Look"), media })]);
+  expect(stored).toEqual([0, 2, 3]);
+  const rows = await world.deliveries(instance);
+  expect(rows).toMatchObject(Array(3).fill({ status: "succeeded", attempts: 1 }));
+  expect(rows.map(({ body }) => body)).toEqual(receiver.received.map(({ body }) => body));
 });
 
 test("an event that is on the queue twice is delivered once, in one batch or in two", async () => {

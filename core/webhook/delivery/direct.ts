@@ -26,12 +26,12 @@ type Direct = Prepared & { endpoint: Target };
 
 /**
  * Whether deliveries to an endpoint are attempted before they are stored: the endpoint has neither failed recently nor a
- * backlog, is fast, and no earlier worker may have attempted one of the deliveries.
+ * backlog, is fast, and no delivery must be stored first.
  */
 export function isDirect(deps: WebhookDeps, deliveries: readonly Prepared[]): deliveries is readonly Direct[] {
   return deliveries.every(
-    ({ again, endpoint }) =>
-      !again &&
+    ({ storeFirst, endpoint }) =>
+      !storeFirst &&
       !isBroken(endpoint) &&
       endpoint.breaker.state === "healthy" &&
       endpoint.averageMs === 0 &&

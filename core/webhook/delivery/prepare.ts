@@ -24,8 +24,11 @@ export type Incoming = { record: EventRecord; event: WebhookEvent };
 /** A delivery that is not stored yet. */
 export interface Prepared {
   id: string;
-  /** Whether an earlier worker may have attempted or stored the delivery. */
-  again: boolean;
+  /**
+   * Whether the delivery must be stored before its attempt: an earlier worker may have attempted it, or its body has a link,
+   * which differs each time the body is built.
+   */
+  storeFirst: boolean;
   event: WebhookEvent;
   body: string;
   endpoint: (Endpoint | BrokenEndpoint) & { url: string };
@@ -59,11 +62,12 @@ export async function prepare(
     const [context] = chosen;
     if (!context) continue;
     try {
-      const body = bodyOf(event, context, await linkTo(deps, event));
+      const link = await linkTo(deps, event);
+      const body = bodyOf(event, context, link);
       if (body === null) continue;
-      const again = record.again === true || delivered.has(event.id);
+      const storeFirst = record.again === true || delivered.has(event.id) || link !== null;
       for (const endpoint of chosen)
-        prepared.push({ id: deliveryIdOf(event.id, endpoint.id), again, event, body, endpoint });
+        prepared.push({ id: deliveryIdOf(event.id, endpoint.id), storeFirst, event, body, endpoint });
     } catch (error) {
       const { id: eventId, instanceId, correlationId } = event;
       deps.log.error({ err: error, correlationId, instanceId, eventId }, "can't build a webhook body");
