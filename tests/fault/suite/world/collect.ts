@@ -19,7 +19,9 @@ export async function quiesce(world: World, accounts: readonly Account[]): Promi
         or exists (select from events where instance_id = any(${ids}::uuid[]) and emitted_at is null)
         or exists (select from events e where e.instance_id = any(${ids}::uuid[])
           and type in ('message.received', 'message.sent', 'message.delivered', 'message.read')
-          and not exists (select from deliveries d where d.event_id = e.id and d.status <> 'pending')) as open`,
+          and not exists (select from deliveries d where d.event_id = e.id and d.status <> 'pending'))
+        or exists (select from event_sinks s join instances i on i.id = s.instance_id
+          where i.id = any(${ids}::uuid[]) and s.sent_seq < i.event_seq) as open`,
     );
     if (!row?.open) break;
     await sleep(500);
