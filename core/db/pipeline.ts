@@ -78,6 +78,9 @@ export class PipelinedTransaction {
     if (this.#waiting.length > 0 || !this.#last || this.#last.describeFirst) await Promise.allSettled(this.#results);
     if (this.#failure) return await this.rollBack();
     const commit = this.#send(this.#pool.unsafe("commit"));
+    await sent();
+    // A statement that comes now would run outside of the transaction.
+    this.#ended ??= new Error("the transaction is being committed");
     const { command } = await commit.catch((error: unknown) => {
       throw this.#end(error);
     });

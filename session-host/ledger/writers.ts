@@ -5,7 +5,7 @@ import { commands } from "./write/commands.ts";
 import { contacts, forgetContacts, numbers } from "./write/contacts.ts";
 import { historyParts, historySteps } from "./write/history.ts";
 import { activities, instance } from "./write/instance.ts";
-import { forgetSession, inbox, keys, removeImport } from "./write/keys.ts";
+import { forgetSession, keys, removeImport } from "./write/keys.ts";
 import { labels } from "./write/labels.ts";
 import { messages, messageUpdates, prepared } from "./write/messages.ts";
 import { quarantine } from "./write/quarantine.ts";
@@ -32,7 +32,7 @@ const events = {
  */
 const writerOf = {
   keys,
-  inbox,
+  inbox: "keys",
   unreadable,
   readable,
   messages,
@@ -83,7 +83,8 @@ export function writersOf(changes: readonly RecordedChange[]): Writer[] {
       // An empty list of groups says that the account is in no group.
       if (value === undefined || value === false || (name !== "groups" && Array.isArray(value) && value.length === 0))
         continue;
-      present.add(name === "groups" ? writerOf.groups : name);
+      const writer = writerOf[name as Field];
+      present.add(typeof writer === "string" ? writer : name);
     }
   return writers.flatMap(({ writer, fields }) => (fields.some((field) => present.has(field)) ? [writer] : []));
 }

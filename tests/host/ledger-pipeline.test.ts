@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { createVault } from "../../core/crypto/index.ts";
 import { openDatabase } from "../../core/db/index.ts";
-import { PipelinedTransaction } from "../../core/db/pipeline.ts";
+import { PipelinedTransaction, sent } from "../../core/db/pipeline.ts";
 import type { AppendedEvent } from "../../core/event/append.ts";
 import { systemIds } from "../../core/id.ts";
 import { createLogger } from "../../core/log.ts";
@@ -98,14 +98,14 @@ async function stored() {
 
 const statementsIn = (requests: string) => requests.split("E\0\0\0\t\0").length - 1;
 
-test("the change of an incoming text is sent in one round trip of eight statements, and returns its event", async () => {
+test("the change of an incoming text is sent in one round trip of seven statements, and returns its event", async () => {
   const { ledger, proxy, requests, appended } = await open();
   const release = proxy.hold();
   onTestFinished(release);
   const durable = ledger.append(instanceId, text("A"));
   await vi.waitFor(() => expect(requests()).toContain("commit"), 20_000);
-  // `begin` and `commit` are simple queries. The others: fence, keys, inbox, readable, messages, events.
-  expect(statementsIn(requests())).toBe(6);
+  // `begin` and `commit` are simple queries. The others: fence, keys and inbox, readable, messages, events.
+  expect(statementsIn(requests())).toBe(5);
   expect(appended).toEqual([]);
   release();
   await durable;
@@ -236,4 +236,22 @@ test("a transaction is repeated, not continued, when a prepared statement is out
   expect((await sql`select from stale`).length).toBe(4);
   await attempt();
   expect((await sql`select from stale`).length).toBe(6);
+});
+
+test("a statement that comes after the commit is refused, and does not run outside of the transaction", async () => {
+  const { db } = await open();
+  const { sql } = database.db;
+  await sql`create table late (id int)`;
+  onTestFinished(async () => {
+    await sql`drop table late`;
+  });
+  const transaction = new PipelinedTransaction(db);
+  await transaction.sql`insert into late values (1)`;
+  const committed = transaction.commit();
+  await sent();
+  await sent();
+  await expect(transaction.sql`insert into late values (2)`).rejects.toThrow("the transaction");
+  await committed;
+  await expect(transaction.sql`insert into late values (3)`).rejects.toThrow("the transaction");
+  expect([...(await sql`select id from late`)]).toEqual([{ id: 1 }]);
 });

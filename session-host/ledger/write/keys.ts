@@ -1,61 +1,69 @@
 import { sealedPlace } from "../../../core/crypto/sealed-place.ts";
-import { type KeyWrite, serializeKey } from "../change.ts";
+import { type Change, type KeyWrite, serializeKey } from "../change.ts";
 import { type Batch, rowsOf, type Writer, writeEach } from "../writer.ts";
 
-/** Stores the last write of each key. Null removes the key. */
+/**
+ * Stores the last write of each key, where null removes the key, and the plaintexts of the inbox. One statement does
+ * both, because a received message has both.
+ */
 export const keys = {
   independent: true,
   async write(batch: Batch) {
-    const { sql, vault } = batch;
-    const newest = new Map<string, KeyWrite & { instanceId: string }>();
+    const newest = new Map<string, Key>();
     for (const key of rowsOf(batch, (change) => change.keys)) {
       newest.set(`${key.instanceId} ${key.type} ${key.id}`, key);
     }
-    if (newest.size === 0) return;
-    const kept = [...newest.values()].filter(({ value }) => value !== null && value !== undefined);
-    const removed = [...newest.values()].filter(({ value }) => value === null || value === undefined);
-    // In Base64, because the driver does not support arrays of bytea.
-    const values = kept.map(({ instanceId, type, id, value }) =>
-      vault.seal(serializeKey(value), sealedPlace.sessionKey(instanceId, type, id)).toString("base64"),
-    );
-    await Promise.all([
-      kept.length > 0 &&
-        sql`
-          insert into session_keys (instance_id, type, key_id, value)
-          select instance_id, type, key_id, decode(value, 'base64')
-          from unnest(${kept.map((key) => key.instanceId)}::uuid[], ${kept.map((key) => key.type)}::text[],
-            ${kept.map((key) => key.id)}::text[], ${values}::text[]) as kept(instance_id, type, key_id, value)
-          on conflict (instance_id, type, key_id) do update set value = excluded.value`,
-      removed.length > 0 &&
-        sql`
-          delete from session_keys using unnest(${removed.map((key) => key.instanceId)}::uuid[],
-            ${removed.map((key) => key.type)}::text[], ${removed.map((key) => key.id)}::text[])
-            as removed(instance_id, type, key_id)
-          where session_keys.instance_id = removed.instance_id and session_keys.type = removed.type
-            and session_keys.key_id = removed.key_id`,
-    ]);
+    const written = [...newest.values()];
+    const kept = written.filter(({ value }) => value !== null && value !== undefined);
+    const removed = written.filter(({ value }) => value === null || value === undefined);
+    const received = rowsOf(batch, (change) => change.inbox);
+    const [first, ...others] = [
+      ...(kept.length > 0 ? [keep(batch, kept)] : []),
+      ...(removed.length > 0 ? [remove(batch, removed)] : []),
+      ...(received.length > 0 ? [receive(batch, received)] : []),
+    ];
+    if (!first) return;
+    const { sql } = batch;
+    await sql`with ${others.reduce((all, part) => sql`${all}, ${part}`, first)} select`;
   },
 } satisfies Writer;
 
-export const inbox = {
-  independent: true,
-  async write(batch: Batch) {
-    const { sql, vault } = batch;
-    const rows = rowsOf(batch, (change) => change.inbox);
-    if (rows.length === 0) return;
-    const sealed = rows.map(({ instanceId, waId, plaintext }) =>
-      vault.seal(plaintext, sealedPlace.inboxPlaintext(instanceId, waId)).toString("base64"),
-    );
-    await sql`
+type Key = KeyWrite & { instanceId: string };
+type Received = NonNullable<Change["inbox"]>[number] & { instanceId: string; at: Date };
+
+// Values are in Base64, because the driver does not support arrays of bytea.
+function keep({ sql, vault }: Batch, rows: readonly Key[]) {
+  const values = rows.map(({ instanceId, type, id, value }) =>
+    vault.seal(serializeKey(value), sealedPlace.sessionKey(instanceId, type, id)).toString("base64"),
+  );
+  return sql`
+    kept as (
+      insert into session_keys (instance_id, type, key_id, value)
+      select instance_id, type, key_id, decode(value, 'base64')
+      from unnest(${rows.map((key) => key.instanceId)}::uuid[], ${rows.map((key) => key.type)}::text[],
+        ${rows.map((key) => key.id)}::text[], ${values}::text[]) as t(instance_id, type, key_id, value)
+      on conflict (instance_id, type, key_id) do update set value = excluded.value)`;
+}
+
+const remove = ({ sql }: Batch, rows: readonly Key[]) => sql`
+  removed as (
+    delete from session_keys using unnest(${rows.map((key) => key.instanceId)}::uuid[],
+      ${rows.map((key) => key.type)}::text[], ${rows.map((key) => key.id)}::text[]) as t(instance_id, type, key_id)
+    where session_keys.instance_id = t.instance_id and session_keys.type = t.type and session_keys.key_id = t.key_id)`;
+
+function receive({ sql, vault }: Batch, rows: readonly Received[]) {
+  const sealed = rows.map(({ instanceId, waId, plaintext }) =>
+    vault.seal(plaintext, sealedPlace.inboxPlaintext(instanceId, waId)).toString("base64"),
+  );
+  return sql`
+    received as (
       insert into session_inbox (instance_id, wa_id, hash, plaintext, received_at)
       select instance_id, wa_id, decode(hash, 'base64'), decode(plaintext, 'base64'), received_at
       from unnest(${rows.map((row) => row.instanceId)}::uuid[], ${rows.map((row) => row.waId)}::text[],
         ${rows.map((row) => row.hash.toString("base64"))}::text[], ${sealed}::text[],
-        ${rows.map((row) => row.at.toISOString())}::timestamptz[])
-        as kept(instance_id, wa_id, hash, plaintext, received_at)
-      on conflict do nothing`;
-  },
-} satisfies Writer;
+        ${rows.map((row) => row.at.toISOString())}::timestamptz[]) as t(instance_id, wa_id, hash, plaintext, received_at)
+      on conflict do nothing)`;
+}
 
 /** Keeps a session that the API accepted after the host read the one to remove. */
 export const removeImport = {
@@ -70,7 +78,7 @@ export const removeImport = {
     ),
 } satisfies Writer;
 
-/** Runs after `keys`, `inbox` and `unreadable`, so that it also removes what they wrote for the same batch. */
+/** Runs after `keys` and `unreadable`, so that it also removes what they wrote for the same batch. */
 export const forgetSession = {
   independent: true,
   async write({ sql, changes }: Batch) {
