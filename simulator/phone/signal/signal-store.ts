@@ -136,26 +136,29 @@ export class SignalStore {
   }
 
   /** Throws if the ciphertext is damaged or repeated, or if there is no session. A failure does not change the sessions. */
-  async decrypt(address: string, { type, body }: Ciphertext): Promise<Buffer> {
-    const before = this.#needsSnapshot(address, { type, body }) ? this.#sessions.get(address)?.serialize() : undefined;
-    const cipher = new SessionCipher(this.#storage, this.#protocolAddress(address));
-    try {
-      return type === "pkmsg"
-        ? await cipher.decryptPreKeyWhisperMessage(body)
-        : await cipher.decryptWhisperMessage(body);
-    } catch (error) {
-      if (before) this.#sessions.set(address, SessionRecord.deserialize(before) as OpenRecord);
-      throw error;
-    }
+  async decrypt(address: string, ciphertext: Ciphertext): Promise<Buffer> {
+    const storage = { ...this.#storage, loadSession: async () => this.#recordFor(address, ciphertext) };
+    const cipher = new SessionCipher(storage, this.#protocolAddress(address));
+    const { type, body } = ciphertext;
+    return type === "pkmsg" ? await cipher.decryptPreKeyWhisperMessage(body) : await cipher.decryptWhisperMessage(body);
+  }
+
+  /**
+   * Returns the sessions for a decryption, as a copy if a failure could change them. libsignal calls this within its queue
+   * of jobs of the address, and stores the copy only if the message decrypts. So a failure changes nothing that another job
+   * reads.
+   */
+  #recordFor(address: string, ciphertext: Ciphertext): OpenRecord | undefined {
+    const record = this.#sessions.get(address);
+    if (!record || !this.#needsCopy(record, ciphertext)) return record;
+    return SessionRecord.deserialize(record.serialize() as Uint8Array) as OpenRecord;
   }
 
   /**
    * Whether a failed decryption could change the sessions: libsignal changes a session before it checks the MAC. After a
-   * ratchet step, only a snapshot can undo that.
+   * ratchet step, nothing can undo that.
    */
-  #needsSnapshot(address: string, { type, body }: Ciphertext): boolean {
-    const record = this.#sessions.get(address);
-    if (!record) return false;
+  #needsCopy(record: OpenRecord, { type, body }: Ciphertext): boolean {
     if (type === "pkmsg") return !(readPreKeyMessage(body).baseKey.toString("base64") in record.sessions);
     if (Object.keys(record.sessions).length > 1) return true;
     return !record.getOpenSession()?.getChain(Buffer.from(readRatchetKey(body)));
