@@ -20,10 +20,8 @@ const names: Record<keyof Counts, string> = {
   logLines: "log lines",
 };
 
-/** The connections of Postgres report their statistics once a second. */
-const reportMs = 1_500;
-/** How long the gateway is observed while nothing happens, in milliseconds. */
-const idleMs = 6_000;
+/** An idle connection of Postgres reports its statistics after 10 s (`PGSTAT_IDLE_INTERVAL` in pgstat.c). */
+const reportMs = 11_000;
 
 export interface CountedCase {
   direction: Direction;
@@ -51,15 +49,20 @@ export async function measureCounts(
     await sql`create extension if not exists pg_stat_statements`;
     // The first texts after a start read what later ones have in memory.
     for (const direction of directions) await send(loaded, direction, "again", options.low, 1);
-    const idle = await between(gateway, sql, () => sleep(idleMs));
+    let before = await snapshot(gateway, sql);
+    const idle = rateOf(before, await snapshot(gateway, sql));
+    before = await snapshot(gateway, sql);
     for (const direction of directions) {
       for (const callers of [1, options.callers]) {
         const texts = callers === 1 ? options.low : options.texts;
         const name = `${callers} ${direction}`;
-        const used = await between(gateway, sql, () => send(loaded, direction, name, texts, callers));
-        const perText = (of: keyof Counts) => (used.counts[of] - (idle.counts[of] / idle.ms) * used.ms) / texts;
-        const entries = counted.map((of) => [of, Math.max(0, perText(of))]);
-        cases.push({ direction, callers, perText: Object.fromEntries(entries) as Counts });
+        await send(loaded, direction, name, texts, callers);
+        const after = await snapshot(gateway, sql);
+        const ms = after.at - before.at;
+        const used = rateOf(before, after);
+        const perText = each((of) => Math.max(0, ((used[of] - idle[of]) * ms) / texts));
+        cases.push({ direction, callers, perText });
+        before = after;
       }
     }
   } finally {
@@ -74,16 +77,19 @@ async function send(loaded: Loaded, direction: Direction, name: string, count: n
   await loaded.subject.settled(direction, count);
 }
 
-/** Returns what is counted while `work` runs, and how long that took. */
-async function between(gateway: WholeGateway, sql: postgres.Sql, work: () => Promise<void>) {
-  const before = await snapshot(gateway, sql);
-  await work();
-  const after = await snapshot(gateway, sql);
-  const counts = Object.fromEntries(counted.map((of) => [of, after.counts[of] - before.counts[of]])) as Counts;
-  return { counts, ms: after.at - before.at };
+interface Snapshot {
+  counts: Counts;
+  at: number;
 }
 
-async function snapshot(gateway: WholeGateway, sql: postgres.Sql): Promise<{ counts: Counts; at: number }> {
+const each = (value: (of: keyof Counts) => number) =>
+  Object.fromEntries(counted.map((of) => [of, value(of)])) as Counts;
+
+/** Returns what was counted, per millisecond. */
+const rateOf = (before: Snapshot, after: Snapshot) =>
+  each((of) => (after.counts[of] - before.counts[of]) / (after.at - before.at));
+
+async function snapshot(gateway: WholeGateway, sql: postgres.Sql): Promise<Snapshot> {
   await sleep(reportMs);
   const [row] = await sql<{ statements: number; commits: number; fsyncs: number }[]>`
     select (select sum(calls)::float8 from pg_stat_statements) as statements,
