@@ -4,7 +4,8 @@ import type { Database } from "../db/index.ts";
 import { readWithinBytes } from "../db/page.ts";
 import { destination } from "../message/recipient.ts";
 import { type PageRequest, type Pagination, paged } from "../page.ts";
-import { waitReasons } from "../restriction/restriction.sql.ts";
+import { paceOf } from "../restriction/pace.ts";
+import { type OwnPace, waitReasons } from "../restriction/restriction.sql.ts";
 
 /** Which waiting sends of an instance are meant. Without fields, all of them. */
 export const queueFilter = {
@@ -16,7 +17,7 @@ const filterShape = z.object(queueFilter);
 export type QueueFilter = z.output<typeof filterShape>;
 
 /**
- * Why a send waits. `scheduled`: it is due later. `bulk`: the pace of its bulk. `not_connected`: the instance has no
+ * Why a send waits. `pace`: the pace of the instance. `scheduled`: it is due later. `bulk`: the pace of its bulk. `not_connected`: the instance has no
  * connection. `queue`: other sends are before it. The others are those of `waitReasons`.
  */
 export const queueReasons = [...waitReasons, "scheduled", "bulk", "not_connected", "queue"] as const;
@@ -48,6 +49,7 @@ interface QueueOwner {
   shard: number;
   status: string;
   sendsPausedAt: Date | null;
+  pace: OwnPace | null;
 }
 
 /** Returns a page of the sends that wait to be sent, and how many wait for which reason. */
@@ -58,9 +60,12 @@ export async function readWaitingQueue(
   page: PageRequest,
 ): Promise<WaitingQueue> {
   const { sql } = db;
+  const gapMs = gapOf(instance.pace);
   const waiting = sql`
     select c.*, coalesce(m.chat_id, '') as chat_id, m.type, m.body, b.per_minute, b.start_at,
-      row_number() over (partition by c.bulk_id order by c.bulk_index) as place, ${reasonOf(sql, instance)} as reason
+      row_number() over (partition by c.bulk_id, ${isPaced(sql)}
+        order by c.bulk_index, c.position nulls last, c.created_at, c.id) as place,
+      ${reasonOf(sql, instance, gapMs)} as reason
     from (${openSends(sql, instance)}) c
     join messages m on m.instance_id = c.instance_id and m.wa_id = c.wa_id and m.from_me
     left join bulks b on b.id = c.bulk_id`;
@@ -70,6 +75,7 @@ export async function readWaitingQueue(
       coalesce(options->>'priority', 'normal') as priority,
       case when reason in ('paused', 'not_connected') then null
         when reason = 'queue' then clock_timestamp()
+        when reason = 'pace' and status <> 'scheduled' then clock_timestamp() + place * ${gapMs} * interval '1 ms'
         when bulk_id is not null and waiting_reason is null
           then greatest(start_at, clock_timestamp()) + place * interval '1 minute' / per_minute
         else greatest(run_at, clock_timestamp()) end as "expectedAt"
@@ -93,12 +99,23 @@ const openSends = (sql: postgres.ISql, { id, shard }: QueueOwner) => sql`
   union all select * from commands where instance_id = ${id} and kind = 'send' and status = 'queued'
   union all select * from commands where shard = ${shard} and instance_id = ${id} and kind = 'send' and status = 'claimed'`;
 
-const reasonOf = (sql: postgres.ISql, { status, sendsPausedAt }: QueueOwner) => sql`
+/** Whether the pace delays a single send while it waits in the queue: its message is not made yet. */
+const isPaced = (sql: postgres.ISql) => sql`
+  (c.bulk_id is null and c.status <> 'scheduled' and m.payload is null)`;
+
+/** Returns the average time between two single sends that a pace allows, in milliseconds. */
+function gapOf(own: OwnPace | null): number {
+  const { perMinute, minGapMs } = paceOf(own);
+  return Math.max(minGapMs, perMinute === null ? 0 : 60_000 / perMinute);
+}
+
+const reasonOf = (sql: postgres.ISql, { status, sendsPausedAt }: QueueOwner, gapMs: number) => sql`
   case when ${sendsPausedAt !== null} then 'paused'
     when c.waiting_reason is not null then c.waiting_reason
     when c.status = 'scheduled' and coalesce(c.run_at, b.start_at) > clock_timestamp() then 'scheduled'
     when ${status !== "connected"} then 'not_connected'
     when c.status = 'scheduled' and c.bulk_id is not null then 'bulk'
+    when ${gapMs > 0} and ${isPaced(sql)} then 'pace'
     else 'queue' end`;
 
 /** A condition on a row with the columns of `commands` and the column `chat_id`. */

@@ -173,6 +173,13 @@ async function dropAutoReads(tx: Database["orm"], { id, autoRead }: Instance): P
       when m.chat_id like '%@g.us' then ${groups}::boolean else ${direct}::boolean end`);
 }
 
+/** Makes the messages that wait for the pace due, because the new pace may allow them. If not, they wait again. */
+async function releasePaced(tx: Database["orm"], { id }: Instance): Promise<void> {
+  await tx.execute(sql`
+    update commands set run_at = statement_timestamp()
+    where instance_id = ${id} and status = 'scheduled' and waiting_reason = 'pace'`);
+}
+
 /** Like `updateInstance`, within a transaction of the caller. */
 export async function changeInstance(
   tx: Database["orm"],
@@ -203,6 +210,7 @@ export async function changeInstance(
   const reset = columns.webhookEnabled || updated.webhookUrl !== instance.webhookUrl;
   if (reset) await resetBreakers(tx, [instance.id], deps.clock.now());
   if (columns.autoRead !== undefined) await dropAutoReads(tx, updated);
+  if (columns.pace !== undefined || columns.timezone !== undefined) await releasePaced(tx, updated);
   if (columns.webhookUrl !== undefined) await alignDefaults(tx, deps.clock, updated);
   if (columns.eventQueue !== undefined) await alignSinks({ orm: tx, clock: deps.clock }, { instanceId: instance.id });
   await recordActivity({ ...deps, orm: tx }, instance.id, "instance_updated", { changed });

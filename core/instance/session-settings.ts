@@ -22,7 +22,7 @@ export interface SessionSettings {
 }
 
 /** The settings that take effect on an open connection, without a restart of the session. */
-export const liveSettings = ["ignore", "rejectCalls", "autoRead"] as const;
+export const liveSettings = ["ignore", "rejectCalls", "autoRead", "pace", "timezone"] as const;
 
 /** Throws if the instance no longer exists or its proxy can't be read, so that no direct connection takes its place. */
 export async function readSessionSettings(

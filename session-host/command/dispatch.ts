@@ -68,7 +68,7 @@ async function manage<Name extends ManageName>(
   session: CommandTarget,
   command: Claimed<Name>,
 ): Promise<Change | undefined> {
-  const output = await management[command.name](session, command.input, command.correlationId);
+  const output = await management[command.name](session, command.input, command.correlationId, command.acceptedAt);
   // The command's row was deleted together with its instance.
   if (command.name === "instance.delete") return undefined;
   return succeed(command, output);

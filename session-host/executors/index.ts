@@ -158,6 +158,7 @@ export const management: {
     session: ManagedSession,
     input: CommandInput<Name>,
     correlationId: string,
+    acceptedAt: Date,
   ) => Promise<CommandOutput<Name>>;
 } = {
   "instance.start": instance.start,

@@ -20,7 +20,7 @@ export async function restart(
 }
 
 export async function applySettings(session: ManagedSession): Promise<CommandOutput<"instance.applySettings">> {
-  await session.settings.load();
+  await session.settings.apply();
   return {};
 }
 
@@ -44,8 +44,10 @@ export async function resumeSends(
 export async function clearQueue(
   session: ManagedSession,
   input: CommandInput<"instance.clearQueue">,
+  _correlationId: string,
+  acceptedAt: Date,
 ): Promise<CommandOutput<"instance.clearQueue">> {
-  return { canceled: await session.sends.clear(input) };
+  return { canceled: await session.sends.clear(input, acceptedAt) };
 }
 
 export async function stop(

@@ -45,8 +45,8 @@ export type MutationContext = ConnectedContext & {
 export interface ManagedSession {
   start(correlationId: string): Promise<void>;
   restart(correlationId: string): Promise<void>;
-  /** The settings that an open connection uses. `load` reads them again. */
-  readonly settings: { load(): Promise<unknown> };
+  /** The settings that an open connection uses. `apply` reads them again. */
+  readonly settings: { apply(): Promise<void> };
   disable(correlationId: string): Promise<void>;
   logout(correlationId: string): Promise<void>;
   remove(correlationId: string): Promise<void>;
@@ -54,7 +54,7 @@ export interface ManagedSession {
   readonly sends: {
     pause(correlationId: string): Promise<Date>;
     resume(correlationId: string): Promise<void>;
-    clear(filter: CommandInput<"instance.clearQueue">): Promise<number>;
+    clear(filter: CommandInput<"instance.clearQueue">, requestedAt: Date): Promise<number>;
   };
   /** The passkey pairing of the current connection. Throws `conflict` if there is no connection. */
   readonly passkey: {

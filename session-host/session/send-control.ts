@@ -12,6 +12,9 @@ export interface SendControlDeps {
   cancel: (filter: QueueFilter, claimed: readonly string[]) => Promise<number>;
 }
 
+/** A time after all requests. */
+const latest = "9999-12-31T00:00:00Z";
+
 /** What a user can do with the waiting sends of one instance. */
 export class SendControl {
   readonly #deps: SendControlDeps;
@@ -46,15 +49,21 @@ export class SendControl {
     brake.resume();
   }
 
-  /** Cancels the waiting sends that match. Returns their number. */
-  async clear(filter: QueueFilter): Promise<number> {
+  /**
+   * Cancels the waiting sends that match and were accepted before this was requested, because it may run much later.
+   * Returns their number.
+   */
+  async clear(requested: QueueFilter, requestedAt: Date): Promise<number> {
     const { queue, cancel } = this.#deps;
-    const { bulk, chat, acceptedBefore } = filter;
+    const { bulk, chat } = requested;
+    // The database stores both times in milliseconds.
+    const end = Math.min(requestedAt.getTime() + 1, Date.parse(requested.acceptedBefore ?? latest));
+    const filter = { ...requested, acceptedBefore: new Date(end).toISOString() };
     const taken = queue.takeSends(
       ({ inBulk = false, chatId, acceptedAt }) =>
         (bulk === undefined || inBulk === bulk) &&
         (chat === undefined || chatId === chat) &&
-        (acceptedBefore === undefined || acceptedAt.getTime() < Date.parse(acceptedBefore)),
+        acceptedAt.getTime() < end,
     );
     try {
       return await cancel(

@@ -66,7 +66,7 @@ export class Session implements CommandTarget {
     this.id = row.id;
     this.userId = row.userId;
     this.#deps = deps;
-    this.settings = new LiveSettings(deps, row.id);
+    this.settings = new LiveSettings(deps, row.id, () => this.brake.applyPace());
     this.#steps = new Steps(row.id, deps.log);
     this.#state = new SessionState(row);
     this.#codes = new LinkCodes({ vault: deps.vault, instanceId: row.id, blockedUntil: row.pairingCodesBlockedUntil });
@@ -76,6 +76,7 @@ export class Session implements CommandTarget {
       record: (change) => this.record(change),
       heldBack: deps.heldBack,
       holdBack: deps.holdBack,
+      onPace: () => this.queue.paceChanged(),
     });
     this.queue = new SendQueue({
       brake: this.brake,

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { endHost, spawnHost } from "../../local/gateway/host-process.ts";
 import type { Phone } from "../../simulator/index.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway/test-gateway.ts";
+import { startFileServer } from "../support/network/file-server.ts";
 import { until } from "../support/until.ts";
 
 const perMinute = 240;
@@ -25,6 +26,44 @@ beforeAll(async () => {
 afterAll(async () => {
   await endHost(host);
   await gate.stop();
+});
+
+const send = async (body: Record<string, unknown>): Promise<string> => {
+  const answer = await gate.api("POST", `/api/whatsapp/${instance}/send`, { body });
+  expect(answer.status, JSON.stringify(answer.body)).toBe(200);
+  return answer.body.id;
+};
+
+test("clearing the queue of an instance whose host is down cancels nothing that is accepted afterwards", async () => {
+  const [peer] = peers;
+  const phone = peer?.number;
+  await endHost(host, "SIGKILL");
+  const before = await send({ phone, message: "before the clear" });
+  const clearing = gate.api("DELETE", `/api/instance/${instance}/queue`);
+  await until(async () => (await gate.db.sql`select 1 from commands where name = 'instance.clearQueue'`)[0], 20_000);
+  const after = await send({ phone, message: "after the clear" });
+  host = spawnHost(gate.gateway.env);
+  await peer?.waitFor(({ id }) => id === after);
+  expect((await clearing).status).toBeLessThan(300);
+  const [row] = await gate.db.sql`select status from messages where wa_id = ${before}`;
+  expect(row?.status).toBe("canceled");
+});
+
+test("a text whose page does not arrive is sent without a preview after 10 s, and a link alone fails", async () => {
+  const files = await startFileServer({ "/hangs": { hangs: true } });
+  const [peer, other] = peers;
+  const page = files.url("/hangs");
+  const text = await send({ phone: peer?.number, message: `see ${page}`, linkPreview: true });
+  const link = await gate.api("POST", "/api/message/send/link-preview", {
+    body: { instanceId: instance, to: other?.number, url: page },
+  });
+  await peer?.waitFor(({ id }) => id === text);
+  const failed = await until(async () => {
+    const [row] = await gate.db.sql`select status, error from messages where wa_id = ${link.body.data.messageId}`;
+    return row?.status === "failed" ? row : undefined;
+  }, 60_000);
+  expect(failed.error).toBe("media_not_usable");
+  await files.stop();
 });
 
 test("a bulk continues after its host is killed, at its pace, and reaches each recipient once", async () => {

@@ -5,11 +5,11 @@ import type { Logger } from "../../../core/log.ts";
 import {
   blockOf,
   current,
-  defaultPace,
   isPerson,
   type Pace,
   type Restrictions,
   type Wait,
+  type WaitReason,
 } from "../../../core/restriction/index.ts";
 import { within } from "../../../core/timeout.ts";
 import { knownJids } from "../../baileys/address/jids.ts";
@@ -17,9 +17,11 @@ import { isClosed } from "../../baileys/open-queries.ts";
 import { capReport, type RestrictionReport, refusalError, timeLockReport } from "../../baileys/restriction.ts";
 import type { Change } from "../../ledger/change.ts";
 import type { OrderedCommand } from "../claim/claimed-command.ts";
-import type { HeldBack, InstancePace } from "./held-back.ts";
+import type { HeldBack } from "./held-back.ts";
 import { HeldIndex, type IndexedSend } from "./held-index.ts";
+import { LivePace } from "./live-pace.ts";
 import { NewContactLimit } from "./new-contacts.ts";
+import { endedOf, restricted, unrestricted } from "./restriction-events.ts";
 
 /** How long WhatsApp may take to tell the state of the account. */
 const queryMs = 10_000;
@@ -28,8 +30,6 @@ const unrestrictedMs = 30_000;
 /** The first pause after WhatsApp refused a message because there were too many. Doubles with each refusal in a row. */
 const firstPauseMs = 60_000;
 const longestPauseMs = 3_600_000;
-/** How long the settings of the instance are used before they are read again. */
-const paceMs = 5_000;
 /** How long a send that was canceled may count as waiting. */
 const sweepMs = 30_000;
 /** How many of the sends that wait in a chat are looked up at once. */
@@ -42,12 +42,12 @@ export interface BrakeDeps {
   heldBack: Pick<HeldBack, "load" | "stillWaiting" | "release" | "postpone" | "hasWritten" | "isKnown" | "pace">;
   /** Puts a claimed command back, to be claimed again at a time. */
   holdBack: (command: OrderedCommand, wait: Wait) => Promise<void>;
+  /** Called when the pace has changed, and what it held may go out. */
+  onPace: () => void;
 }
 
 type Report = RestrictionReport;
 type Connected = { sock: WASocket };
-type RestrictionName = Extract<NewEvent, { type: "instance.restricted" }>["data"]["restriction"];
-const nameOf = { timeLock: "time_lock", newChatCap: "new_chat_cap", rateLimit: "rate_limit" } as const;
 
 /**
  * Keeps sends of one instance back while WhatsApp restricts the account. A send that is kept back blocks no other chat,
@@ -64,8 +64,7 @@ export class Brake {
   #strikes = 0;
   #pausedAt: Date | null = null;
   #sweptAt = Number.NEGATIVE_INFINITY;
-  #pace: InstancePace = defaultPace;
-  #paceAt = Number.NEGATIVE_INFINITY;
+  readonly #pace: LivePace;
   readonly #contacts: NewContactLimit;
   /** Settles when the last change is durable or has failed. */
   #recorded: Promise<void> = Promise.resolve();
@@ -73,12 +72,23 @@ export class Brake {
   constructor(deps: BrakeDeps) {
     const { now, record, heldBack } = deps;
     this.#deps = deps;
+    this.#pace = new LivePace({ log: deps.log, now, read: () => heldBack.pace(), onChange: () => this.#onPace() });
     this.#contacts = new NewContactLimit({ now, record, isKnown: (jids) => heldBack.isKnown(jids) });
   }
 
   /** How fast the instance sends, as its user has set it some seconds ago. */
   get pace(): Pace {
-    return this.#pace;
+    return this.#pace.current;
+  }
+
+  /** Reads the pace again, because its user has changed it. */
+  applyPace(): Promise<void> {
+    return this.#pace.refresh();
+  }
+
+  #onPace(): void {
+    this.#releaseFor("pace");
+    this.#deps.onPace();
   }
 
   /** Reads what is stored, unless this was done before. */
@@ -87,11 +97,11 @@ export class Brake {
       .load()
       .then(({ restrictions, held, pace, newContacts, pausedAt }) => {
         this.#restrictions = restrictions;
-        this.#setPace(pace);
+        this.#pace.load(pace);
         this.#contacts.load(newContacts);
         for (const send of held) this.#held.restore(send);
         this.#pausedAt = pausedAt;
-        if (!pausedAt) this.#releasePaused();
+        if (!pausedAt) this.#releaseFor("paused");
         this.#isLoaded = true;
       })
       .catch((error: unknown) => {
@@ -108,7 +118,7 @@ export class Brake {
   async before(command: OrderedCommand, context: Connected): Promise<Wait | undefined> {
     try {
       await this.load();
-      if (this.#deps.now().getTime() - this.#paceAt > paceMs) this.#readPace();
+      this.#pace.renew();
       return (await this.#blockOf(command, context)) ?? (await this.#paceBlockOf(command, context));
     } catch (error) {
       this.#deps.log.debug({ err: error }, "can't look up whether a send may go out");
@@ -116,22 +126,10 @@ export class Brake {
     }
   }
 
-  #setPace(pace: InstancePace): void {
-    this.#pace = pace;
-    this.#paceAt = this.#deps.now().getTime();
-  }
-
-  #readPace(): void {
-    this.#paceAt = this.#deps.now().getTime();
-    this.#deps.heldBack.pace().then(
-      (pace) => this.#setPace(pace),
-      (error: unknown) => this.#deps.log.debug({ err: error }, "the pace of the instance could not be read"),
-    );
-  }
-
   async #paceBlockOf(command: OrderedCommand, context: Connected): Promise<Wait | undefined> {
-    if (this.#pace.newContactsPerDay === null || !isPerson(command.chatId ?? "")) return undefined;
-    return await this.#contacts.take(this.#pace, await this.#chatOf(command, context));
+    const pace = this.#pace.current;
+    if (pace.newContactsPerDay === null || !isPerson(command.chatId ?? "")) return undefined;
+    return await this.#contacts.take(pace, await this.#chatOf(command, context));
   }
 
   async #blockOf(command: OrderedCommand, context: Connected): Promise<Wait | undefined> {
@@ -157,7 +155,7 @@ export class Brake {
   /** Ends a pause. Call this when its end is durable. */
   resume(): void {
     this.#pausedAt = null;
-    this.#releasePaused();
+    this.#releaseFor("paused");
   }
 
   /** Since when sends are paused. */
@@ -166,8 +164,8 @@ export class Brake {
     return this.#pausedAt;
   }
 
-  #releasePaused(): void {
-    this.#held.release(this.#held.waitingFor("paused"), this.#deps.now());
+  #releaseFor(reason: WaitReason): void {
+    this.#held.release(this.#held.waitingFor(reason), this.#deps.now());
     void this.#release();
   }
 
@@ -397,21 +395,3 @@ export class Brake {
     return sends.filter((send) => !gone.has(send));
   }
 }
-
-function endedOf(before: Restrictions, lasting: Restrictions): RestrictionName[] {
-  const names = Object.keys(before) as (keyof Restrictions)[];
-  // A cap that was not reached restricted nothing.
-  return names.flatMap((name) =>
-    name in lasting || (name === "newChatCap" && !before.newChatCap?.reached) ? [] : [nameOf[name]],
-  );
-}
-
-const restricted = (restriction: RestrictionName, until: Date, type: string | null = null): NewEvent => ({
-  type: "instance.restricted",
-  data: { restriction, type, until: until.toISOString() },
-});
-
-const unrestricted = (restriction: RestrictionName, endedBy: "time" | "whatsapp"): NewEvent => ({
-  type: "instance.unrestricted",
-  data: { restriction, endedBy },
-});

@@ -8,8 +8,10 @@ export class Pacer {
   readonly #random: () => number;
   /** When the messages of the last minute were sent, in milliseconds, the oldest first. */
   #sent: number[] = [];
-  /** When the gap after the last message ends. */
-  #gapEnd = Number.NEGATIVE_INFINITY;
+  /** When the last message was sent. */
+  #lastAt = Number.NEGATIVE_INFINITY;
+  /** By which part of the jitter the gap after the last message differs from the even gap. From -1 to 1. */
+  #deviation = 0;
 
   /** `random` returns numbers from 0 to 1. */
   constructor(now: () => number, random: () => number = Math.random) {
@@ -18,20 +20,23 @@ export class Pacer {
   }
 
   /** Returns after how many milliseconds the next message may be sent. Zero means now. */
-  delay({ perMinute, minGapMs }: Pace): number {
+  delay({ perMinute, minGapMs, jitter }: Pace): number {
     if (perMinute === null && minGapMs === 0) return 0;
     const now = this.#now();
     this.#sent = this.#sent.filter((at) => at > now - minuteMs);
     const full = perMinute !== null && this.#sent.length >= perMinute;
     const minuteEnd = full ? (this.#sent[this.#sent.length - perMinute] ?? now) + minuteMs : now;
-    return Math.max(0, minuteEnd - now, this.#gapEnd - now);
+    // The pace may have changed since the last message.
+    const gapEnd = this.#lastAt + minGapMs * (1 + jitter * this.#deviation);
+    return Math.max(0, minuteEnd - now, minGapMs > 0 ? gapEnd - now : 0);
   }
 
   /** Counts a message that is sent now. */
-  count({ perMinute, minGapMs, jitter }: Pace = defaultPace): void {
+  count({ perMinute }: Pace = defaultPace): void {
     const now = this.#now();
     if (perMinute !== null) this.#sent.push(now);
-    if (minGapMs > 0) this.#gapEnd = now + minGapMs * (1 + jitter * (2 * this.#random() - 1));
+    this.#lastAt = now;
+    this.#deviation = 2 * this.#random() - 1;
   }
 }
 

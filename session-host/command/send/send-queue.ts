@@ -148,6 +148,12 @@ export class SendQueue {
     this.#waiting.putBack(...this.#inFlight.clear(), ...this.#typing.clear());
   }
 
+  /** Goes on, because the pace of the instance has changed. */
+  paceChanged(): void {
+    clearTimeout(this.#paceTimer);
+    void this.#pump();
+  }
+
   /** Looks for overdue acknowledgements. */
   check(): void {
     this.#inFlight.check();
@@ -158,7 +164,7 @@ export class SendQueue {
    */
   async finish(timeoutMs: number): Promise<void> {
     this.#finishing = true;
-    this.#cancelPreparations();
+    this.#waiting.putBack(...this.#preparing.cancelIf(() => true));
     if (!this.#busy) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#onIdle = resolve;
@@ -169,10 +175,6 @@ export class SendQueue {
 
   get #busy(): boolean {
     return this.#pumping || this.#preparing.isChanging || this.#inFlight.size > 0;
-  }
-
-  #cancelPreparations(): void {
-    this.#waiting.putBack(...this.#preparing.cancelIf(() => true));
   }
 
   /** Returns a command to its position. */
@@ -196,7 +198,7 @@ export class SendQueue {
   /** Empties the queue and fails all its commands, because the instance will not be connected again. */
   async failAll(error: AppError): Promise<void> {
     this.pause();
-    this.#cancelPreparations();
+    this.#waiting.putBack(...this.#preparing.cancelIf(() => true));
     const all = this.#waiting.takeAll();
     await Promise.all(all.map((command) => this.#deps.record(fail(command, error))));
   }

@@ -11,8 +11,12 @@ export class LiveSettings {
   /** Reads run one after another, so that an older result never replaces a newer one. */
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(deps: Pick<ConnectionDeps, "db" | "vault">, instanceId: string) {
+  readonly #alsoApply: () => Promise<void>;
+
+  /** `alsoApply` reads the settings that others use, when they have changed. */
+  constructor(deps: Pick<ConnectionDeps, "db" | "vault">, instanceId: string, alsoApply: () => Promise<void>) {
     this.#deps = deps;
+    this.#alsoApply = alsoApply;
     this.#instanceId = instanceId;
   }
 
@@ -32,9 +36,14 @@ export class LiveSettings {
     return loaded;
   }
 
+  /** Makes the session use the settings as they are now. */
+  async apply(): Promise<void> {
+    await Promise.all([this.load(), this.#alsoApply()]);
+  }
+
   /** Reads the settings again, unless those that were changed at this time are in use already. */
   async refresh(changedAt: Date): Promise<void> {
-    if (this.#current && this.#current.settingsAt?.getTime() !== changedAt.getTime()) await this.load();
+    if (this.#current && this.#current.settingsAt?.getTime() !== changedAt.getTime()) await this.apply();
   }
 
   readonly ignores = (place: Place): boolean => isIgnored(this.#current?.ignore ?? null, place);

@@ -22,7 +22,7 @@ let send: Messenger["send"];
 let received: Messenger["received"];
 
 beforeAll(async () => {
-  linked = await startLinkedGateway("gateway");
+  linked = await startLinkedGateway("gateway", { "/hangs": { hangs: true } });
   ({ gate, owner, bob, carol, group, instance, client } = linked);
   ({ ask, send, received } = messenger(linked));
 });
@@ -304,5 +304,53 @@ describe("the waiting queue", () => {
     expect(await client.inHistory(bob.jid, dropped, "canceled")).toMatchObject({ body: "dropped" });
     await send("send/text", { message: "fence" });
     expect(bob.inbox.messages.some(({ id }) => id === dropped)).toBe(false);
+  });
+
+  const pin = (phone: Phone, pinned: boolean) =>
+    gate.api("PUT", `/api/chats/${instance}/${phone.number}/pin`, { body: { pinned } });
+
+  test.each<[string, string, () => Body]>([
+    ["whose file does not arrive", "file", () => ({ file: linked.files.url("/hangs") })],
+    ["whose page does not arrive", "link-preview", () => ({ url: linked.files.url("/hangs") })],
+    ["with a delay", "text", () => ({ message: "delayed", delay: 60_000 })],
+  ])("a send %s holds only its chat, and is canceled with those behind it", async (_what, kind, body) => {
+    const asked = linked.files.requested.length;
+    const held = await ask("POST", `send/${kind}`, { to: bob.jid, ...body() });
+    expect(held.status, JSON.stringify(held.body)).toBeLessThan(300);
+    if (kind !== "text") await vi.waitFor(() => expect(linked.files.requested.length).toBe(asked + 1), 10_000);
+    const ids = [held.body.data.messageId, await accepted(bob, "behind it")];
+    const passes = await accepted(carol, "passes");
+    await carol.waitFor(({ id }) => id === passes);
+    expect((await pin(carol, true)).status).toBe(200);
+    expect((await pin(carol, false)).status).toBe(200);
+    expect((await waiting()).map(([id]: [string]) => id)).toEqual(ids);
+    expect((await gate.api("DELETE", path())).body.data.canceled).toBe(2);
+    for (const id of ids) expect(await client.inHistory(bob.jid, id, "canceled")).toBeTruthy();
+    const after = await accepted(bob, "after it");
+    await bob.waitFor(({ id }) => id === after);
+    expect(bob.inbox.messages.filter(({ id }) => ids.includes(id))).toEqual([]);
+  });
+
+  test("the pace holds sends and no changes, the queue estimates when they go out, and a new pace releases them", async () => {
+    const setPace = async (pace: Body | null) =>
+      expect((await gate.api("PUT", `/api/instances/${instance}`, { body: { pace } })).status).toBe(200);
+    const dave = await gate.wa.addPhone({ number: "4915550000009", pushName: "Dave" });
+    await setPace({ newContactsPerDay: 0 });
+    const tomorrow = await accepted(dave, "to somebody new");
+    await vi.waitFor(async () => expect(await waiting()).toEqual([[tomorrow, "pace"]]), 10_000);
+    await setPace({ newContactsPerDay: null });
+    await dave.waitFor(({ id }) => id === tomorrow, { timeoutMs: 20_000 });
+    await setPace({ minGapMs: 600_000, jitter: 0 });
+    const ids = [await accepted(bob, "second"), await accepted(carol, "third")];
+    await vi.waitFor(async () => expect(await waiting()).toEqual(ids.map((id) => [id, "pace"])), 10_000);
+    const minutes = (await queue()).messages.map((one: { expectedAt: string }) =>
+      Math.round((Date.parse(one.expectedAt) - Date.now()) / 60_000),
+    );
+    expect(minutes).toEqual([10, 20]);
+    expect((await pin(carol, true)).status).toBe(200);
+    expect((await pin(carol, false)).status).toBe(200);
+    await setPace(null);
+    await bob.waitFor(({ id }) => id === ids[0]);
+    await carol.waitFor(({ id }) => id === ids[1]);
   });
 });

@@ -7,6 +7,8 @@ export interface ServedFile {
   type?: string;
   status?: number;
   location?: string;
+  /** Whether the server takes the request and never responds. */
+  hangs?: boolean;
 }
 
 export interface FileServer {
@@ -22,7 +24,8 @@ export async function startFileServer(files: Record<string, ServedFile>): Promis
   const server = createServer((request, response) => {
     const path = request.url ?? "";
     requested.push(path);
-    const { body = Buffer.alloc(0), type, status = 200, location } = files[path] ?? { status: 404 };
+    const { body = Buffer.alloc(0), type, status = 200, location, hangs } = files[path] ?? { status: 404 };
+    if (hangs) return;
     response.writeHead(status, { ...(type ? { "content-type": type } : {}), ...(location ? { location } : {}) });
     response.end(body);
   });

@@ -48,11 +48,13 @@ function startBrake({
   const released: string[] = [];
   const postponed: Wait[] = [];
   const queries = { lock: 0, cap: 0 };
+  const settings = { pace };
+  const paces: (number | null)[] = [];
   const database = { stored: Promise.resolve() };
   const whatsapp = { lock: { isActive: false } as { isActive: boolean; timeEnforcementEnds?: Date }, cap: {} };
   const heldBack: BrakeDeps["heldBack"] = {
     load: async () => ({ restrictions, held, pace, newContacts: null, pausedAt }),
-    pace: async () => pace,
+    pace: async () => settings.pace,
     isKnown: async (jids) => jids.includes(writer),
     stillWaiting: async (ids) => new Set(ids.filter((id) => waiting.has(id))),
     release: async (ids) => void released.push(...ids),
@@ -64,6 +66,7 @@ function startBrake({
     now: () => at(minutes),
     record: async (change) => void changes.push(change),
     heldBack,
+    onPace: () => void paces.push(brake.pace.perMinute),
     holdBack: async (command, wait) => {
       await database.stored;
       waiting.set(command.id, wait);
@@ -88,6 +91,8 @@ function startBrake({
     brake,
     context,
     waiting,
+    settings,
+    paces,
     database,
     whatsapp,
     queries,
@@ -250,6 +255,22 @@ test("the first message to a new contact waits until the next day when the limit
   to(14 * 60);
   expect(await brake.before(send("B", person(2)), context)).toBeUndefined();
   expect(changes.at(-1)?.instance?.new_contacts).toEqual({ day: "2026-12-01", count: 1 });
+});
+
+test("a change of the pace or its time zone makes the sends due that waited for it, and no others", async () => {
+  const waits = { inBulk: false, until: at(600) };
+  const held = ["A", "B"].map((id) => ({ ...waits, id, chatId: alice, reason: "pace" as const }));
+  const other = { ...waits, id: "C", chatId: writer, reason: "rate_limit" as const };
+  const { brake, context, released, settings, paces } = startBrake({ held: [...held, other] });
+  await brake.before(send("D", writer), context);
+  await brake.applyPace();
+  expect({ released, paces }).toEqual({ released: [], paces: [] });
+  settings.pace = { ...defaultPace, perMinute: 5 };
+  await brake.applyPace();
+  expect({ released, paces }).toEqual({ released: ["A", "B"], paces: [5] });
+  settings.pace = { ...defaultPace, perMinute: 5, timeZone: "Asia/Kolkata" };
+  await brake.applyPace();
+  expect(paces).toEqual([5, 5]);
 });
 
 test("the day of the limit for new contacts is one of the time zone of the instance", async () => {

@@ -21,6 +21,18 @@ test("by default, an instance sends without a limit of its own", () => {
   expect(sentIn(1, {})).toHaveLength(1_000);
 });
 
+test("a gap that is shortened or removed ends earlier", () => {
+  let now = 0;
+  const pacer = new Pacer(
+    () => now,
+    () => 0.5,
+  );
+  pacer.count({ ...defaultPace, minGapMs: 600_000 });
+  now = 1_000;
+  expect(pacer.delay({ ...defaultPace, minGapMs: 5_000 })).toBe(4_000);
+  expect(pacer.delay({ ...defaultPace, perMinute: 20 })).toBe(0);
+});
+
 test("no minute has more messages than the pace allows", () => {
   const times = sentIn(10 * 60_000, { perMinute: 20 });
   expect(times).toHaveLength(200);

@@ -832,3 +832,17 @@ test("the pace holds single sends, and neither mutations nor bulks", async () =>
   });
   queue.pause();
 });
+
+test("a change of the pace lets the sends go out that it held", async () => {
+  const brake = { ...brakeWith({}), pace: { ...defaultPace, minGapMs: 600_000, jitter: 0 } };
+  const { queue, sent, push, resume, pass } = startSteps({ brake: brake as unknown as Brake });
+  for (const id of ["A", "B", "C"]) push(id);
+  resume();
+  await pass();
+  expect(sent).toEqual(["A"]);
+  brake.pace = defaultPace;
+  queue.paceChanged();
+  await pass();
+  expect(sent).toEqual(["A", "B", "C"]);
+  queue.pause();
+});
