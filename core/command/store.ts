@@ -100,9 +100,11 @@ export async function storeRows(
     ), decided as materialized (
       select r.*, case
           when run_at is not null then 'scheduled'
-          -- A scalar subquery reads one row of the index. Postgres could turn NOT EXISTS into a scan of all queued commands.
+          -- The order makes Postgres read one row of commands_queued_of_instance. Without it, or with NOT EXISTS, Postgres may
+          -- scan the table if other instances have many queued commands.
           when reserved and ${isEnabled(sql, sql`r.user_id`)} and (kind = 'query' or (
-            select true from commands e where e.instance_id = r.instance_id and e.status = 'queued' limit 1) is null)
+            select true from commands e where e.instance_id = r.instance_id and e.status = 'queued'
+            order by e.created_at limit 1) is null)
           then 'claimed' else 'queued' end as status
       from request r where not exists (
         select from unknown_numbers u where u.instance_id = r.instance_id and u.jid = r.recipient
