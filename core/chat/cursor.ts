@@ -1,4 +1,6 @@
+import * as z from "zod";
 import { AppError } from "../error.ts";
+import { instant } from "../instant.ts";
 
 /** The last chat of a page. */
 export interface ChatCursor {
@@ -12,15 +14,31 @@ export interface ChatCursor {
 export const encodeCursor = ({ rank, lastAt, chatId }: ChatCursor): string =>
   Buffer.from(JSON.stringify([rank, lastAt, chatId])).toString("base64url");
 
-/** Throws `invalid_request` for a text that is not a cursor. */
+/** Postgres writes `2026-12-31 23:59:59.999999+00`, which is ISO 8601 with a `T` and minutes in the offset. */
+const isTime = (text: string) =>
+  instant.safeParse(text.replace(" ", "T").replace(/([+-]\d{2})$/, "$1:00")).success &&
+  /[+-](?:0\d|1[0-4]):?\d*$/.test(text);
+
+const parts = z.tuple([
+  z.union([z.literal(0), z.literal(1)]),
+  z.string().max(40).refine(isTime),
+  z.string().regex(/^[!-~]{1,128}$/),
+]);
+
+/** Throws `invalid_request` for a text that `encodeCursor` never returns. */
 export function decodeCursor(text: string): ChatCursor {
-  try {
-    const [rank, lastAt, chatId]: unknown[] = JSON.parse(Buffer.from(text, "base64url").toString());
-    const isTime = typeof lastAt === "string" && /^\d{4}-\d{2}-\d{2} [\d:.]{8,15}[+-][\d:]{2,8}$/.test(lastAt);
-    if ((rank === 0 || rank === 1) && isTime && typeof chatId === "string" && /^[!-~]{1,128}$/.test(chatId))
-      return { rank, lastAt, chatId };
-  } catch {
-    // Not JSON.
-  }
-  throw new AppError("invalid_request", "cursor must be the nextCursor of an earlier page");
+  const [rank, lastAt, chatId] = partsOf(text);
+  const cursor = { rank, lastAt, chatId };
+  if (encodeCursor(cursor) === text) return cursor;
+  throw notACursor();
 }
+
+function partsOf(text: string): z.output<typeof parts> {
+  try {
+    return parts.parse(JSON.parse(Buffer.from(text, "base64url").toString()));
+  } catch {
+    throw notACursor();
+  }
+}
+
+const notACursor = () => new AppError("invalid_request", "cursor: must be the nextCursor of an earlier page");

@@ -2,6 +2,7 @@ import type postgres from "postgres";
 import * as z from "zod";
 import type { Database } from "../db/index.ts";
 import { readWithinBytes } from "../db/page.ts";
+import { instant } from "../instant.ts";
 import { destination } from "../message/recipient.ts";
 import { type PageRequest, type Pagination, paged } from "../page.ts";
 import { paceOf } from "../restriction/pace.ts";
@@ -11,7 +12,7 @@ import { type OwnPace, waitReasons } from "../restriction/restriction.sql.ts";
 export const queueFilter = {
   bulk: z.boolean().optional().meta({ description: "Only messages of bulks (true), or only others (false)" }),
   chat: destination.optional(),
-  acceptedBefore: z.iso.datetime({ offset: true }).optional().meta({ description: "Only messages accepted before" }),
+  acceptedBefore: instant.optional().meta({ description: "Only messages accepted before" }),
 };
 const filterShape = z.object(queueFilter);
 export type QueueFilter = z.output<typeof filterShape>;
@@ -122,4 +123,4 @@ const reasonOf = (sql: postgres.ISql, { status, sendsPausedAt }: QueueOwner, gap
 export const matches = (sql: postgres.ISql, { bulk, chat, acceptedBefore }: QueueFilter) => sql`
   (${bulk === undefined} or (bulk_id is not null) = ${bulk ?? false})
   and (${chat === undefined} or chat_id = ${chat ?? ""})
-  and (${acceptedBefore === undefined} or created_at < ${acceptedBefore ?? null}::timestamptz)`;
+  and (${acceptedBefore === undefined} or created_at < ${acceptedBefore === undefined ? null : new Date(acceptedBefore)}::timestamptz)`;

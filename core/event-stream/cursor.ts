@@ -1,4 +1,5 @@
 import { AppError } from "../error.ts";
+import { isInRange } from "../instant.ts";
 
 /**
  * A place in the events of several instances. It stands for: all events with a `position` up to `position`, and for
@@ -32,7 +33,7 @@ export function parseCursor(text: string): Cursor {
   if (position === undefined) throw new AppError("invalid_request", "the cursor is not an id of this stream");
   const named = ahead.split("~").filter(Boolean);
   const at = seconds === undefined ? undefined : new Date(Number.parseInt(seconds, 36) * 1000);
-  if (at && Number.isNaN(at.getTime())) throw new AppError("invalid_request", "the cursor has no valid time");
+  if (at && !isInRange(at.getTime())) throw new AppError("invalid_request", "the cursor has no valid time");
   return {
     position: Number(position),
     at,

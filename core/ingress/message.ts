@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { type CommandName, commandCatalog } from "../command/catalog/index.ts";
 import { type AppError, type ErrorCode, errorCodes } from "../error.ts";
+import { instant } from "../instant.ts";
 import { singleSendOptions } from "../restriction/index.ts";
 import { validated } from "../validate.ts";
 
@@ -27,7 +28,7 @@ export const ingressMessage = z.strictObject({
   command: z.enum(commandNames, "is not a command"),
   input: z.record(z.string(), z.unknown()).default({}),
   /** For a send: the time at which the message is due, as ISO 8601 with a time zone. */
-  runAt: z.iso.datetime({ offset: true }).optional(),
+  runAt: instant.optional(),
   ...singleSendOptions,
   /**
    * Name of the queue for replies. Defaults to the attribute `replyTo` of the message. If both are absent, no replies

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { AppError } from "../error.ts";
+import { hasOffset } from "../instant.ts";
 
 /** The name of an IANA time zone, such as `Europe/Berlin`. Offsets such as `+02:00` are no names. */
 export const timeZoneName = z
@@ -18,12 +19,6 @@ function isTimeZone(name: string): boolean {
     return false;
   }
 }
-
-/** A time as ISO 8601, with an offset, or without one for the time zone of the instance. */
-export const time = z.union([
-  z.iso.datetime({ offset: true, local: true }),
-  z.iso.datetime({ offset: true, local: true, precision: -1 }),
-]);
 
 /** Returns how far the clocks of a time zone are ahead of UTC, in milliseconds. */
 function offsetAt(instant: number, timeZone: string): number {
@@ -58,8 +53,6 @@ export function sendTime(text: string, timeZone: string | null): Date {
   const details = "sendAt: must have an offset, such as Z or +02:00, because the instance has no timezone";
   throw new AppError("invalid_request", details);
 }
-
-const hasOffset = (text: string) => /(?:Z|[+-]\d\d:?\d\d)$/i.test(text);
 
 /** Returns the day of an instant in a time zone, as `2026-12-31`, and when the next day begins there. */
 export function dayOf(instant: Date, timeZone: string | null): { day: string; end: Date } {

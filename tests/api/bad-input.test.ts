@@ -283,6 +283,56 @@ describe("an unknown field", () => {
   });
 });
 
+describe("an odd time or cursor", () => {
+  const odd = [
+    ...["0000-01-01T00:00:00Z", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "2026-11-30T17:00:00+23:59"],
+    ...["9999-12-31", "5.zzzzzzzzz", "999999999999999", Buffer.from("-99999999999999999 x").toString("base64url")],
+    Buffer.from('[0,"2026-99-99 99:99:99+00","a"]').toString("base64url"),
+    Buffer.from('[1,"2026-11-30 17:00:00+23:59","a"]').toString("base64url"),
+  ];
+  const places = endpoints.flatMap((endpoint) =>
+    endpoint.method === "get" && endpoint.query instanceof z.ZodObject && !endpoint.path.endsWith("/stream")
+      ? Object.keys(endpoint.query.shape)
+          .filter((name) => /^(startDate|endDate|acceptedBefore|cursor|since)$/.test(name))
+          // A catalog is read from WhatsApp, which has its own cursors.
+          .filter((name) => name !== "cursor" || !endpoint.path.endsWith("/catalog"))
+          .map((name) => [name, endpoint.path, endpoint] as const)
+      : [],
+  );
+
+  test.each(places)("in %s of GET %s causes no server error", async (name, path, endpoint) => {
+    const target = path.replace("{instanceId}", instanceId).replaceAll(/\{\w+\}/g, "79001234567");
+    const needed = path.includes("/message/search") ? "q=x&" : "";
+    for (const text of odd) {
+      const query = `${needed}${name}=${encodeURIComponent(text)}`;
+      const { status } = await api.request("GET", `${target}?${query}`, { key: await keyFor(endpoint) });
+      expect([200, 400], query).toContain(status);
+    }
+  });
+
+  test.each<[string, string, object]>([
+    ["DELETE", "/api/instance/{instanceId}/queue?acceptedBefore=0000-01-01T00:00:00Z", {}],
+    [
+      "POST",
+      "/api/instances/{instanceId}/webhooks/replay",
+      { from: "2026-01-01T00:00:00Z", to: "9999-12-31T23:59:59-23:59" },
+    ],
+    ["POST", "/api/keys", { name: "x", expiresAt: "9999-12-31T23:59:59-23:59" }],
+    ["PUT", "/api/chats/{instanceId}/79001234567/mute", { muted: true, until: "9999-12-31T23:59:59-14:00" }],
+    [
+      "POST",
+      "/api/whatsapp/{instanceId}/send",
+      { phone: "79001234567", message: "x", sendAt: "9999-12-31T23:59:59-14:00" },
+    ],
+  ])("is refused by name in %s %s", async (method, path, body) => {
+    const request = { key, ...(Object.keys(body).length > 0 && { body }) };
+    const answer = await api.request(method, path.replace("{instanceId}", instanceId), request);
+    const { details, detail, code } = answer.body;
+    expect([answer.status, code]).toEqual([400, "invalid_request"]);
+    expect(details ?? detail).toMatch(/^(acceptedBefore|to|expiresAt|until|sendAt): must be in the years 1 to 9999/);
+  });
+});
+
 test.each(named(withForm))(
   "%s accepts only a form, and a broken form causes no server error",
   async (_name, endpoint) => {

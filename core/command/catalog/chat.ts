@@ -1,11 +1,9 @@
 import * as z from "zod";
+import { instant } from "../../instant.ts";
 import { recipient } from "../../message/recipient.ts";
 import { appStateErrors } from "./app-state-errors.ts";
 import { defineCommand } from "./define.ts";
 import { ephemeralSeconds } from "./group.ts";
-
-/** The last second with a year of four digits, in milliseconds since 1970. */
-const lastInstant = Date.UTC(9999, 11, 31, 23, 59, 59);
 
 /** JID of the chat, by phone number if it is known. */
 const output = { chat: z.string() };
@@ -41,10 +39,7 @@ export const setMuted = defineCommand({
       chat: recipient,
       muted: z.boolean(),
       /** When the mute ends. Without it, the mute has no end. */
-      until: z.iso
-        .datetime({ offset: true })
-        .refine((text) => Date.parse(text) <= lastInstant, "must be before the year 10000 in UTC")
-        .optional(),
+      until: instant.optional(),
     })
     .refine((input) => input.muted || input.until === undefined, "an unmuted chat has no until"),
   output: z.object({

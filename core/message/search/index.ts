@@ -140,7 +140,8 @@ interface Position {
 const writeCursor = ({ micros, id }: Position) => Buffer.from(`${micros} ${id}`).toString("base64url");
 
 function readCursor(cursor: string): Position {
-  const [micros = "", id = "", ...rest] = Buffer.from(cursor, "base64url").toString().split(" ");
-  if (/^-?\d{1,17}$/.test(micros) && isUuid(id) && rest.length === 0) return { micros, id };
+  const [micros = "", id = ""] = Buffer.from(cursor, "base64url").toString().split(" ");
+  const position = { micros, id };
+  if (/^-?\d{1,17}$/.test(micros) && isUuid(id) && writeCursor(position) === cursor) return position;
   throw new AppError("invalid_request", "cursor: must be the `next` of a previous page");
 }

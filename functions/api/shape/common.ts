@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { time } from "../../../core/instance/timezone.ts";
+import { localOrInstant, nearestInstant } from "../../../core/instant.ts";
 import type { PageRequest } from "../../../core/page.ts";
 
 export const isoDate = z.iso.datetime();
@@ -11,10 +11,6 @@ const dateInput = z.union([z.iso.date(), z.iso.datetime({ offset: true, local: t
 const dayMs = 24 * 60 * 60 * 1000;
 const isDay = (text: string) => /^\d{4}-\d{2}-\d{2}$/.test(text);
 const instantOf = (text: string) => new Date(/(?:Z|[+-]\d{2}:\d{2})$/.test(text) || isDay(text) ? text : `${text}Z`);
-
-/** The range of times that JavaScript writes in a format that Postgres reads. All stored times are within it. */
-const [firstInstant, lastInstant] = [Date.parse("0001-01-01T00:00:00Z"), Date.parse("9999-12-31T00:00:00Z")];
-const clamped = (ms: number) => new Date(Math.min(Math.max(ms, firstInstant), lastInstant));
 
 /** Text from a query string for Postgres, which rejects NUL characters. */
 export const queryText = (max: number) =>
@@ -46,8 +42,8 @@ export function pageRequest(query: z.output<ReturnType<typeof pageQuery>>, defau
   return {
     limit: query.limit ?? defaultLimit,
     skip: query.skip ?? 0,
-    from: startDate === undefined ? undefined : clamped(instantOf(startDate).getTime()),
-    before: end === undefined ? undefined : clamped(end),
+    from: startDate === undefined ? undefined : nearestInstant(instantOf(startDate).getTime()),
+    before: end === undefined ? undefined : nearestInstant(end),
   };
 }
 
@@ -56,7 +52,7 @@ export const undatedPageQuery = (defaultLimit: number) =>
   pageQuery(defaultLimit).omit({ startDate: true, endDate: true });
 
 /** The body field that schedules a send. */
-export const sendAt = time.optional().meta({
+export const sendAt = localOrInstant.optional().meta({
   description:
     "When to send: ISO 8601, up to a year ahead; default now. Without an offset, it is a time of the instance's timezone, which must be set",
 });

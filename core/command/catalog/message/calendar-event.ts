@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { instant } from "../../../instant.ts";
 import { recipient } from "../../../message/recipient.ts";
 import { defineCommand } from "../define.ts";
 import { checkContext, contextFields, sent } from "./fields.ts";
@@ -14,8 +15,6 @@ const eventBounds = { name: 255, description: 4096, place: 255, address: 1024 } 
 
 const line = (maxLength: number) => z.string().trim().min(1).max(maxLength);
 
-/** A time with its time zone. Like WhatsApp, this accepts a time in the past. */
-const instant = z.iso.datetime({ offset: true });
 /** WhatsApp's times are whole seconds. */
 const secondsOf = (text: string) => Math.floor(Date.parse(text) / 1000);
 
@@ -49,6 +48,7 @@ export const sendEvent = defineCommand({
       name: line(eventBounds.name),
       description: z.string().max(eventBounds.description).optional(),
       location: place.optional(),
+      /** Like WhatsApp, this accepts a time in the past. */
       startTime: instant,
       endTime: instant.optional(),
       /** Whether guests may bring others. */

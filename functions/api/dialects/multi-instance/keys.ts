@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { permissions } from "../../../../core/caller.ts";
+import { instantDate } from "../../../../core/instant.ts";
 import { scopes } from "../../../../core/scope.ts";
 import * as field from "../../../../core/user/field.ts";
 import type { KeyRecord } from "../../../../core/user/index.ts";
@@ -46,11 +47,7 @@ const toKey = (record: KeyRecord): z.input<typeof keyShape> => ({
   createdAt: record.createdAt.toISOString(),
 });
 
-const expiry = z.iso
-  .datetime({ offset: true })
-  .transform((text) => new Date(text))
-  .nullable()
-  .meta({ description: "ISO 8601; null means never" });
+const expiry = instantDate.nullable().meta({ description: "ISO 8601; null means never" });
 
 const limits = {
   instances: field.keyInstances.optional(),

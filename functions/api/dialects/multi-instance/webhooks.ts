@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { instantDate } from "../../../../core/instant.ts";
 import { sendTestDelivery } from "../../../../core/webhook/delivery/test-delivery.ts";
 import * as log from "../../../../core/webhook/log/index.ts";
 import { deliveryStatuses } from "../../../../core/webhook/log/index.ts";
@@ -10,8 +11,6 @@ import { delivery, eventFilter, statusShape, testShape, toDelivery, toStatus, to
 import { endpointFilter } from "../../shape/webhook.ts";
 import { defaultWebhooks, instanceWebhooks, type Style } from "../webhook-endpoints.ts";
 import { messageShape, successMessage } from "./success.ts";
-
-const instantInput = z.iso.datetime({ offset: true }).transform((text) => new Date(text));
 
 const style: Style = {
   shape: (data) => data,
@@ -98,8 +97,8 @@ export const webhookEndpoints = [
     scope: "webhooks:write",
     body: z
       .object({
-        from: instantInput,
-        to: instantInput,
+        from: instantDate,
+        to: instantDate,
         status: z.enum(["failed", "all"]).default("failed"),
         events: z.array(eventFilter).min(1).max(20).optional(),
         endpointId: endpointFilter,
