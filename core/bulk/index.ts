@@ -125,7 +125,7 @@ export async function cancelBulk(
       update commands set status = 'canceled', finished_at = ${now}
       where bulk_id = ${bulkId} and status = 'scheduled' returning wa_id`;
     await sql`
-      update messages set status = 'canceled'
+      update messages set status = 'canceled', sent_at = least(sent_at, date_trunc('second', now()))
       where instance_id = ${instanceId} and wa_id = any(${canceled.map((row) => row.wa_id)}) and from_me
         and status = 'pending'`;
     return canceled.length;

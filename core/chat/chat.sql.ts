@@ -20,7 +20,7 @@ export const chats = pgTable(
     messages: integer().notNull().default(0),
     /** The number of messages with `unread`. */
     unread: integer().notNull().default(0),
-    /** When the newest message was sent. Null for a chat without messages. */
+    /** When the newest message was sent. Null for a chat without messages. See `isShown` for those that don't count. */
     lastAt: instant("last_at"),
     /** The JID of the chat in the app state, which can be the LID. */
     stateJid: text("state_jid"),
@@ -30,8 +30,12 @@ export const chats = pgTable(
     mutedUntil: instant("muted_until"),
     /** Whether the owner marked the chat as unread. This doesn't change the number of unread messages. */
     markedUnread: boolean("marked_unread").notNull().default(false),
-    /** Messages up to this time were cleared. They are hidden until they are deleted. */
+    /** Messages that were sent up to this time were cleared. They are hidden until they are deleted. See `isCleared`. */
     clearedAt: instant("cleared_at"),
+    /** Of these, only messages that were stored up to this time. Null for all. */
+    clearedStoredAt: instant("cleared_stored_at"),
+    /** WhatsApp's ids of further messages that were cleared. */
+    clearedIds: text("cleared_ids").array(),
   },
   (table) => [
     primaryKey({ columns: [table.instanceId, table.chatId] }),

@@ -1,6 +1,16 @@
 /** The account, by its JID with the phone number and its LID. */
 type Account = { id: string; lid: string | null };
 
+/** Which messages of a chat a change is about. Times are ISO 8601. */
+export interface MessageEnd {
+  /** Messages that were sent up to this time. */
+  through: string;
+  /** Of these, only messages that the gateway had stored at this time. Absent for all. */
+  storedUntil?: string;
+  /** WhatsApp's ids of further messages. */
+  waIds: string[];
+}
+
 /** What is known of a chat from WhatsApp's app state. A field that is absent stays as it is. Times are ISO 8601. */
 export interface ChatState {
   archived?: boolean;
@@ -9,10 +19,12 @@ export interface ChatState {
   /** The end of the mute, or `infinity`. Null if the chat is not muted. */
   mutedUntil?: string | null;
   markedUnread?: boolean;
-  /** Messages up to this time are read. */
-  readThrough?: string;
-  /** Messages up to this time are removed from the chat. */
-  clearedThrough?: string;
+  /** Messages that are read. */
+  readThrough?: MessageEnd;
+  /** Whether these messages don't get the time of reading. Those for which the API sends receipts get it on their own. */
+  keepsReadAt?: true;
+  /** Messages that are removed from the chat. */
+  clearedThrough?: MessageEnd;
   /** Whether the chat itself is deleted too. */
   deleted?: boolean;
 }

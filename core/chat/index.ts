@@ -1,5 +1,6 @@
 import type { Database } from "../db/index.ts";
 import { type Fragment, readWithinBytes } from "../db/page.ts";
+import { isCleared, isShown } from "../db/visible.ts";
 import { AppError } from "../error.ts";
 import type { MessageStatus } from "../message/message.sql.ts";
 import { type Pagination, paged } from "../page.ts";
@@ -167,8 +168,11 @@ const detailed = (db: Database, instanceId: string, page: Fragment) => {
 const newestMessage = ({ sql }: Database, instanceId: string) => sql`
   select json_build_object('waId', wa_id, 'fromMe', from_me, 'type', type, 'body', body, 'status', status,
     'sentAt', to_char(sent_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')) as last
-  from messages where instance_id = ${instanceId} and chat_id = c.chat_id
-    and sent_at > coalesce(c.cleared_at, '-infinity') order by sent_at desc, id desc limit 1`;
+  from messages where instance_id = ${instanceId} and chat_id = c.chat_id and ${isVisible(sql)}
+  order by sent_at desc, id desc limit 1`;
+
+/** A condition on `messages` of a chat `c`: the message can be its newest one, and was not cleared. */
+const isVisible = (sql: Database["sql"]) => sql`${isShown(sql)} and not coalesce(${isCleared(sql)}, false)`;
 
 const columns = (db: Database, instanceId: string) => db.sql`
   c.chat_id like '%@g.us' as "isGroup", c.messages, c.unread, c.marked_unread as "markedUnread", c.archived,
@@ -181,13 +185,18 @@ const columns = (db: Database, instanceId: string) => db.sql`
     (select name from channels where instance_id = ${instanceId} and jid = c.chat_id),
     case when c.chat_id like '%@s.whatsapp.net' then split_part(c.chat_id, '@', 1) else c.chat_id end) as name`;
 
-/** Returns the condition for the chats in the list. A cleared chat is listed again when it has a message. */
+/**
+ * Returns the condition for the chats in the list. A chat is listed when it has a message that is sent, and a cleared chat
+ * when it has another one.
+ */
 function conditionOf(db: Database, instanceId: string, filter: ChatFilter): Fragment {
   const { sql } = db;
   const { archived, pinned, muted, unread, kind, search, label } = filter;
   const conditions = [
     sql`c.instance_id = ${instanceId} and c.messages > 0 and c.chat_id <> 'status@broadcast'`,
-    sql`(c.cleared_at is null or c.last_at > c.cleared_at)`,
+    sql`c.last_at is not null`,
+    sql`(c.cleared_at is null or exists (
+      select from messages where instance_id = c.instance_id and chat_id = c.chat_id and ${isVisible(sql)}))`,
     archived !== undefined && (archived ? sql`c.archived` : sql`not c.archived`),
     pinned !== undefined && (pinned ? sql`c.pinned_at is not null` : sql`c.pinned_at is null`),
     muted !== undefined &&

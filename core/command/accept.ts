@@ -74,10 +74,17 @@ export async function acceptCommand(deps: AcceptDeps, request: AcceptRequest): P
   if (earlier) return earlier;
   const now = deps.clock.now();
   assertStartable(definition, request, now);
-  const checked = await definition.precheck?.({ db: deps.db, instanceId: request.instance.id }, input);
+  const context = { db: deps.db, instanceId: request.instance.id };
+  const fixed = await definition.fix?.(context, input);
+  const checked = await definition.precheck?.(context, input);
   if (storesFile(request.name)) await assertRoomForFiles(deps, request.instance.userId);
   await request.check?.();
-  const command = parsedCommand(deps.ids, definition, input, definition.preview?.(input, checked));
+  const command = parsedCommand(
+    deps.ids,
+    definition,
+    fixed ? Object.assign({}, input, fixed) : input,
+    definition.preview?.(input, checked),
+  );
   await assertOptions(deps, request, command, now);
   let isHandedOver: boolean;
   try {

@@ -77,7 +77,7 @@ export async function cancelScheduled(
       update commands set status = 'canceled', finished_at = ${deps.clock.now()}
       where instance_id = ${instanceId} and wa_id = ${messageId} and status = 'scheduled' returning instance_id, wa_id
     )
-    update messages set status = 'canceled' from command
+    update messages set status = 'canceled', sent_at = least(sent_at, date_trunc('second', now())) from command
     where messages.instance_id = command.instance_id and messages.wa_id = command.wa_id and messages.from_me
       and messages.instance_id = ${instanceId} and messages.wa_id = ${messageId} and messages.status = 'pending'
     returning messages.wa_id`;

@@ -36,6 +36,7 @@ export interface Wanted {
   round?: boolean | undefined;
   viewOnce?: boolean | undefined;
   hd?: boolean | undefined;
+  caption?: string | undefined;
   /** Whether WhatsApp has delivered the file before in a message of this kind, so that the file is sent unchanged. */
   forwarded?: boolean | undefined;
 }
@@ -65,12 +66,17 @@ export interface Plan {
  */
 const hdPixels = { image: 1601, video: 1280 } as const;
 
-/** Checks a file that is ready to be sent. Throws `media_not_usable` if it can't be view-once or HD as requested. */
+/**
+ * Checks a file that is ready to be sent. Throws `media_not_usable` if it can't have a caption, or be view-once or HD as
+ * requested. `AudioMessage` and `StickerMessage` have no field for a caption (WAProto in Baileys).
+ */
 export function assertSendable(
   file: { kind: MediaKind; voice: boolean; gif?: boolean; width?: number | undefined; height?: number | undefined },
-  { viewOnce, hd }: Wanted,
+  { viewOnce, hd, caption }: Wanted,
 ): void {
   const { kind, width = 0, height = 0 } = file;
+  if (caption && (kind === "audio" || kind === "sticker"))
+    throw new AppError("media_not_usable", `the file is sent as ${kind}, which cannot have a caption`);
   const isPicture = kind === "image" || kind === "video";
   if (viewOnce && !(file.voice || (isPicture && !file.gif))) {
     throw new AppError(

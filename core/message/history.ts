@@ -3,6 +3,7 @@ import type postgres from "postgres";
 import type { Database } from "../db/index.ts";
 import { type Fragment, readWithinBytes } from "../db/page.ts";
 import { withTimeLimit } from "../db/time-limit.ts";
+import { isCleared } from "../db/visible.ts";
 import { AppError } from "../error.ts";
 import { type PageRequest, type Pagination, paged } from "../page.ts";
 import type { WaitReason } from "../restriction/restriction.sql.ts";
@@ -69,28 +70,30 @@ export async function readHistory(
   { filters = {}, timeLimitMs = defaultTimeLimitMs, ...page }: HistoryRequest,
 ): Promise<{ messages: HistoryMessage[]; pagination: Pagination }> {
   const chatId = chatJid(chat);
-  const part: Part = { instanceId, chatId, from: await visibleFrom(db, instanceId, chatId, page), before: page.before };
+  const { from, before } = page;
+  const part: Part = { instanceId, chatId, from, before, hides: await isPartlyCleared(db, instanceId, chatId) };
   const [found, total] = isFiltered(filters)
     ? await withTimeLimit(db, timeLimitMs, (sql) => readFiltered(sql, part, page, filters))
-    : await Promise.all([readPage(db, part, page), countMessages(db, part)]);
+    : part.hides
+      ? await readFiltered(db.sql, part, page, {})
+      : await Promise.all([readPage(db, part, page), countMessages(db, part)]);
   const { items, pagination } = paged(page, found, total);
   return { messages: items, pagination };
 }
 
 export type HistoryRequest = PageRequest & { filters?: MessageFilters; timeLimitMs?: number };
 
-/** A condition on `messages`: the message is newer than the last clearing of its chat. See `visibleFrom`. */
+/** A condition on `messages`: the message was not cleared with its chat. */
 export const notCleared = (sql: postgres.ISql): Fragment => sql`
   not exists (
     select from chats c where c.instance_id = messages.instance_id and c.chat_id = messages.chat_id
-      and messages.sent_at < c.cleared_at + interval '1 millisecond')`;
+      and ${isCleared(sql)})`;
 
-/** Returns the start of a page without the messages that were cleared and are not deleted yet (`deleteCleared`). */
-async function visibleFrom({ sql }: Database, instanceId: string, chatId: string, { from }: PageRequest) {
-  const [row] = await sql<{ visible: Date }[]>`
-    select cleared_at + interval '1 millisecond' as visible from chats
-    where instance_id = ${instanceId} and chat_id = ${chatId} and cleared_at is not null`;
-  return row && (!from || row.visible > from) ? row.visible : from;
+/** Whether messages of the chat were cleared and are not deleted yet (`deleteCleared`), which takes a minute or so. */
+async function isPartlyCleared({ sql }: Database, instanceId: string, chatId: string): Promise<boolean> {
+  const rows = await sql`
+    select 1 from chats where instance_id = ${instanceId} and chat_id = ${chatId} and cleared_at is not null`;
+  return rows.length > 0;
 }
 
 /** The messages of a chat, from one instant on and before another. */
@@ -99,6 +102,8 @@ interface Part {
   chatId: string;
   from?: Date | undefined;
   before?: Date | undefined;
+  /** Whether some of them were cleared. */
+  hides: boolean;
 }
 
 /** Up to this many messages, an offset is faster than a lookup of days. */
@@ -118,9 +123,10 @@ async function readFiltered(sql: postgres.ISql, part: Part, page: PageRequest, f
   return [found, row?.total ?? 0] as const;
 }
 
-const within = (sql: postgres.ISql, { instanceId, chatId, from, before }: Part): Fragment => sql`
+const within = (sql: postgres.ISql, { instanceId, chatId, from, before, hides }: Part): Fragment => sql`
   instance_id = ${instanceId} and chat_id = ${chatId}
-    ${from ? sql`and sent_at >= ${from}` : sql``} ${before ? sql`and sent_at < ${before}` : sql``}`;
+    ${from ? sql`and sent_at >= ${from}` : sql``} ${before ? sql`and sent_at < ${before}` : sql``}
+    ${hides ? sql`and ${notCleared(sql)}` : sql``}`;
 
 async function readRows(sql: postgres.ISql, where: Fragment, { limit, skip }: Pick<PageRequest, "limit" | "skip">) {
   const rows = sql`

@@ -49,7 +49,7 @@ export const cancelSends: Step = async ({ sql, instanceId, person: { jids } }) =
       and status in ('scheduled', 'queued')
     returning wa_id as "waId"`;
   await sql`
-    update messages set status = 'canceled'
+    update messages set status = 'canceled', sent_at = least(sent_at, date_trunc('second', now()))
     where instance_id = ${instanceId} and wa_id = any(${canceled.map(({ waId }) => waId ?? "")}::text[]) and from_me
       and status = 'pending'`;
   const [claimed] = await sql`select from (${sendsTo(sql, jids, ["claimed"], ofInstance)}) c limit 1`;

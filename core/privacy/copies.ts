@@ -116,7 +116,8 @@ export const copies: readonly Copy[] = [
     relation: "own",
   }),
   copyFew(places.chats, "chat_id", {
-    columns: "chat_id messages unread last_at state_jid archived pinned_at muted_until marked_unread cleared_at",
+    columns:
+      "chat_id messages unread last_at state_jid archived pinned_at muted_until marked_unread cleared_at cleared_stored_at cleared_ids",
     relation: "own",
   }),
   messages,

@@ -2,6 +2,7 @@ import type postgres from "postgres";
 import type { Clock } from "../clock.ts";
 import type { Config } from "../config.ts";
 import type { Database } from "../db/index.ts";
+import { isCleared } from "../db/visible.ts";
 import type { Logger } from "../log.ts";
 import type { Storage } from "../storage/index.ts";
 import type { RetentionKind } from "../user/user.sql.ts";
@@ -136,15 +137,15 @@ async function deleteCleared({ db, storage }: RetentionDeps): Promise<number> {
     select m.* from chats c cross join lateral (
       select id, instance_id, chat_id, wa_id,
         case when media->>'state' = 'stored' then media->>'storageKey' end as key from messages
-      where instance_id = c.instance_id and chat_id = c.chat_id and sent_at <= c.cleared_at and status <> 'pending'
+      where instance_id = c.instance_id and chat_id = c.chat_id and ${isCleared(sql)}
       order by sent_at limit ${sliceSize}) m
     where c.cleared_at is not null limit ${sliceSize}`;
   const removed = await removeMessages({ db, storage }, rows);
   if (rows.length < sliceSize)
     await sql`
-      update chats set cleared_at = null where cleared_at is not null and not exists (
-        select from messages where instance_id = chats.instance_id and chat_id = chats.chat_id
-          and sent_at <= chats.cleared_at and status <> 'pending')`;
+      update chats c set cleared_at = null, cleared_stored_at = null, cleared_ids = null
+      where cleared_at is not null and not exists (
+        select from messages where instance_id = c.instance_id and chat_id = c.chat_id and ${isCleared(sql)})`;
   return removed;
 }
 

@@ -1,5 +1,6 @@
 import { proto, type WAPatchName } from "@whiskeysockets/baileys";
-import type { ChatFact, ChatState } from "../../core/chat/fact.ts";
+import { chatEnd, type FixedEnd, isWithin } from "../../core/chat/end.ts";
+import type { ChatFact, ChatState, MessageEnd } from "../../core/chat/fact.ts";
 import type { CommandInput, CommandName, CommandOutput } from "../../core/command/catalog/index.ts";
 import { AppError } from "../../core/error.ts";
 import { derivedMessageId } from "../../core/id.ts";
@@ -63,37 +64,44 @@ export async function setMuted(
 
 export async function setRead(
   context: MutationContext,
-  { chat: to, read, receipts = true }: CommandInput<"chat.setRead">,
+  { chat: to, read, receipts = true, end: fixed }: CommandInput<"chat.setRead"> & FixedEnd,
 ): Result<"chat.setRead"> {
-  const chat = await findChat(context, to);
-  const unread = read && receipts ? await findUnread(context, chat.spellings) : [];
+  const end = fixed ?? (await chatEnd(context, { chat: to }));
+  const chat = await findChat(context, to, end);
+  const unread = read && receipts ? await findUnread(context, chat.spellings, end) : [];
   await sendReadReceipts(context, unread);
   await patch(context, chat, "markChatAsRead", {
     markChatAsReadAction: { read, messageRange: rangeOf(chat) },
   });
-  const through = chat.last?.sentAt ?? new Date();
-  const state = read ? { markedUnread: false, readThrough: through.toISOString() } : { markedUnread: true };
+  const state: ChatState = read
+    ? { markedUnread: false, readThrough: end, ...(receipts && { keepsReadAt: true }) }
+    : { markedUnread: true };
   const { output, change } = done(context, chat, state, { read, messages: unread.length });
   return new ExecutorResult(output, { ...change, readMarks: unread.map(({ id }) => id) });
 }
 
 /** Clears a chat, also of starred messages (the first option), but leaves files on the phone (the second one). */
-export async function clear(context: MutationContext, input: CommandInput<"chat.clear">): Result<"chat.clear"> {
-  const chat = await findChat(context, input.chat);
+export async function clear(
+  context: MutationContext,
+  { chat: to, end: fixed }: CommandInput<"chat.clear"> & FixedEnd,
+): Result<"chat.clear"> {
+  const end = fixed ?? (await chatEnd(context, { chat: to }));
+  const chat = await findChat(context, to, end);
   await patch(context, chat, "clearChat", { clearChatAction: { messageRange: rangeOf(chat) } }, ["1", "0"]);
-  return done(context, chat, clearedState(chat), {});
+  return done(context, chat, clearedState(end), {});
 }
 
-export async function remove(context: MutationContext, input: CommandInput<"chat.delete">): Result<"chat.delete"> {
-  const chat = await findChat(context, input.chat);
+export async function remove(
+  context: MutationContext,
+  { chat: to, end: fixed }: CommandInput<"chat.delete"> & FixedEnd,
+): Result<"chat.delete"> {
+  const end = fixed ?? (await chatEnd(context, { chat: to }));
+  const chat = await findChat(context, to, end);
   await patch(context, chat, "deleteChat", { deleteChatAction: { messageRange: rangeOf(chat) } }, ["1"]);
-  return done(context, chat, { ...clearedState(chat), deleted: true }, {});
+  return done(context, chat, { ...clearedState(end), deleted: true }, {});
 }
 
-const clearedState = ({ last }: TargetChat): ChatState => ({
-  clearedThrough: (last?.sentAt ?? new Date()).toISOString(),
-  markedUnread: false,
-});
+const clearedState = (end: MessageEnd): ChatState => ({ clearedThrough: end, markedUnread: false });
 
 /**
  * Sets the timer of a group by a request, and that of a chat with one person by a message, as `SetDisappearingTimer` in
@@ -123,14 +131,16 @@ export async function setTimer(
   return new ExecutorResult({ chat: chatId, seconds }, change, stanza);
 }
 
-/** A chat to change, and its newest message that WhatsApp has. */
+/** A chat to change, and the messages in its newest second that WhatsApp has. */
 interface TargetChat {
   chatId: string;
   spellings: string[];
   stateJid: string;
   archived: boolean;
   pinned: boolean;
-  last: LastMessage | undefined;
+  last: readonly LastMessage[];
+  /** The end of the range of a chat without messages. */
+  end: Date;
 }
 
 interface LastMessage {
@@ -141,8 +151,14 @@ interface LastMessage {
   sentAt: Date;
 }
 
-/** Returns a chat. Throws if the person is not on WhatsApp, or if the group is neither known nor one of the account's. */
-async function findChat(context: MutationContext, to: string): Promise<TargetChat> {
+/** Maximum number of messages of one second that a change names. */
+const maxNamed = 100;
+
+/**
+ * Returns a chat, with its newest messages up to the end. Throws if the person is not on WhatsApp, or if the group is neither known nor one of
+ * the account's.
+ */
+async function findChat(context: MutationContext, to: string, end?: MessageEnd): Promise<TargetChat> {
   const { sock, db, instanceId } = context;
   const jid = await resolveRecipient(sock, to);
   const spellings = await spellingsOf(context, jid);
@@ -152,17 +168,29 @@ async function findChat(context: MutationContext, to: string): Promise<TargetCha
   const [row] = rows;
   // WhatsApp accepts changes for a group that the account is not in. This lookup throws for such a group.
   if (!row && isGroupJid(jid)) await answerOf(sock.groupMetadata(jid));
-  const [last] = await db.sql<LastMessage[]>`
+  const newest = await db.sql<LastMessage[]>`
     select newest.* from unnest(${spellings}::text[]) as chat(jid), lateral (
       select wa_id as "waId", from_me as "fromMe", sender_id as "senderId", sender_lid as "senderLid", sent_at as "sentAt"
       from messages where instance_id = ${instanceId} and chat_id = chat.jid
         and status not in ('pending', 'failed', 'canceled') and type <> 'reaction'
-      order by sent_at desc, id desc limit 1) newest
-    order by "sentAt" desc limit 1`;
+        ${end ? db.sql`and ${isWithin(db.sql, end)}` : db.sql``}
+      order by sent_at desc, id desc limit ${maxNamed}) newest
+    order by "sentAt" desc limit ${maxNamed}`;
+  const last = newest.filter(({ sentAt }) => secondsOf(sentAt) === secondsOf(newest[0]?.sentAt ?? sentAt));
   const chatId = spellings.find((spelling) => !isLidJid(spelling)) ?? jid;
   const { archived = false, pinned = false } = row ?? {};
-  return { chatId, spellings, stateJid: row?.stateJid ?? chatId, archived, pinned, last };
+  return {
+    chatId,
+    spellings,
+    stateJid: row?.stateJid ?? chatId,
+    archived,
+    pinned,
+    last,
+    end: end ? new Date(end.through) : new Date(),
+  };
 }
+
+const secondsOf = (time: Date) => Math.floor(time.getTime() / 1000);
 
 /** The collection and the format version of each action. Source: `chatModificationToAppPatch` in Baileys' Utils/chat-utils.js. */
 const actions = {
@@ -198,16 +226,17 @@ const pin = (context: MutationContext, chat: TargetChat, pinned: boolean) =>
   patch(context, chat, "pin_v1", { pinAction: { pinned } });
 
 /**
- * Returns the range of messages that a change is about: all up to the newest one. Other devices compare it with what they
- * have. Source: `BuildArchive` in whatsmeow's appstate/encode.go, `getMessageRange` in Baileys' Utils/chat-utils.js.
+ * Returns the range of messages that a change is about: all before the newest second, and in that second those that it
+ * names. Other devices compare it with what they have. Source: `BuildArchive` in whatsmeow's appstate/encode.go,
+ * `getMessageRange` in Baileys' Utils/chat-utils.js.
  */
-function rangeOf({ stateJid, last }: TargetChat): proto.SyncActionValue.ISyncActionMessageRange {
-  const timestamp = Math.floor((last?.sentAt.getTime() ?? Date.now()) / 1000);
-  if (!last) return { lastMessageTimestamp: timestamp };
-  const { waId: id, fromMe, senderId, senderLid } = last;
-  const participant = isGroupJid(stateJid) && !fromMe ? { participant: senderLid ?? senderId } : {};
-  const key = { remoteJid: stateJid, id, fromMe, ...participant };
-  return { lastMessageTimestamp: timestamp, messages: [{ key, timestamp }] };
+function rangeOf({ stateJid, last, end }: TargetChat): proto.SyncActionValue.ISyncActionMessageRange {
+  const timestamp = secondsOf(last[0]?.sentAt ?? end);
+  const messages = last.map(({ waId: id, fromMe, senderId, senderLid }) => {
+    const participant = isGroupJid(stateJid) && !fromMe ? { participant: senderLid ?? senderId } : {};
+    return { key: { remoteJid: stateJid, id, fromMe, ...participant }, timestamp };
+  });
+  return { lastMessageTimestamp: timestamp, ...(messages.length > 0 && { messages }) };
 }
 
 /** Returns the result of a change, with the fact that records it. */

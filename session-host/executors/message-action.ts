@@ -1,4 +1,6 @@
 import { proto } from "@whiskeysockets/baileys";
+import { type FixedEnd, isWithin } from "../../core/chat/end.ts";
+import type { MessageEnd } from "../../core/chat/fact.ts";
 import type { CommandInput, CommandOutput } from "../../core/command/catalog/index.ts";
 import { editWindowMs, maxReadMarks } from "../../core/command/catalog/message/action.ts";
 import { AppError } from "../../core/error.ts";
@@ -118,12 +120,12 @@ export async function setTyping(
 
 export async function markRead(
   context: MutationContext,
-  input: CommandInput<"message.markRead">,
+  input: CommandInput<"message.markRead"> & FixedEnd,
 ): Promise<ExecutorResult<CommandOutput<"message.markRead">>> {
   const chats = input.chat && (await spellingsOf(context, await resolveRecipient(context.sock, input.chat)));
   const rows = input.messageIds
     ? await findReceived(context, [...new Set(input.messageIds)], chats)
-    : await findUnread(context, chats || []);
+    : await findUnread(context, chats || [], input.end);
   await sendReadReceipts(context, rows);
   return new ExecutorResult({ messages: rows.length }, { readMarks: rows.map((row) => row.id) });
 }
@@ -166,13 +168,17 @@ async function findReceived(
  * Returns unread messages among the newest ones of each chat. The search is limited, because a chat may have millions
  * of messages.
  */
-export async function findUnread({ db, instanceId }: MutationContext, chats: string[]): Promise<Received[]> {
+export async function findUnread(
+  { db, instanceId }: MutationContext,
+  chats: string[],
+  end?: MessageEnd,
+): Promise<Received[]> {
   return await db.sql<Received[]>`
     select id, wa_id as "waId", chat_id as "chatId", sender_id as "senderId", sender_lid as "senderLid"
     from unnest(${chats}::text[]) as chat(jid), lateral (
       select * from messages where instance_id = ${instanceId} and chat_id = chat.jid
       order by sent_at desc, id desc limit ${5 * maxReadMarks}) newest
-    where not from_me and read_at is null and type <> 'reaction'
+    where not from_me and read_at is null and type <> 'reaction' ${end ? db.sql`and ${isWithin(db.sql, end)}` : db.sql``}
     order by sent_at desc, id desc limit ${maxReadMarks}`;
 }
 

@@ -4,7 +4,8 @@ import type { EventData, NewEvent } from "../../core/event/catalog/index.ts";
 import { derivedEventId } from "../../core/event/derived-id.ts";
 import type { CallAnswer } from "../../core/instance/incoming.ts";
 import type { RejectCalls } from "../../core/instance/instance.sql.ts";
-import { byPhone, type JidResolver, lidsWithoutPhone, personOf, secondsOf } from "../baileys/address/jids.ts";
+import { isLidJid } from "../../core/message/recipient.ts";
+import { byPhone, type JidResolver, lidsWithoutPhone, personOf, plainJid, secondsOf } from "../baileys/address/jids.ts";
 import type { Change } from "../ledger/change.ts";
 import { boundStanza } from "./bounds.ts";
 import type { Ignoring } from "./ignored.ts";
@@ -48,7 +49,7 @@ export function journalCall(
   const stanza = boundStanza(received);
   const [info] = Array.isArray(stanza.content) ? stanza.content : [];
   const callId = info?.attrs["call-id"];
-  const creator = info?.attrs["call-creator"] ?? info?.attrs.from ?? stanza.attrs.from;
+  const creator = info && creatorOf(stanza, info, isMe);
   if (!info || !callId || !creator || isMe(creator)) return undefined;
   const fromOwnDevice = isMe(info.attrs.from ?? stanza.attrs.from ?? "");
   const caller = personOf(creator, info.attrs.caller_pn, info.attrs.caller_lid);
@@ -59,21 +60,36 @@ export function journalCall(
   const id = callEventId(instanceId, callId, event.type === "call.received" ? "begin" : "end");
   const rejected = event.type === "call.received" && isRejected(event.data, rules?.reject);
   const answer = rejected && !event.data.isGroup ? rules?.reject : undefined;
-  const changeOf = (person: Person, isIgnored: boolean): Change => ({
+  const changeOf = (person: Person, isAnswered: boolean): Change => ({
     events: [
       {
         ...{ ...event, id },
         data: { ...event.data, from: person.id, ...(rejected && { rejected }) },
       } as CallEvent & { id: string },
     ],
-    ...(answer && !isIgnored && { callAnswers: answersTo(callId, person, answer) }),
+    ...(answer && isAnswered && { callAnswers: answersTo(callId, person, answer) }),
   });
-  const lids = lidsWithoutPhone([caller]);
+  // Anybody can name anybody as the creator, so only a creator who sent the stanza gets a message.
+  const spellings = [plainJid(creator), plainJid(stanza.attrs.from)];
+  const isSender = new Set(spellings).size === 1;
+  const lids = [...lidsWithoutPhone([caller]), ...(answer && !isSender ? spellings.filter(isLidJid) : [])];
   const asked = answer?.message && rules?.ignoring.ignoresAny ? rules : undefined;
-  if (lids.length === 0 && !asked) return changeOf(caller, false);
-  return Promise.all([phones(lids), asked ? isIgnoredCaller(caller, asked) : false]).then(([known, isIgnored]) =>
-    changeOf(byPhone(caller, known), isIgnored),
-  );
+  if (lids.length === 0 && !asked) return changeOf(caller, isSender);
+  return Promise.all([phones(lids), asked ? isIgnoredCaller(caller, asked) : false]).then(([known, isIgnored]) => {
+    const people = new Set(spellings.map((jid) => known.get(jid) ?? jid));
+    return changeOf(byPhone(caller, known), !isIgnored && people.size === 1);
+  });
+}
+
+/**
+ * Returns the JID of the person who began a call. An offer that another person sends in the name of the account counts as a
+ * call of that person.
+ */
+function creatorOf(stanza: BinaryNode, info: BinaryNode, isMe: JidResolver["isMe"]): string | undefined {
+  const { from } = stanza.attrs;
+  const creator = info.attrs["call-creator"] ?? info.attrs.from ?? from;
+  const isOffer = info.tag === "offer" || info.tag === "offer_notice";
+  return creator && from && isOffer && isMe(creator) ? from : creator;
 }
 
 /** Whether messages of the chat with a person are ignored, by any JID of the person. */

@@ -1,5 +1,5 @@
 import { type proto, type SignalKeyStore, toNumber, type WASocket } from "@whiskeysockets/baileys";
-import type { ChatFact, ChatState } from "../../core/chat/fact.ts";
+import type { ChatFact, ChatState, MessageEnd } from "../../core/chat/fact.ts";
 import type { Database } from "../../core/db/index.ts";
 import { isChannelJid, isGroupJid, isLidJid } from "../../core/message/recipient.ts";
 import { isBusiness } from "../baileys/account.ts";
@@ -129,11 +129,24 @@ function stateIn(action: string, value: proto.ISyncActionValue): ChatState | und
   return undefined;
 }
 
-/** Returns the end of a range of messages, which has whole seconds. A range may lack its end. */
-function endOf(range: proto.SyncActionValue.ISyncActionMessageRange | null | undefined, value: proto.ISyncActionValue) {
+/**
+ * Returns the messages of a range. In its last second, those are the messages that it names, because times are whole seconds;
+ * if it names none of that second, all. A range may lack its end.
+ */
+function endOf(
+  range: proto.SyncActionValue.ISyncActionMessageRange | null | undefined,
+  value: proto.ISyncActionValue,
+): MessageEnd {
   const seconds = toNumber(range?.lastMessageTimestamp ?? 0);
-  return isoOf(seconds > 0 ? seconds * 1000 : value.timestamp) ?? new Date().toISOString();
+  const through = isoOf(seconds > 0 ? seconds * 1000 : value.timestamp) ?? new Date().toISOString();
+  const named = (range?.messages ?? []).filter(({ timestamp }) => toNumber(timestamp ?? 0) === seconds);
+  const waIds = named.flatMap(({ key }) => key?.id ?? []).slice(0, maxNamed);
+  if (waIds.length === 0) return { through, waIds };
+  return { through: new Date(Date.parse(through) - 1).toISOString(), waIds };
 }
+
+/** Maximum number of messages of one second that a range is expected to name. */
+const maxNamed = 1000;
 
 /** The last instant that Postgres can read. Milliseconds since 1970. */
 const maxMs = 253_402_300_799_000;

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { chatEnd, type FixedEnd } from "../../chat/end.ts";
 import { instant } from "../../instant.ts";
 import { recipient } from "../../message/recipient.ts";
 import { appStateErrors } from "./app-state-errors.ts";
@@ -7,6 +8,8 @@ import { ephemeralSeconds } from "./group.ts";
 
 /** JID of the chat, by phone number if it is known. */
 const output = { chat: z.string() };
+
+const fix = async (...args: Parameters<typeof chatEnd>): Promise<FixedEnd> => ({ end: await chatEnd(...args) });
 
 const errors = [...appStateErrors, "group_not_found", "forbidden", "recipient_not_on_whatsapp"] as const;
 
@@ -71,6 +74,7 @@ export const setRead = defineCommand({
     messages: z.int(),
   }),
   errors,
+  fix,
   repeatable: true,
 });
 
@@ -95,6 +99,7 @@ export const clear = defineCommand({
   input: z.object({ chat: recipient }),
   output: z.object(output),
   errors,
+  fix,
   repeatable: true,
 });
 
@@ -105,5 +110,6 @@ export const remove = defineCommand({
   input: z.object({ chat: recipient }),
   output: z.object(output),
   errors,
+  fix,
   repeatable: true,
 });

@@ -56,6 +56,11 @@ export interface CommandDefinition<
    * `AppError`.
    */
   precheck?(context: PrecheckContext, input: z.output<Input>): Promise<Checked>;
+  /**
+   * Returns what is stored with the input, because it must be as it was when the command was accepted. The executor gets
+   * both. A command of an older version may lack it.
+   */
+  fix?(context: PrecheckContext, input: z.output<Input>): Promise<object>;
   /** Present for every send, and for no other command. */
   preview?(input: z.output<Input>, checked: Checked): MessagePreview;
 }

@@ -54,6 +54,7 @@ export const checkMediaOptions = <Body extends MediaOptions>(schema: z.ZodType<B
       "asVoice, asGif, asRound: give at most one",
     )
     .refine((body) => body.type !== "sticker" || body.caption === undefined, "caption: a sticker cannot have a caption")
+    .refine((body) => !body.caption || !(body.type === "audio" || body.asVoice), "caption: audio cannot have a caption")
     .refine((body) => body.sticker === undefined || body.type === "sticker", "sticker: only with the type sticker");
 
 /** Returns the fields of the command `message.sendMedia`. */

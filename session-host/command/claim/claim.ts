@@ -205,7 +205,7 @@ export async function cancelWaiting(
       update commands set status = 'canceled', finished_at = ${at.toISOString()}::timestamptz, waiting_reason = null
       from waiting where commands.id = waiting.id and commands.status in ('scheduled', 'queued', 'claimed')
       returning commands.instance_id, commands.wa_id)
-    update messages set status = 'canceled' from command
+    update messages set status = 'canceled', sent_at = least(sent_at, date_trunc('second', now())) from command
     where messages.instance_id = command.instance_id and messages.wa_id = command.wa_id and messages.from_me
       and messages.instance_id = ${instanceId} and messages.status = 'pending'
     returning messages.wa_id`;

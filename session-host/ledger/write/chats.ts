@@ -44,7 +44,7 @@ export const readMarks = {
         with done as (delete from auto_reads where instance_id = ${instanceId} and message_id = any(${ids}::uuid[]))
         update messages set read_at = ${at} where instance_id = ${instanceId} and id = any(${ids}::uuid[]) and read_at is null`;
       const marked = sql`instance_id = ${instanceId} and id = any(${ids}::uuid[])`;
-      const read = await readThrough(sql, instanceId, null, endsOf(sql, marked));
+      const read = await readThrough(sql, instanceId, endsOf(sql, marked, null));
       const by = read.length > 0 ? await accountOf(sql, instanceId) : null;
       const origin = { by, source: "api", at: at.toISOString() } as const;
       announced.set(
@@ -73,7 +73,7 @@ export const readReports = {
         const named = sql`
           instance_id = ${instanceId} and wa_id = any(${[...report.waIds]}::text[])
             and chat_id = any(${[...report.chatIds]}::text[]) and not from_me`;
-        const read = await readThrough(sql, instanceId, at, endsOf(sql, named));
+        const read = await readThrough(sql, instanceId, endsOf(sql, named, at));
         announced.set(
           report,
           report.chatIds.map((_, index) => read[index] && readEvent(read[index], { ...report, source: "phone" })),
@@ -91,27 +91,29 @@ interface ReadChat {
   wasMarked: boolean;
 }
 
-/** Selects messages by chat. Their chats are read before the second of the last one. */
-const endsOf = (sql: Batch["sql"], messages: Fragment) => sql`
-  select chat_id, max(sent_at) as through, array_agg(id) as ids from messages where ${messages} group by chat_id`;
+/**
+ * Selects messages by chat, with the time at which they were read. Their chats are read before the second of the last one.
+ */
+const endsOf = (sql: Batch["sql"], messages: Fragment, at: Date | null) => sql`
+  select chat_id, max(sent_at) as before, null::timestamptz as stored, array_agg(id) as ids, null::text[] as wa_ids,
+    ${at}::timestamptz as at
+  from messages where ${messages} group by chat_id`;
 
 /**
- * Counts messages of chats as read: those that `ends` selects, and those before the time that it has for each chat. Returns
- * the chats in which this changed something. A chat is read from its end: on the phone, a message that is read leaves no
- * unread message above it. WhatsApp's times are whole seconds, so they don't order the messages of one second. If `at` is null, the messages are not marked as read, so that the API can still send receipts for them.
+ * Counts messages of chats as read: those that `ends` names, and those before the time that it has for each chat, as far as
+ * they were stored by then. Returns the chats in which this changed something. A chat is read from its end: on the phone, a
+ * message that is read leaves no unread message above it. WhatsApp's times are whole seconds, so they don't order the
+ * messages of one second. If `at` of a chat is null, its messages are not marked as read, so that the API can still send
+ * receipts for them.
  */
-async function readThrough(
-  sql: Batch["sql"],
-  instanceId: string,
-  at: Date | null,
-  ends: Fragment,
-): Promise<ReadChat[]> {
+async function readThrough(sql: Batch["sql"], instanceId: string, ends: Fragment): Promise<ReadChat[]> {
   return await sql<ReadChat[]>`
     with ends as (${ends}),
     seen as (
-      update messages set unread = false, read_at = coalesce(read_at, ${at}) from ends
+      update messages set unread = false, read_at = coalesce(read_at, ends.at) from ends
       where messages.instance_id = ${instanceId} and messages.chat_id = ends.chat_id and unread
-        and (sent_at < ends.through or messages.id = any(ends.ids))
+        and (messages.id = any(ends.ids) or messages.wa_id = any(ends.wa_ids)
+          or (sent_at < ends.before and created_at <= coalesce(ends.stored, 'infinity')))
       returning messages.chat_id),
     counted as (select chat_id, count(seen.chat_id)::int as n from ends left join seen using (chat_id) group by chat_id)
     update chats set unread = chats.unread - n, marked_unread = false from counted, chats old
@@ -187,7 +189,10 @@ async function storeFacts(batch: Batch, instanceId: string, facts: readonly Chat
     states.set(fact.chatId, { ...before, ...fact, ...(fact.archived ? { pinnedAt: null } : {}) });
   }
   const list = [...states.values()];
-  const rows = list.map((fact) => ({ ...fact, setsPin: "pinnedAt" in fact, setsMute: "mutedUntil" in fact }));
+  const rows = list.map(({ clearedThrough: cleared, ...fact }) => ({
+    ...{ ...fact, setsPin: "pinnedAt" in fact, setsMute: "mutedUntil" in fact },
+    ...{ clearedAt: cleared?.through, clearedStoredAt: cleared?.storedUntil, clearedIds: cleared?.waIds },
+  }));
   const [, stored] = await Promise.all([
     sql`
       insert into chats (instance_id, chat_id)
@@ -198,15 +203,19 @@ async function storeFacts(batch: Batch, instanceId: string, facts: readonly Chat
         pinned_at = case when t."setsPin" then t."pinnedAt" else chats.pinned_at end,
         muted_until = case when t."setsMute" then t."mutedUntil" else chats.muted_until end,
         marked_unread = coalesce(t."markedUnread", chats.marked_unread),
-        cleared_at = greatest(chats.cleared_at, t."clearedThrough")
+        cleared_at = greatest(chats.cleared_at, t."clearedAt"),
+        cleared_stored_at = case when t."clearedAt" > coalesce(chats.cleared_at, '-infinity') then t."clearedStoredAt"
+          else chats.cleared_stored_at end,
+        cleared_ids = case when t."clearedAt" is null then chats.cleared_ids
+          else array(select distinct unnest(chats.cleared_ids || t."clearedIds") order by 1) end
       from jsonb_to_recordset(${storableJson(rows)}::text::jsonb) as t("chatId" text, "stateJid" text, archived boolean,
         "setsPin" boolean, "pinnedAt" timestamptz, "setsMute" boolean, "mutedUntil" timestamptz, "markedUnread" boolean,
-        "clearedThrough" timestamptz),
+        "clearedAt" timestamptz, "clearedStoredAt" timestamptz, "clearedIds" text[]),
         chats old
       where chats.instance_id = ${instanceId} and chats.chat_id = t."chatId"
         and old.instance_id = chats.instance_id and old.chat_id = chats.chat_id
       returning chats.chat_id as "chatId", ${stateOf(sql, "old")} as was, ${stateOf(sql, "chats")} as now,
-        old.cleared_at is distinct from chats.cleared_at as cleared`,
+        (old.cleared_at, old.cleared_ids) is distinct from (chats.cleared_at, chats.cleared_ids) as cleared`,
   ]);
   const byChat = new Map(stored.map((row) => [row.chatId, row]));
   const read = await readFacts(batch, instanceId, list);
@@ -230,16 +239,17 @@ const stateOf = (sql: Batch["sql"], table: "old" | "chats") => sql`
 
 /** Marks the messages as read that facts report as read. Returns the number of unread messages of the changed chats. */
 async function readFacts({ sql }: Batch, instanceId: string, facts: readonly ChatFact[]): Promise<Map<string, number>> {
-  const ends = facts.flatMap(({ chatId, readThrough: through, clearedThrough }) => {
-    const end = through ?? clearedThrough;
-    return end ? [{ chatId, through: end }] : [];
+  const ends = facts.flatMap(({ chatId, readThrough: read, clearedThrough, keepsReadAt = false }) => {
+    const end = read ?? clearedThrough;
+    return end ? [{ ...end, chatId, keepsReadAt }] : [];
   });
   if (ends.length === 0) return new Map();
   const ranges = sql`
-    select chat_id, through + interval '1 second' as through, '{}'::uuid[] as ids
-    from unnest(${ends.map(({ chatId }) => chatId)}::text[], ${ends.map(({ through }) => through)}::timestamptz[])
-      as t(chat_id, through)`;
-  const read = await readThrough(sql, instanceId, new Date(), ranges);
+    select "chatId" as chat_id, through + interval '1 ms' as before, "storedUntil" as stored, null::uuid[] as ids,
+      "waIds" as wa_ids, case when not "keepsReadAt" then now() end as at
+    from jsonb_to_recordset(${storableJson(ends)}::text::jsonb) as t("chatId" text, through timestamptz,
+      "storedUntil" timestamptz, "waIds" text[], "keepsReadAt" boolean)`;
+  const read = await readThrough(sql, instanceId, ranges);
   return new Map(read.map(({ chatId, unreadCount }) => [chatId, unreadCount]));
 }
 

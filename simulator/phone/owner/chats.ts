@@ -70,14 +70,25 @@ export function clearChat(phone: Phone, chat: string, options: { delete?: boolea
   else set(phone, "clearChat", [id, "1", "0"], { clearChatAction: { messageRange } });
 }
 
-/** Returns the messages of a chat that the phone shows: those after the last time that it was cleared or deleted. */
+/**
+ * Returns the messages of a chat that the phone shows: those that are not in the range of the last time that it was cleared
+ * or deleted. In the last second of a range are only the messages that it names, so that a later message of the same second
+ * stays.
+ */
 export function messagesOf(phone: Phone, id: string) {
   const { appState } = phone;
-  const cleared = appState.get("clearChat", id, "1", "0")?.clearChatAction?.messageRange;
-  const deleted = appState.get("deleteChat", id, "1")?.deleteChatAction?.messageRange;
-  const through = Math.max(...[cleared, deleted].map((range) => Number(range?.lastMessageTimestamp ?? 0)));
+  const ranges = [
+    appState.get("clearChat", id, "1", "0")?.clearChatAction?.messageRange,
+    appState.get("deleteChat", id, "1")?.deleteChatAction?.messageRange,
+  ];
+  const isGone = (message: { id: string; timestamp: number }) =>
+    ranges.some(
+      (range) =>
+        message.timestamp < Number(range?.lastMessageTimestamp ?? 0) ||
+        range?.messages?.some(({ key }) => key?.id === message.id),
+    );
   const chat = isGroupJid(id) ? id : (phone.world.accountOf(id)?.pnJid ?? id);
-  return phone.inbox.messages.filter((message) => message.chat === chat && message.timestamp > through);
+  return phone.inbox.messages.filter((message) => message.chat === chat && !isGone(message));
 }
 
 function existing(phone: Phone, chat: string): string {
@@ -92,11 +103,17 @@ function set(phone: Phone, action: keyof typeof chatActions, index: string[], va
   phone.appState.set(collection, [action, ...index], value, version);
 }
 
-/** Returns the range of all messages of a chat that the phone has received. */
+/** Returns the range of all messages of a chat that the phone has received. It names those of the last second. */
 function rangeOf(phone: Phone, id: string): proto.SyncActionValue.ISyncActionMessageRange {
   const chat = isGroupJid(id) ? id : (phone.world.accountOf(id)?.pnJid ?? id);
-  const last = phone.inbox.messages.filter((message) => message.chat === chat).at(-1);
-  return { lastMessageTimestamp: last?.timestamp ?? Math.floor(phone.world.clock() / 1000) };
+  const received = phone.inbox.messages.filter((message) => message.chat === chat);
+  const timestamp = received.at(-1)?.timestamp ?? Math.floor(phone.world.clock() / 1000);
+  const last = received.filter((message) => message.timestamp === timestamp);
+  const messages = last.map(({ id: messageId, fromMe, fromLid }) => ({
+    key: { remoteJid: id, id: messageId, fromMe, ...(isGroupJid(id) && !fromMe ? { participant: fromLid } : {}) },
+    timestamp,
+  }));
+  return { lastMessageTimestamp: timestamp, messages };
 }
 
 /** Returns the timer for disappearing messages that the phone knows of a chat with one person, in seconds, or undefined. */

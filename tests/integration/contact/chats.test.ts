@@ -377,6 +377,113 @@ describe("a chat that is cleared or deleted", () => {
     },
   );
 
+  /** Runs `during` while the command `name` is accepted and waits for WhatsApp's answer to an earlier one. */
+  const behind = async <T>(name: string, request: () => Promise<T>, during: () => Promise<void>): Promise<T> => {
+    const { answers } = gate.wa.device(owner.number).faults;
+    answers.begin("w:sync:app:state");
+    const first = ask(`${bob.number}/pin`, { pinned: true });
+    await holds(() => answers.count("w:sync:app:state"));
+    const answer = request();
+    const open = () => gate.db.sql`select 1 from commands where name = ${name} and status in ('queued', 'claimed')`;
+    await until(async () => (await open()).length > 0 || undefined);
+    await during();
+    answers.end("w:sync:app:state");
+    expect((await first).status).toBe(200);
+    return await answer;
+  };
+  const deleteCleared = () =>
+    deleteExpired(
+      {
+        ...{ db: gate.db, storage: { removeMany: async () => undefined }, clock: { now: () => new Date() } },
+        ...{ log: createLogger("test", "silent") },
+        retention: { messages: null, files: null, events: 30, deliveries: 30, audit: 30 },
+      },
+      10_000,
+    );
+
+  test.each([
+    ["POST", "clear"],
+    ["DELETE", ""],
+  ] as const)("%s %s removes no message that arrives after the request", async (method, action) => {
+    const eve = await newPhone();
+    await eve.sendText(owner.number, "older");
+    await later(eve, "old");
+    for (const dialect of dialects) await shows(eve.jid, { unreadCount: 2 }, dialect);
+    const { db } = gate;
+    await db.sql`
+      update messages set sent_at = sent_at - interval '1 hour', created_at = created_at - interval '1 hour'
+      where chat_id = ${eve.jid} and body = 'older'`;
+    const path = `/api/chats/${id}/${eve.number}${action && `/${action}`}`;
+    const answer = await behind(
+      action ? "chat.clear" : "chat.delete",
+      () => gate.api(method, path),
+      async () => {
+        for (const text of ["unseen", "late"]) await eve.sendText(owner.number, text);
+        for (const dialect of dialects) await shows(eve.jid, { unreadCount: 4 }, dialect);
+        await db.sql`
+          update messages set sent_at = sent_at - interval '1 hour' where chat_id = ${eve.jid} and body = 'late'`;
+      },
+    );
+    expect(answer.status).toBe(200);
+    const stay = ["unseen", "late"];
+    expect(await textsOf(eve.jid)).toEqual(stay);
+    expect(await chat(eve.jid)).toMatchObject({ unreadCount: 2, lastMessage: { body: "unseen" } });
+    await holds(() => messagesOf(owner, eve.jid).length === 2);
+    expect(messagesOf(owner, eve.jid).map(({ text }) => text)).toEqual(stay);
+    await until(async () => (await textsOf(eve.jid, "multi-instance"))[0] === "unseen" || undefined);
+    await deleteCleared();
+    expect(await textsOf(eve.jid)).toEqual(stay);
+    expect(await chat(eve.jid)).toMatchObject({ messageCount: 2, unreadCount: 2 });
+  });
+
+  test("PUT read leaves a message unread that arrives after the request", async () => {
+    const eve = await newPhone();
+    const seen = await eve.sendText(owner.number, "seen");
+    await shows(eve.jid, { unreadCount: 1 });
+    const answer = await behind(
+      "chat.setRead",
+      () => ask(`${eve.number}/read`, { read: true }),
+      async () => {
+        await eve.sendText(owner.number, "unseen");
+        await shows(eve.jid, { unreadCount: 2 });
+      },
+    );
+    expect(answer).toMatchObject({ status: 200, body: { data: { messages: 1 } } });
+    expect(await chat(eve.jid)).toMatchObject({ unreadCount: 1 });
+    expect(
+      await gate.db.sql`
+      select distinct body, unread, read_at is not null as read from messages
+      where instance_id = ${id} and chat_id = ${eve.jid} order by body`,
+    ).toEqual([
+      { body: "seen", unread: false, read: true },
+      { body: "unseen", unread: true, read: false },
+    ]);
+    await eve.waitForStatus(seen, "read");
+    expect(await ask(`${eve.number}/read`, { read: true })).toMatchObject({ body: { data: { messages: 1 } } });
+  });
+
+  test("a scheduled or canceled message is not the newest one, and a clear removes a canceled one", async () => {
+    const eve = await newPhone();
+    const schedule = async (message: string) => {
+      const sendAt = new Date(Date.now() + 30 * 86_400_000).toISOString();
+      const body = { phone: eve.number, message, sendAt };
+      return (await gate.api("POST", `/api/whatsapp/${id}/send`, { body })).body.id as string;
+    };
+    const canceled = await schedule("canceled");
+    await schedule("scheduled");
+    expect(await chat(eve.jid)).toBeUndefined();
+    expect((await gate.api("DELETE", `/api/whatsapp/${id}/scheduled/${canceled}`)).status).toBe(200);
+    expect(await chat(eve.jid)).toBeUndefined();
+    await eve.sendText(owner.number, "hello");
+    await shows(eve.jid, { unreadCount: 1 });
+    expect(await chat(eve.jid)).toMatchObject({ lastMessage: { body: "hello" } });
+    expect((await gate.api("POST", `/api/chats/${id}/${eve.number}/clear`)).status).toBe(200);
+    expect(await textsOf(eve.jid)).toEqual(["scheduled"]);
+    await deleteCleared();
+    expect(await textsOf(eve.jid)).toEqual(["scheduled"]);
+    expect(await chat(eve.jid)).toBeUndefined();
+  });
+
   test.each([
     ["clears", { cleared: true }],
     ["deletes", { deleted: true }],

@@ -476,6 +476,20 @@ describe("without ffmpeg, a GIF or sticker", () => {
     expect(failed.body.data.error).toEqual({ code, details: expect.stringContaining(details) });
   });
 
+  test("fails with a caption if it turns out to be sound", async () => {
+    const { status, body } = await gate.api("POST", `/api/whatsapp/${instance}/send-media`, {
+      body: { phone: bob.number, uploadId: await upload(oggOpus(1), instance, "a.ogg"), caption: "x" },
+    });
+    expect(status).toBe(200);
+    const failed = await gate.receiver.waitFor(
+      ({ body: { event, data } }) => event === "message.failed" && data.messageId === body.id,
+    );
+    expect(failed.body.data.error).toEqual({
+      code: "media_not_usable",
+      details: "the file is sent as audio, which cannot have a caption",
+    });
+  });
+
   test("is refused with options that exclude each other", async () => {
     const media = { phone: bob.number, url: "https://example.com/a.mp4" };
     const file = { instanceId: instance, to: bob.number, image: "https://example.com/a.png" };
@@ -484,6 +498,8 @@ describe("without ffmpeg, a GIF or sticker", () => {
       [`/api/whatsapp/${instance}/send-media`, { ...media, asGif: true, asRound: true }],
       [`/api/whatsapp/${instance}/send-media`, { ...media, asGif: true, type: "image" }],
       [`/api/whatsapp/${instance}/send-media`, { ...media, caption: "x", type: "sticker" }],
+      [`/api/whatsapp/${instance}/send-media`, { ...media, caption: "x", type: "audio" }],
+      [`/api/whatsapp/${instance}/send-media`, { ...media, caption: "x", asVoice: true }],
       ["/api/message/send/image", { ...file, caption: "x", asSticker: true }],
       ["/api/message/send/video", { ...film, asSticker: true, asGif: true }],
       [`/api/whatsapp/${instance}/send-media`, { ...media, sticker: { pack: "x" } }],

@@ -113,10 +113,29 @@ test.each([
   expect(other?.callAnswers).toMatchObject([{ callId: "C", text: "later" }]);
 });
 
+test.each([
+  ["the sender", bob.lid, bob.id],
+  ["the sender's number", bob.id, bob.id],
+  ["another person", "4918888888888@s.whatsapp.net", undefined],
+  ["another person's LID", "900000000000077@lid", undefined],
+  ["the account", me.lid, bob.id],
+])("a rejected call that names %s as its creator is answered only to its sender", async (_, creator, to) => {
+  const offer = node("call", { from: bob.lid, t: "1700000000" }, [
+    node("offer", { "call-id": "C", "call-creator": creator }),
+  ]);
+  const change = await journalCall("i", offer, known, {
+    reject: { groups: true, message: "later", answerAfterHours: 1 },
+    ignoring: { ignoresAny: false, ignores: () => false },
+    jidsOf: async () => [],
+  });
+  expect(eventsOf(change)).toMatchObject([{ type: "call.received", rejected: true }]);
+  expect((change?.callAnswers ?? []).map((answer) => answer.to)).toEqual(to === undefined ? [] : [to]);
+});
+
 test("others' answers in a group call, intermediate steps, outgoing calls and offers without ids are not events", async () => {
   const of = { "call-id": "C", "call-creator": bob.lid };
   for (const tag of ["reject", "accept", "preaccept", "transport", "relaylatency"])
     expect(await callEvents(node(tag, of))).toEqual([]);
-  expect(await callEvents(node("offer", { ...of, "call-creator": me.lid }))).toEqual([]);
+  expect(await callEvents(node("offer", { ...of, "call-creator": me.lid }), { from: me.lid })).toEqual([]);
   expect(await callEvents(node("offer"))).toEqual([]);
 });

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { chatEnd, type FixedEnd } from "../../../chat/end.ts";
 import { messageId } from "../../../message/id.ts";
 import { destination, recipient } from "../../../message/recipient.ts";
 import { defineCommand } from "../define.ts";
@@ -89,4 +90,6 @@ export const markRead = defineCommand({
   output: z.object({ messages: z.int() }),
   errors: ["message_not_found", "recipient_not_on_whatsapp", "whatsapp_error"],
   repeatable: true,
+  fix: async (context, { chat, messageIds }): Promise<FixedEnd> =>
+    chat !== undefined && !messageIds ? { end: await chatEnd(context, { chat }) } : {},
 });

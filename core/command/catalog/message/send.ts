@@ -94,6 +94,7 @@ export const sendMedia = defineCommand({
       "a file can be a voice note, a GIF or round, not several of these",
     )
     .refine((input) => input.kind !== "sticker" || input.caption === undefined, "a sticker cannot have a caption")
+    .refine((input) => !input.caption || !(input.kind === "audio" || input.voice), "audio cannot have a caption")
     .refine(({ viewOnce, kind, voice }) => !viewOnce || voice || mayBeHd(kind), {
       path: ["viewOnce"],
       message: "only for pictures, videos and voice notes",
