@@ -43,7 +43,7 @@ test("clearing the queue of an instance whose host is down cancels nothing that 
   await until(async () => (await gate.db.sql`select 1 from commands where name = 'instance.clearQueue'`)[0], 20_000);
   const after = await send({ phone, message: "after the clear" });
   host = spawnHost(gate.gateway.env);
-  await peer?.waitFor(({ id }) => id === after);
+  await peer?.waitFor(({ id }) => id === after, { timeoutMs: 60_000 });
   expect((await clearing).status).toBeLessThan(300);
   const [row] = await gate.db.sql`select status from messages where wa_id = ${before}`;
   expect(row?.status).toBe("canceled");
@@ -57,7 +57,7 @@ test("a text whose page does not arrive is sent without a preview after 10 s, an
   const link = await gate.api("POST", "/api/message/send/link-preview", {
     body: { instanceId: instance, to: other?.number, url: page },
   });
-  await peer?.waitFor(({ id }) => id === text);
+  await peer?.waitFor(({ id }) => id === text, { timeoutMs: 60_000 });
   const failed = await until(async () => {
     const [row] = await gate.db.sql`select status, error from messages where wa_id = ${link.body.data.messageId}`;
     return row?.status === "failed" ? row : undefined;
