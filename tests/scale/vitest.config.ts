@@ -1,0 +1,13 @@
+import { defineConfig } from "vitest/config";
+
+/** The test of the plans of statements on large tables: `npm run test:scale`. `SCALE=0.1` fills a tenth of the rows. */
+export default defineConfig({
+  test: {
+    include: ["tests/scale/*.test.ts"],
+    globalSetup: ["tests/node-version.ts", "tests/support/postgres.ts"],
+    onConsoleLog: (text) =>
+      !/^(Closing|Opening|Removing|Session|Decrypted|Migrating)\b.*session|SessionEntry/i.test(text),
+    testTimeout: 1_200_000,
+    hookTimeout: 120_000,
+  },
+});
