@@ -1,5 +1,6 @@
 import type * as z from "zod";
 import { AppError } from "./error.ts";
+import { faultsOf } from "./issue.ts";
 import { describeUnknown, pathText, unknownFields } from "./unknown-field.ts";
 
 /** The error of a request must fit in a queue and in a log line. UTF-16 code units. */
@@ -26,9 +27,8 @@ export function validated<Schema extends z.ZodType>(
   if (result.success && unknown.length === 0) return result.data;
   throw invalid([
     ...unknown.map((field) => describeUnknown(field, written.field)),
-    ...(result.error?.issues ?? [])
-      // `unknown` has these fields too.
-      .filter(({ code }) => code !== "unrecognized_keys" || unknown.length === 0)
+    // `unknown` has the unrecognized keys too.
+    ...faultsOf((result.error?.issues ?? []).filter(({ code }) => code !== "unrecognized_keys" || unknown.length === 0))
       .slice(0, maxIssues + 1)
       .map(({ path, message }) => `${pathText(path) || written.whole}: ${message}`),
   ]);

@@ -2,6 +2,7 @@ import type * as z from "zod";
 import { type CommandInput, commandCatalog } from "../command/catalog/index.ts";
 import { maxTextBytes } from "../command/catalog/message/fields.ts";
 import { AppError } from "../error.ts";
+import { faultsOf } from "../issue.ts";
 import { toJid } from "../message/recipient.ts";
 import { once } from "../once.ts";
 import { Slices } from "../slice.ts";
@@ -157,7 +158,9 @@ const inputOf = ({ media }: BulkContent, to: string, text: string | undefined) =
   media ? { ...media, to, caption: text || undefined } : { to, text: text ?? "" };
 
 const reasonOf = (error: z.ZodError) =>
-  error.issues.map(({ path, message }) => `${fieldOf(path)}: ${message}`).join("; ");
+  faultsOf(error.issues)
+    .map(({ path, message }) => `${fieldOf(path)}: ${message}`)
+    .join("; ");
 
 /** Returns the caller's name for a field of the command. */
 const fieldOf = (path: readonly PropertyKey[]) => (path[0] === "text" ? "message" : path.join(".") || "media");

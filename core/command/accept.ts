@@ -4,6 +4,7 @@ import { sqlState, sqlStates } from "../db/sql-state.ts";
 import { AppError } from "../error.ts";
 import type { Ids } from "../id.ts";
 import { assertSendable, type Instance } from "../instance/index.ts";
+import { faultsOf } from "../issue.ts";
 import type { Logger } from "../log.ts";
 import { idTaken } from "../message/status.ts";
 import type { Queues } from "../queue/index.ts";
@@ -110,7 +111,9 @@ export async function acceptCommand(deps: AcceptDeps, request: AcceptRequest): P
 function parseInput(definition: CommandDefinition, input: unknown): unknown {
   const parsed = definition.input.safeParse(input);
   if (parsed.success) return parsed.data;
-  const details = parsed.error.issues.map((issue) => `${issue.path.join(".") || "body"}: ${issue.message}`).join("; ");
+  const details = faultsOf(parsed.error.issues)
+    .map(({ path, message }) => `${path.join(".") || "body"}: ${message}`)
+    .join("; ");
   throw new AppError("invalid_request", details);
 }
 

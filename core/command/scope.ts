@@ -22,9 +22,17 @@ const scopesOf: Readonly<Record<NounOf<CommandName>, Partial<Record<CommandKind,
   instance: { query: "instances:read", mutate: "instances:write" },
 };
 
+/** Commands of an instance that are about its waiting messages. Who may send may also hold back and cancel. */
+const scopesOfQueue: Partial<Record<CommandName, Scope>> = {
+  "instance.clearQueue": "messages:send",
+  "instance.pauseSends": "messages:send",
+  "instance.resumeSends": "messages:send",
+};
+
 /** Returns the scope that a key with scopes needs to run the command. Throws if its noun has no scope for its kind. */
 export function scopeOfCommand(name: CommandName): Scope {
-  const scope = scopesOf[name.split(".", 1)[0] as NounOf<CommandName>][commandCatalog[name].kind];
+  const scope =
+    scopesOfQueue[name] ?? scopesOf[name.split(".", 1)[0] as NounOf<CommandName>][commandCatalog[name].kind];
   if (!scope) throw new TypeError(`no scope is declared for ${name}`);
   return scope;
 }

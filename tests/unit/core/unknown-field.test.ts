@@ -127,7 +127,7 @@ describe("an unknown field", () => {
   const empties = Array.from({ length: 30_000 }, () => ({}));
 
   test.each<[string, (schema: z.ZodType, value: unknown) => void]>([
-    ["a request", (schema, value) => expect(refusal(schema, value)).toMatch(/^(?:list|map\.0): /)],
+    ["a request", (schema, value) => expect(refusal(schema, value)).toMatch(/^(?:list|map\.0\.a): /)],
     ["the input of a command", (schema, value) => assertKnownFields(schema, value, written)],
   ])("is not searched in all of an invalid value: %s", (_name, check) => {
     expect(extraParses(check, { list: empties })).toBeLessThanOrEqual(10_000);
