@@ -70,7 +70,7 @@ export async function readWaitingQueue(
     from (${openSends(sql, instance)}) c
     join messages m on m.instance_id = c.instance_id and m.wa_id = c.wa_id and m.from_me
     left join bulks b on b.id = c.bulk_id`;
-  const matching = sql`select * from (${waiting}) w where ${matches(sql, filter)}`;
+  const matching = sql`select * from (${waiting}) w where ${matches(sql, instance.id, filter)}`;
   const rows = sql`
     select wa_id as "messageId", chat_id as "chatId", type, body, reason, bulk_id as "bulkId", created_at as "acceptedAt",
       coalesce(options->>'priority', 'normal') as priority,
@@ -119,8 +119,19 @@ const reasonOf = (sql: postgres.ISql, { status, sendsPausedAt }: QueueOwner, gap
     when ${gapMs > 0} and ${isPaced(sql)} then 'pace'
     else 'queue' end`;
 
-/** A condition on a row with the columns of `commands` and the column `chat_id`. */
-export const matches = (sql: postgres.ISql, { bulk, chat, acceptedBefore }: QueueFilter) => sql`
+/** Selects the JIDs of a chat: a person can have a number and a LID. */
+const sameChat = (sql: postgres.ISql, instanceId: string, chat: string) => sql`
+  select ${chat}::text as jid union select unnest(array[p.jid, p.lid]) from contacts p
+  where p.instance_id = ${instanceId} and (p.jid = ${chat} or p.lid = ${chat})`;
+
+/** Returns the JIDs of a chat: a person can have a number and a LID. */
+export async function sameChats({ sql }: Database, instanceId: string, chat: string): Promise<(string | null)[]> {
+  const rows = await sql<{ jid: string | null }[]>`${sameChat(sql, instanceId, chat)}`;
+  return rows.map(({ jid }) => jid);
+}
+
+/** A condition on a row with the columns of `commands` of the instance and the column `chat_id`. */
+export const matches = (sql: postgres.ISql, instanceId: string, { bulk, chat, acceptedBefore }: QueueFilter) => sql`
   (${bulk === undefined} or (bulk_id is not null) = ${bulk ?? false})
-  and (${chat === undefined} or chat_id = ${chat ?? ""})
+  and (${chat === undefined} or chat_id in (${sameChat(sql, instanceId, chat ?? "")}))
   and (${acceptedBefore === undefined} or created_at < ${acceptedBefore === undefined ? null : new Date(acceptedBefore)}::timestamptz)`;

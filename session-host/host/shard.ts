@@ -1,6 +1,7 @@
 import type { AuthenticationCreds } from "@whiskeysockets/baileys";
 import { commandCatalog } from "../../core/command/catalog/index.ts";
 import { fail } from "../../core/command/end.ts";
+import { sameChats } from "../../core/command/waiting-queue.ts";
 import { AppError } from "../../core/error.ts";
 import { mediaPrefix, uploadPrefix } from "../../core/media/index.ts";
 import { openForeignQueues } from "../../core/queue/foreign.ts";
@@ -286,6 +287,7 @@ export class Shard {
         clock,
         heldBack: new HeldBack({ db, host: this.#deps.host, lease: this.lease }, row.id),
         holdBack: (command, wait) => this.#claimer.holdBack(command, wait),
+        sameChats: (chat) => sameChats(db, row.id, chat),
         cancelWaiting: (filter, claimed) =>
           cancelWaiting({ db, host: this.#deps.host, lease: this.lease }, row.id, filter, { claimed, at: clock.now() }),
         countAttempt: (id) => countAttempt({ db, host: this.#deps.host, lease: this.lease }, id),

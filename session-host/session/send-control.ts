@@ -10,6 +10,8 @@ export interface SendControlDeps {
   record: (change: Change) => Promise<void>;
   /** Cancels the waiting sends of the instance that match, and those that were taken out of the queue. */
   cancel: (filter: QueueFilter, claimed: readonly string[]) => Promise<number>;
+  /** Returns the JIDs of a chat: a person can have a number and a LID. */
+  sameChats: (chat: string) => Promise<(string | null)[]>;
 }
 
 /** A time after all requests. */
@@ -59,10 +61,11 @@ export class SendControl {
     // The database stores both times in milliseconds.
     const end = Math.min(requestedAt.getTime() + 1, Date.parse(requested.acceptedBefore ?? latest));
     const filter = { ...requested, acceptedBefore: new Date(end).toISOString() };
+    const chats = chat === undefined ? undefined : await this.#deps.sameChats(chat);
     const taken = queue.takeSends(
       ({ inBulk = false, chatId, acceptedAt }) =>
         (bulk === undefined || inBulk === bulk) &&
-        (chat === undefined || chatId === chat) &&
+        (!chats || chats.includes(chatId ?? null)) &&
         acceptedAt.getTime() < end,
     );
     try {

@@ -16,6 +16,7 @@ export interface SessionDeps
   clock: Clock;
   /** Cancels the waiting sends that match, and those that were taken out of the queue. Returns their number. */
   cancelWaiting: SendControlDeps["cancel"];
+  sameChats: SendControlDeps["sameChats"];
   media: MediaStage;
   transfers: Transfers;
   version: SessionVersion;

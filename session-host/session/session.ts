@@ -92,6 +92,7 @@ export class Session implements CommandTarget {
       now: () => deps.clock.now(),
       record: (change) => this.record(change),
       cancel: deps.cancelWaiting,
+      sameChats: deps.sameChats,
     });
   }
 

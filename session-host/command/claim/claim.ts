@@ -199,7 +199,7 @@ export async function cancelWaiting(
         join messages m on m.instance_id = commands.instance_id and m.wa_id = commands.wa_id and m.from_me
         where commands.instance_id = ${instanceId} and commands.kind = 'send'
           and commands.status in ('scheduled', 'queued')) c
-      where ${matches(sql, filter)}
+      where ${matches(sql, instanceId, filter)}
       union all select id from unnest(${claimed}::uuid[]) as id),
     command as (
       update commands set status = 'canceled', finished_at = ${at.toISOString()}::timestamptz, waiting_reason = null

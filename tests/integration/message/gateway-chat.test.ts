@@ -292,7 +292,12 @@ describe("the waiting queue", () => {
     const clear = async (query: string) => (await gate.api("DELETE", `${path()}?${query}`)).body.data.canceled;
     expect(await clear("bulk=true")).toBe(2);
     expect(await clear("acceptedBefore=2020-01-01T00:00:00Z")).toBe(0);
-    expect(await clear(`chatId=${bob.number}`)).toBe(1);
+    // A person has a number and a LID, which both mean the same chat.
+    await gate.db.sql`
+      insert into contacts (instance_id, jid, lid) values (${instance}, ${bob.jid}, ${bob.lidJid})
+      on conflict (instance_id, jid) do update set lid = excluded.lid`;
+    expect(await waiting(`?chatId=${encodeURIComponent(bob.lidJid)}`)).toEqual([[dropped, "paused"]]);
+    expect(await clear(`chatId=${encodeURIComponent(bob.lidJid)}`)).toBe(1);
     expect(await waiting("?bulk=false")).toEqual([
       [kept, "paused"],
       [later.body.id, "paused"],
