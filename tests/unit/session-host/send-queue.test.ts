@@ -1,5 +1,5 @@
 import { Boom } from "@hapi/boom";
-import { proto } from "@whiskeysockets/baileys";
+import { type BinaryNode, proto } from "@whiskeysockets/baileys";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { AppError } from "../../../core/error.ts";
 import { createLogger } from "../../../core/log.ts";
@@ -686,8 +686,7 @@ function startPreparing(deps: Partial<SendQueueDeps> = {}) {
   const mutated: string[] = [];
   const sock = {
     user: { id: "1:1@s.whatsapp.net" },
-    query: async () => void mutated.push("picture set"),
-    removeProfilePicture: async () => void mutated.push("picture removed"),
+    query: async ({ attrs }: BinaryNode) => void mutated.push(attrs.xmlns === "w:mex" ? "about set" : "picture set"),
     groupUpdateSubject: async (_group: string, subject: string) => void mutated.push(subject),
   };
   const lookUp = () => {
@@ -772,7 +771,7 @@ test("takes sends out whose pages don't answer, those that are typed, and those 
 test("a picture that does not arrive holds only later changes of the profile", async () => {
   const { queue, sent, push, resume, pass, answer, change, mutated } = startPreparing();
   change("profile.setPicture", { url: "http://picture" });
-  change("profile.removePicture", {});
+  change("profile.setAbout", { about: "new text" });
   change("group.setSubject", { group, subject: "new subject" });
   push("TEXT");
   resume();
@@ -780,7 +779,7 @@ test("a picture that does not arrive holds only later changes of the profile", a
   expect({ sent, mutated }).toEqual({ sent: ["TEXT"], mutated: ["new subject"] });
   answer("http://picture");
   await pass();
-  expect(mutated).toEqual(["new subject", "picture set", "picture removed"]);
+  expect(mutated).toEqual(["new subject", "picture set", "about set"]);
   queue.pause();
 });
 
