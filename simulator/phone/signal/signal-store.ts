@@ -10,6 +10,8 @@ type OpenRecord = SessionRecord & {
   sessions: Record<string, unknown>;
   getOpenSession(): Session | undefined;
 };
+type Entry = Session & { serialize(): object };
+type EntryClass = { deserialize(data: object): Entry };
 type LibsignalPair = { privKey: Buffer; pubKey: Buffer };
 
 export type Ciphertext = { type: "pkmsg" | "msg"; body: Buffer };
@@ -30,6 +32,28 @@ const unpack = (key: { public: string; private: string }): KeyPair => ({
   public: Buffer.from(key.public, "base64"),
   private: Buffer.from(key.private, "base64"),
 });
+
+/**
+ * Makes a cipher restore a session with which a message does not decrypt. libsignal tries a message with each session of a
+ * contact, and steps the session's ratchet before it checks the MAC (6.0.0, `maybeStepRatchet` in `session_cipher.js`). If
+ * a later session decrypts the message, libsignal would store the earlier one with a ratchet that its peer does not have.
+ */
+function restoring(cipher: SessionCipher): SessionCipher {
+  const own = cipher as SessionCipher & { doDecryptWhisperMessage(message: Buffer, session: Entry): Promise<Buffer> };
+  const decrypt = own.doDecryptWhisperMessage.bind(own);
+  own.doDecryptWhisperMessage = async (message, session) => {
+    if (session.getChain(Buffer.from(readRatchetKey(message)))) return await decrypt(message, session);
+    const before = session.serialize();
+    try {
+      return await decrypt(message, session);
+    } catch (error) {
+      for (const field of Object.keys(session)) Reflect.deleteProperty(session, field);
+      Object.assign(session, (session.constructor as unknown as EntryClass).deserialize(before));
+      throw error;
+    }
+  };
+  return own;
+}
 
 /**
  * A phone's Signal keys and sessions. Sessions stay in memory as libsignal's own objects, because converting them to JSON for
@@ -138,7 +162,7 @@ export class SignalStore {
   /** Throws if the ciphertext is damaged or repeated, or if there is no session. A failure does not change the sessions. */
   async decrypt(address: string, ciphertext: Ciphertext): Promise<Buffer> {
     const storage = { ...this.#storage, loadSession: async () => this.#recordFor(address, ciphertext) };
-    const cipher = new SessionCipher(storage, this.#protocolAddress(address));
+    const cipher = restoring(new SessionCipher(storage, this.#protocolAddress(address)));
     const { type, body } = ciphertext;
     return type === "pkmsg" ? await cipher.decryptPreKeyWhisperMessage(body) : await cipher.decryptWhisperMessage(body);
   }
