@@ -649,6 +649,10 @@ test("counts one attempt of a send however often the connection ends, and stores
 function startPages() {
   const pages = new Map<string, ReturnType<typeof Promise.withResolvers<void>>>();
   const aborted: string[] = [];
+  // Work that never ends would appear in what other tests of this process observe.
+  onTestFinished(() => {
+    for (const page of pages.values()) page.reject(new Error("the test has ended"));
+  });
   const wait = async (url: string, signal: AbortSignal | undefined) => {
     const page = Promise.withResolvers<void>();
     pages.set(url, page);
