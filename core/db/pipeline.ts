@@ -180,7 +180,10 @@ export class PipelinedTransaction {
       written = true;
       return true;
     };
-    neverTwice(statement);
+    // `commit` is behind the statement already, and its answer may come before the repetition's.
+    neverTwice(statement, (error) => {
+      this.#failure ??= { error };
+    });
     const built = connection.execute(statement) !== true || written;
     this.#last = statement;
     // The driver has rejected the statement that is in flight, and would take later answers for those of others.
@@ -198,12 +201,13 @@ const isStale = (error: unknown): boolean =>
  * The driver repeats a statement that the server can't run any more. The repetition would come after the end of the
  * transaction, so it is replaced by a statement that fails. The driver then reports the first error.
  */
-function neverTwice(statement: Statement): void {
+function neverTwice(statement: Statement, onStale: (error: unknown) => void): void {
   let retried: unknown;
   Object.defineProperty(statement, "retried", {
     get: () => retried,
     set: (error: unknown) => {
       retried = error;
+      onStale(error);
       Object.assign(statement, failing);
     },
   });

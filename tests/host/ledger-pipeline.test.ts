@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type postgres from "postgres";
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { createVault } from "../../core/crypto/index.ts";
 import { openDatabase } from "../../core/db/index.ts";
@@ -254,4 +255,42 @@ test("a statement that comes after the commit is refused, and does not run outsi
   await committed;
   await expect(transaction.sql`insert into late values (3)`).rejects.toThrow("the transaction");
   expect([...(await sql`select id from late`)]).toEqual([{ id: 1 }]);
+});
+
+test("a query that starts between the reset of its connection and the close of the socket is settled", async () => {
+  const url = new URL(database.url);
+  const proxy = await startTcpProxy(Number(url.port));
+  onTestFinished(() => proxy.stop());
+  url.port = String(proxy.port);
+  const db = openDatabase(url.href, { max: 1 });
+  onTestFinished(() => db.close());
+  await db.sql`select 1`;
+  for (let turn = 0; turn < 5; turn++) {
+    const sleeping = db.sql`select pg_sleep(60)`.execute();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    proxy.reset();
+    // The driver rejects what is in flight when the socket has an error, before the socket closes.
+    await sleeping.catch(() => undefined);
+    const next = db.sql`select 1`.then(
+      () => "answered",
+      () => "rejected",
+    );
+    expect(["answered", "rejected"]).toContain(await next);
+  }
+  expect(await db.sql`select 1 as one`).toEqual([{ one: 1 }]);
+});
+
+test.each([99, 100, 101])("a transaction has its connection for itself behind %i pipelined queries", async (count) => {
+  const db = openDatabase(database.url, { max: 1 });
+  onTestFinished(() => db.close());
+  const transactionId = (sql: postgres.ISql) =>
+    sql<{ id: string }[]>`select pg_current_xact_id()::text as id`.execute();
+  await transactionId(db.sql);
+  const before = Array.from({ length: count }, () => transactionId(db.sql));
+  const pipelined = new PipelinedTransaction(db);
+  const inside = transactionId(pipelined.sql);
+  const after = Array.from({ length: 10 }, () => transactionId(db.sql));
+  await pipelined.commit();
+  const [own] = await inside;
+  for (const [row] of await Promise.all([...before, ...after])) expect(row?.id).not.toBe(own?.id);
 });

@@ -7,6 +7,8 @@ export interface TcpProxy {
   target(port: number): void;
   /** Ends every connection and refuses new ones. */
   cut(): void;
+  /** Ends every connection with RST instead of FIN, and goes on accepting new ones. */
+  reset(): void;
   /** Listens again, on the same port. */
   restore(): Promise<void>;
   /** Holds answers back until the returned function is called. Only for proxies with a filter. */
@@ -69,6 +71,9 @@ export async function startTcpProxy(initialTarget = 0, filterOf?: () => Connecti
       target = next;
     },
     cut,
+    reset: () => {
+      for (const socket of sockets) socket.resetAndDestroy();
+    },
     restore: () => listen(port),
     hold() {
       const waiting: (() => void)[] = [];
