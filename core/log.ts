@@ -57,16 +57,24 @@ const serialized = (value: unknown) => (value instanceof Error ? loggedError(val
 /** Objects that are nested more deeply are not logged. */
 const maxDepth = 8;
 
-/** Returns the value with `[redacted]` in place of each secret, or the value itself if it contains none. */
-function withoutSecrets(value: unknown, depth = 0): unknown {
-  if (typeof value !== "object" || value === null || value instanceof Error || ArrayBuffer.isView(value)) return value;
+/**
+ * Returns the value with `[redacted]` in place of each secret, or the value itself if it contains none. `known` has the
+ * results for the objects that were visited.
+ */
+function withoutSecrets(value: unknown, depth = 0, known = new Map<object, unknown>()): unknown {
+  if (value instanceof Error) return loggedError(value);
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return value;
+  if (known.has(value)) return known.get(value);
   if (depth > maxDepth) return "[nested too deeply]";
+  known.set(value, "[circular]");
   let copy: Record<string, unknown> | unknown[] | undefined;
   for (const [name, field] of Object.entries(value)) {
-    const logged = secrets.has(name) && field !== undefined ? censor : withoutSecrets(field, depth + 1);
+    const isSecret = secrets.has(name) && field !== undefined;
+    const logged = isSecret ? censor : withoutSecrets(field, depth + 1, known);
     if (logged === field) continue;
     copy ??= Array.isArray(value) ? [...value] : { ...value };
     (copy as Record<string, unknown>)[name] = logged;
   }
+  known.set(value, copy ?? value);
   return copy ?? value;
 }

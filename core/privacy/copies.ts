@@ -3,8 +3,8 @@ import { readWithinBytes } from "../db/page.ts";
 import { eventCatalog } from "../event/catalog/index.ts";
 import { bytesOf, selectExported } from "../message/export/chat.ts";
 import { type ExportedMessage, exportedFields } from "../message/export/lines.ts";
-import { type Copy, copyFew, copyLarge, readHits } from "./copy.ts";
-import { entriesAbout, partAbout } from "./person.ts";
+import { type CopiedRow, type Copy, copyFew, copyLarge, readHits } from "./copy.ts";
+import { entriesAbout, names, partAbout } from "./person.ts";
 import { has, type Place } from "./place.ts";
 import { places } from "./places.ts";
 
@@ -40,7 +40,7 @@ const messages: Copy = {
     const own = places.messages.hit(scope);
     const all = { ...places.messages, hit: () => sql`(${own}) or ${places.messagesNaming.hit(scope)}` };
     return readHits(all, scope, cursor, async (ids) => {
-      // The protobuf has keys of files and votes. Only of an unknown message, nothing else has the content.
+      // The protobuf has keys of files and votes. Only for an unknown message, nothing else has the content.
       const page = sql`
         select ${selectExported(sql)}, coalesce(${own}, false) as own,
           case when type = 'unknown' then encode(payload, 'base64') end as payload
@@ -51,11 +51,12 @@ const messages: Copy = {
         page,
         bytes,
       );
-      const rows = items.map(({ own: isOwn, payload, ...message }) => {
+      const rows = items.flatMap(({ own: isOwn, payload, ...message }): CopiedRow[] => {
         const fields = exportedFields(message, scope.linkToFile);
-        return isOwn
-          ? { relation: "own" as const, data: { ...fields, payload } }
-          : { relation: "named" as const, data: partAbout(fields, person) as Record<string, unknown> };
+        if (isOwn) return [{ relation: "own", data: { ...fields, payload } }];
+        // The bytes of a protobuf can have the digits as a part of a longer number.
+        if (!names(fields, person)) return [];
+        return [{ relation: "named", data: partAbout(fields, person) as Record<string, unknown> }];
       });
       return { rows, last: cut && items.at(-1)?.id };
     });

@@ -16,11 +16,13 @@ export interface Person {
 export function personOf(jids: readonly string[]): Person {
   const users = [...new Set(jids.map((jid) => jid.replace(/@.*/, "")))].filter((user) => /^\d{5,20}$/.test(user));
   const alternatives = users.join("|");
+  // The id of an old group is `<number of its creator>-<time>@g.us`, and its messages are those of other people.
+  const inGroupId = "-[0-9]+@g\\.us";
   return {
     jids: [...jids],
     users,
-    pattern: `(^|[^0-9])(${alternatives})([^0-9]|$)`,
-    regex: new RegExp(`(?<![0-9])(?:${alternatives})(?![0-9])`, "g"),
+    pattern: `(^|[^0-9])(${alternatives})(?!${inGroupId})([^0-9]|$)`,
+    regex: new RegExp(`(?<![0-9])(?:${alternatives})(?![0-9]|${inGroupId})`, "g"),
   };
 }
 

@@ -31,7 +31,8 @@ export class RouteFinder {
   watch(app: App): void {
     this.#app = app;
     app.addHook("onRequest", async ({ routeOptions }) => {
-      if (routeOptions.url === "/") this.#route ??= routeOptions.handler.bind(app) as unknown as Route;
+      const isSqs = routeOptions.url === "/" && [routeOptions.method].flat().includes("POST");
+      if (isSqs) this.#route ??= routeOptions.handler.bind(app) as unknown as Route;
     });
   }
 

@@ -3,7 +3,7 @@ import { getTableColumns, getTableName } from "drizzle-orm";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Claims } from "../../core/db/claim-lease.ts";
 import { type EraseDeps, runErasures } from "../../core/privacy/erase.ts";
-import { personOf, withoutPerson } from "../../core/privacy/person.ts";
+import { names, personOf, withoutPerson } from "../../core/privacy/person.ts";
 import { startApi, type TestApi } from "../support/api/api.ts";
 import { coverage } from "../support/privacy/coverage.ts";
 import {
@@ -315,6 +315,15 @@ describe("the erasure of a person with sends under way", () => {
     for (let n = 0; n < 20; n++) expect((await create(n)).status).toBe(201);
     expect(await create(20)).toMatchObject({ status: 403, body: { code: "quota_exceeded" } });
   });
+});
+
+test("the id of an old group, which begins with its creator's number, does not name the creator", async () => {
+  const person = personOf(["491701234567@s.whatsapp.net"]);
+  const texts = ["491701234567-1400000000@g.us", "491701234567@s.whatsapp.net", "call 491701234567-8 or so"];
+  expect(texts.map((text) => names(text, person))).toEqual([false, true, true]);
+  const rows = await api.db.sql<{ names: boolean }[]>`
+    select text ~ ${person.pattern} as names from unnest(${texts}::text[]) with ordinality as t(text, place) order by place`;
+  expect(rows.map((row) => row.names)).toEqual([false, true, true]);
 });
 
 test("a person is removed from JSON without changes to longer numbers", () => {

@@ -5,7 +5,8 @@ import { hash } from "node:crypto";
  * `webhook-id`. A worker that attempts the delivery again after a crash finds the same id without a stored row.
  *
  * The first 48 bits are those of the event's id, a UUIDv7, so that ids sort by time: `prune` and the index need that. The
- * other 74 bits are the first of the SHA-256 of `<event id> <endpoint id>`, both in lowercase with hyphens.
+ * rest is the beginning of the SHA-256 of `<event id> <endpoint id>`, both in lowercase with hyphens, in which the version
+ * follows the 48 bits, and the variant replaces the 13th and the 14th bit.
  */
 export function deliveryIdOf(eventId: string, endpointId: string): string {
   const event = eventId.toLowerCase();

@@ -90,7 +90,7 @@ export function openSocket(options: SocketOptions): WASocket {
   delayHandshake(sock, async () => {
     timer.stop();
     await beforeHandshake();
-    timer.start();
+    if (sock.ws.isOpen) timer.start();
   });
   return sock;
 }

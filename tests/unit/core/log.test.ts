@@ -39,9 +39,14 @@ describe("the log", () => {
     expect(after).toMatchObject({ is: true });
   });
 
-  it("contains objects up to a depth, also those that contain themselves", () => {
-    const [line] = written(`const loop = { id: 1 }; loop.self = loop; log.info({ loop });`);
-    expect(line).toMatchObject({ loop: { id: 1 } });
+  it("contains an object that contains itself once, and one that appears twice twice", () => {
+    const [line] = written(`
+      const loop = { id: 1 }; loop.self = loop; const shared = { token: "s3cret" }; log.info({ loop, a: shared, b: [shared] });`);
+    expect(line).toMatchObject({
+      loop: { id: 1, self: "[circular]" },
+      a: { token: "[redacted]" },
+      b: [{ token: "[redacted]" }],
+    });
   });
 
   it("describes an error without its unknown properties", () => {
@@ -49,6 +54,8 @@ describe("the log", () => {
       `log.info({ err: Object.assign(new Error("no"), { body: "s3cret", code: "E1" }) }, "failed");`,
     );
     expect(line).toMatchObject({ msg: "failed", err: { type: "Error", message: "no", code: "E1" } });
-    expect(JSON.stringify(line)).not.toContain("s3cret");
+    const [nested] = written(`log.info({ last: Object.assign(new Error("no"), { token: "s3cret" }) });`);
+    expect(nested).toMatchObject({ last: { type: "Error", message: "no" } });
+    expect(JSON.stringify([line, nested])).not.toContain("s3cret");
   });
 });
