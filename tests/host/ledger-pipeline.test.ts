@@ -11,6 +11,7 @@ import type { Change, NewMessage } from "../../session-host/ledger/change.ts";
 import { LeaseLost, Ledger } from "../../session-host/ledger/ledger.ts";
 import { startTcpProxy } from "../support/network/tcp-proxy.ts";
 import { type ShardDatabase, startShardDatabase } from "../support/session-host/shard-database.ts";
+import { until } from "../support/until.ts";
 
 const vault = createVault(new Map([[1, randomBytes(32)]]), 1);
 const chat = "4915550000002@s.whatsapp.net";
@@ -266,8 +267,12 @@ test("a query that starts between the reset of its connection and the close of t
   onTestFinished(() => db.close());
   await db.sql`select 1`;
   for (let turn = 0; turn < 5; turn++) {
-    const sleeping = db.sql`select pg_sleep(60)`.execute();
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    const query = `select pg_sleep(60) /* turn ${turn} */`;
+    const sleeping = db.sql.unsafe(query).execute();
+    await until(async () => {
+      const running = await database.db.sql`select from pg_stat_activity where query = ${query} and state = 'active'`;
+      return running.length > 0 || undefined;
+    });
     proxy.reset();
     // The driver rejects what is in flight when the socket has an error, before the socket closes.
     await sleeping.catch(() => undefined);
