@@ -93,6 +93,7 @@ export class PipelinedTransaction {
   async rollBack(error?: unknown): Promise<never> {
     await sent();
     const first = this.#failure?.error ?? error;
+    // If the connection fails instead, the server rolls back by itself. The first error is thrown below.
     if (!this.#ended) await this.#send(this.#pool.unsafe("rollback")).catch(() => undefined);
     this.#failure = { error: first };
     throw this.#end(first);

@@ -82,7 +82,7 @@ async function work(deps: EraseDeps, lease: ClaimLease, job: Job, hasTime: () =>
   }
 }
 
-/** Runs one slice, and returns the job after it, or null if it is over for now. */
+/** Runs one slice. Returns the changed job, or null if this run does no more of it. */
 async function advance(deps: EraseDeps, lease: ClaimLease, job: Job): Promise<Job | null> {
   const { sql } = deps.db;
   const instanceId = job.instanceId ?? (await nextInstance(deps.db, job));

@@ -12,7 +12,7 @@ import { hasDueRetries } from "../../core/webhook/delivery/due-retries.ts";
 const jobs = ["retries", "sinks", "lost", "expired", "cleared", "unindexed", "exports", "erasures", "stray"] as const;
 type DueJobs = Record<(typeof jobs)[number], boolean>;
 
-/** A search that takes longer than this, in milliseconds, is no longer waited for. */
+/** How long to wait for the search, in milliseconds. */
 const patienceMs = 3_000;
 
 /**

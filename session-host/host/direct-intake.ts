@@ -18,7 +18,7 @@ export interface DirectIntakeDeps {
 
 const retryMs = 500;
 /**
- * How long a command is searched whose statement gave no result, in milliseconds. Longer than the time limit of the
+ * How long to search for a command whose statement returned no result, in milliseconds. Longer than the time limit of the
  * API's statements, because Postgres may still run the statement after the connection has broken.
  */
 const searchMs = 35_000;
@@ -87,7 +87,7 @@ export class DirectIntake implements Holder {
   async #submitWaiting(): Promise<void> {
     this.#isSubmitting = true;
     while (!this.#stop.signal.aborted && this.#waiting.length > 0) {
-      // Those that come meanwhile also wait for claims that begin meanwhile.
+      // Commands that arrive during the wait also wait for the claims that begin during it.
       const count = this.#waiting.length;
       if (await this.#isSettled()) for (const command of this.#waiting.splice(0, count)) this.#deps.submit(command);
     }

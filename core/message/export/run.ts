@@ -117,7 +117,7 @@ async function work(deps: ExportDeps, lease: ClaimLease, job: Job, limits: Limit
   }
 }
 
-/** Stores the next part, or what there is of it, and returns the job after it, or null if it is over for now. */
+/** Stores the next part, or its beginning. Returns the changed job, or null if this run does no more of it. */
 async function storePart(deps: ExportDeps, lease: ClaimLease, job: Job, mayRead: () => boolean): Promise<Job | null> {
   const { sql } = deps.db;
   const key = exportKey(job.userId, job.id);

@@ -59,7 +59,7 @@ export async function deliverDirectly(deps: DirectDeps, deliveries: readonly Dir
     await pace.end();
     batch.onEnd(endpoint);
   } catch (error) {
-    // A function must not end while it waits for a response.
+    // A function must not end while it waits for a response. The first error is thrown below.
     await outcome?.catch(() => undefined);
     throw error;
   }
@@ -98,7 +98,7 @@ async function attemptDirectly(
   }
 }
 
-/** A time that begins with its creation. */
+/** Ends a wait after some milliseconds. */
 class Patience {
   isOver = false;
   readonly over: Promise<undefined>;

@@ -1,8 +1,8 @@
 import type { OrderedCommand } from "../claim/claimed-command.ts";
 
 /**
- * How many files and pages one instance fetches, converts and uploads at once. One that takes long then leaves room for
- * others. Conversions of all instances also share the turns of `session-host/media`.
+ * How many files and pages one instance fetches, converts and uploads at once. If one takes long, the others
+ * still have room. Conversions of all instances also share the turns of `session-host/media`.
  */
 const maxAtOnce = 4;
 
