@@ -246,9 +246,10 @@ export class SendQueue {
     const next = this.#waiting.next((command) => {
       if (isSend(command) && !command.inBulk && this.#deps.brake) {
         delayMs ??= this.#pacer.delay(this.#deps.brake.pace);
-        if (delayMs > 0) return true;
+        if (delayMs > 0) return "pace";
       }
-      return this.#preparing.isFull && isSlow(command) && !(isSend(command) && isDrafted(command));
+      const needsRoom = isSlow(command) && !(isSend(command) && isDrafted(command));
+      return this.#preparing.isFull && needsRoom ? "room" : undefined;
     });
     if (delayMs) {
       clearTimeout(this.#paceTimer);

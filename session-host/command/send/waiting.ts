@@ -1,8 +1,8 @@
 import { isSend, type OrderedCommand } from "../claim/claimed-command.ts";
-import { linesOf, mutationLine } from "./lines.ts";
+import { heldLinesOf, isBehindPace, linesOf, mutationLine } from "./lines.ts";
 
-/** Whether a command can't run now, for a reason that the queue doesn't know. */
-export type IsHeld = (command: OrderedCommand) => boolean;
+/** Returns why a command can't run now, for a reason that the queue doesn't know: the pace, or no room for slow work. */
+export type HoldOf = (command: OrderedCommand) => "pace" | "room" | undefined;
 
 /** The commands of one instance that wait for their turn. */
 export class Waiting {
@@ -36,7 +36,7 @@ export class Waiting {
    * function that releases it, unless it was put back and holds them anew.
    */
   hold(command: OrderedCommand): () => void {
-    const lines = linesOf(command).filter((line) => line !== mutationLine);
+    const lines = heldLinesOf(command).filter((line) => line !== mutationLine);
     this.#holding.set(command.id, lines);
     return () => {
       if (this.#holding.get(command.id) === lines) this.release(command);
@@ -72,32 +72,35 @@ export class Waiting {
    * lines, but a mutation holds all later mutations only if it is paused. A send of high priority passes other sends, but
    * neither those to its chat nor mutations.
    */
-  next(isHeld: IsHeld): OrderedCommand | undefined {
-    return this.#urgent(isHeld) ?? this.#first(isHeld);
+  next(holdOf: HoldOf): OrderedCommand | undefined {
+    return this.#urgent(holdOf) ?? this.#first(holdOf);
   }
 
-  #first(isHeld: IsHeld): OrderedCommand | undefined {
+  #first(holdOf: HoldOf): OrderedCommand | undefined {
     const [first] = this.#commands;
-    if (!first || (this.#paused.size === 0 && this.#holding.size === 0 && !isHeld(first))) return first;
+    if (!first || (this.#paused.size === 0 && this.#holding.size === 0 && !holdOf(first))) return first;
     const blocked = this.#heldLines();
     for (const command of this.#commands) {
       const lines = linesOf(command);
       const isPaused = this.#paused.has(command.id);
-      if (!isPaused && !lines.some((line) => blocked.has(line)) && !isHeld(command)) return command;
-      for (const line of lines) if (isPaused || line !== mutationLine) blocked.add(line);
+      const isFree = !isPaused && !lines.some((line) => blocked.has(line));
+      const hold = isFree ? holdOf(command) : undefined;
+      if (isFree && !hold) return command;
+      const isPaced = hold === "pace" || (!isPaused && isBehindPace(command, blocked));
+      for (const line of heldLinesOf(command, isPaced)) if (isPaused || line !== mutationLine) blocked.add(line);
     }
     return undefined;
   }
 
   /** Returns the first send of high priority that may pass all commands before it. */
-  #urgent(isHeld: IsHeld): OrderedCommand | undefined {
+  #urgent(holdOf: HoldOf): OrderedCommand | undefined {
     if (this.#high === 0) return undefined;
     const earlier = this.#heldLines();
     for (const command of this.#commands) {
       if (!isSend(command)) return undefined;
       const lines = linesOf(command);
       const isReady = !this.#paused.has(command.id) && !lines.some((line) => earlier.has(line));
-      if (isReady && isHigh(command) && !isHeld(command)) return command;
+      if (isReady && isHigh(command) && !holdOf(command)) return command;
       for (const line of lines) earlier.add(line);
     }
     return undefined;

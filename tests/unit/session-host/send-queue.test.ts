@@ -1,6 +1,8 @@
 import { Boom } from "@hapi/boom";
 import { type BinaryNode, proto } from "@whiskeysockets/baileys";
 import { expect, onTestFinished, test, vi } from "vitest";
+import * as z from "zod";
+import { commandCatalog } from "../../../core/command/catalog/index.ts";
 import { AppError } from "../../../core/error.ts";
 import { createLogger } from "../../../core/log.ts";
 import { defaultPace, type Wait } from "../../../core/restriction/index.ts";
@@ -8,6 +10,7 @@ import type { OrderedCommand } from "../../../session-host/command/claim/claimed
 import type { Brake } from "../../../session-host/command/limit/brake.ts";
 import { leadInOf } from "../../../session-host/command/limit/typing.ts";
 import { SendQueue, type SendQueueDeps } from "../../../session-host/command/send/send-queue.ts";
+import { Waiting } from "../../../session-host/command/send/waiting.ts";
 import type { ConnectedContext } from "../../../session-host/executors/types.ts";
 import type { Change } from "../../../session-host/ledger/change.ts";
 import { until } from "../../support/until.ts";
@@ -691,6 +694,8 @@ function startPreparing(deps: Partial<SendQueueDeps> = {}) {
   const sock = {
     user: { id: "1:1@s.whatsapp.net" },
     query: async ({ attrs }: BinaryNode) => void mutated.push(attrs.xmlns === "w:mex" ? "about set" : "picture set"),
+    groupMetadata: async () => ({}),
+    groupLeave: async () => void mutated.push("left"),
     groupUpdateSubject: async (_group: string, subject: string) => void mutated.push(subject),
   };
   const lookUp = () => {
@@ -732,6 +737,69 @@ test("a change of a message waits until the message is sent, and changes of othe
   answer("http://page/2");
   await pass();
   expect({ sent, mutated }).toEqual({ sent: ["SLOW"], mutated: ["message looked up", "message looked up"] });
+  queue.pause();
+});
+
+/** Every command that names a chat, person, group or channel, except those that name a message in it. */
+const changesOfChats = Object.values(commandCatalog).filter(({ name, kind, input }) => {
+  const fields = Object.keys(
+    (z.toJSONSchema(input, { io: "input", unrepresentable: "any" }).properties ?? {}) as object,
+  );
+  const namesChat = fields.some((field) => ["to", "chat", "who", "group", "community", "channel"].includes(field));
+  const isManagement = name.startsWith("instance.");
+  return (
+    kind === "mutate" && !isManagement && namesChat && !fields.includes("messageId") && !fields.includes("messageIds")
+  );
+});
+
+test.each(changesOfChats.map(({ name }) => name))(
+  "%s doesn't overtake a slow or delayed send to its chat",
+  async (name) => {
+    const fields = Object.keys(
+      z.toJSONSchema(commandCatalog[name].input, { io: "input", unrepresentable: "any" }).properties ?? {},
+    );
+    const field = fields.find((one) => ["to", "chat", "who", "community", "channel", "group"].includes(one)) ?? "";
+    const waiting = new Waiting(() => undefined);
+    const make = (id: string, position: number, more: Partial<OrderedCommand>) =>
+      ({ ...command(id, Date.now() + 86_400_000), position, ...more }) as OrderedCommand;
+    const change = (id: string, position: number, subject: string) =>
+      make(id, position, { name, input: { [field]: subject }, waId: null, chatId: null } as Partial<OrderedCommand>);
+    const release = waiting.hold(make("SLOW", 1, link(2)));
+    waiting.push(change("SAME", 2, person(2)));
+    waiting.push(change("OTHER", 3, person(3)));
+    expect(waiting.next(() => undefined)?.id).toBe("OTHER");
+    release();
+    expect(waiting.next(() => undefined)?.id).toBe("SAME");
+  },
+);
+
+test("a group is left only after the message that was delayed before", async () => {
+  const { queue, sent, push, resume, pass, change, mutated } = startPreparing();
+  push("DELAYED", { chatId: group, options: { delay: 10_000 } });
+  change("group.leave", { group });
+  change("group.setSubject", { group: "120363000000000002@g.us", subject: "other group" });
+  push("OTHER", { chatId: person(3) });
+  push("AFTER", { chatId: group });
+  resume();
+  await pass();
+  expect({ sent, mutated }).toEqual({ sent: ["OTHER"], mutated: ["other group"] });
+  await pass(10);
+  expect({ sent, mutated }).toEqual({ sent: ["OTHER", "DELAYED", "AFTER"], mutated: ["other group", "left"] });
+  queue.pause();
+});
+
+test("a picture of a group that does not arrive holds no messages to the group", async () => {
+  const { queue, sent, push, resume, pass, answer, change, mutated } = startPreparing();
+  change("group.setPicture", { group, url: "http://picture" });
+  push("TEXT", { chatId: group });
+  resume();
+  await pass();
+  change("group.setSubject", { group, subject: "new subject" });
+  await pass();
+  expect({ sent, mutated }).toEqual({ sent: ["TEXT"], mutated: [] });
+  answer("http://picture");
+  await pass();
+  expect(mutated).toEqual(["picture set", "new subject"]);
   queue.pause();
 });
 
@@ -824,6 +892,8 @@ test("the pace holds single sends, and neither mutations nor bulks", async () =>
   push("BULK", { chatId: person(5), inBulk: true });
   push("BULK_BEHIND", { chatId: person(3), inBulk: true });
   change("message.edit", { messageId: "3EB0B", text: "new" });
+  push("GROUP", { chatId: group });
+  push("GROUP_BEHIND", { chatId: group, inBulk: true });
   change("group.setSubject", { group, subject: "new subject" });
   resume();
   await pass();
