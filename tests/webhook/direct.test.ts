@@ -1,6 +1,6 @@
 import type { ServerResponse } from "node:http";
 import pino from "pino";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { sealedPlace } from "../../core/crypto/sealed-place.ts";
 import { systemIds } from "../../core/id.ts";
 import { mediaKey } from "../../core/media/index.ts";
@@ -122,6 +122,81 @@ test("a delivery that the database refuses fails alone, and the queue delivers i
     .map((one) => one.headers["webhook-id"]);
   expect(ids).toEqual([ids[0], ids[0]]);
   expect(await world.deliveries(refused ?? "")).toMatchObject([{ id: ids[0], status: "succeeded", attempts: 1 }]);
+});
+
+describe("a database that refuses the rows of one instance", () => {
+  let receiver: Awaited<ReturnType<typeof receiverOfTest>>;
+  let instance = "";
+  let others: string[] = [];
+  beforeEach(async () => {
+    receiver = await receiverOfTest();
+    [instance = "", ...others] = await Promise.all([0, 1, 2].map(() => world.instance({ url: null })));
+    for (const id of [instance, ...others])
+      await world.addEndpoint(id, { url: receiver.url, events: ["message.received"] });
+    await world.db.sql.unsafe(
+      `alter table deliveries add constraint refused check (instance_id <> '${instance}') not valid`,
+    );
+  });
+  afterEach(() => world.db.sql`alter table deliveries drop constraint refused`);
+
+  test.each([
+    { what: "attempted at once", again: false },
+    { what: "stored before their attempts", again: true },
+  ])("returns only its records, in order, if deliveries are $what", async ({ again }) => {
+    const ignored = world.record(instance, "connection.close", { reason: "logged out", willReconnect: false });
+    const own = world.texts(instance, 2);
+    const records = [ignored, ...others.flatMap((id) => world.texts(id, 1)), ...own];
+    if (again) for (const record of records) received(record);
+    expect(await handle(records)).toEqual(own.map(({ messageId }) => messageId));
+    for (const id of others) expect(await world.deliveries(id)).toMatchObject([{ status: "succeeded", attempts: 1 }]);
+    expect(await world.deliveries(instance)).toEqual([]);
+  });
+});
+
+test.each([
+  { what: "attempted at once", again: false },
+  { what: "stored before their attempts", again: true },
+])("a locked instance delays no other instance whose deliveries are $what", async ({ again }) => {
+  const receiver = await receiverOfTest();
+  const [locked, ...others] = await Promise.all([0, 1, 2].map(() => world.instance({ url: receiver.url })));
+  const deliver = async (ids: readonly string[]) => {
+    const records = ids.flatMap((id) => world.texts(id, 1));
+    if (again) for (const record of records) received(record);
+    expect(await handle(records)).toEqual([]);
+  };
+  let waiting: Promise<void> = Promise.resolve();
+  await world.db.sql.begin(async (sql) => {
+    await sql`select from instances where id = ${locked ?? ""} for update`;
+    waiting = deliver([locked ?? "", ...others]);
+    for (const id of others) {
+      const succeeded = [{ status: "succeeded", attempts: 1 }];
+      await vi.waitFor(async () => expect(await world.deliveries(id)).toMatchObject(succeeded), { timeout: 20_000 });
+    }
+    if (!again) await deliver(others);
+    expect(await world.deliveries(locked ?? "")).toEqual([]);
+  });
+  await waiting;
+  expect(await world.deliveries(locked ?? "")).toMatchObject([{ status: "succeeded", attempts: 1 }]);
+});
+
+test("a worker that was frozen after a response stores the next deliveries before it attempts them", async () => {
+  const stored: number[] = [];
+  const receiver = await receiverOfTest(async (_, response) => {
+    stored.push((await world.deliveries(instance)).length);
+    response.end();
+  });
+  const instance = await world.instance({ url: receiver.url });
+  // The next code that runs after this is the code that waits for the response, not the timers.
+  const freeze = () => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_000);
+  await world.handle(world.texts(instance, 3), {
+    patienceMs: 900,
+    log: pino(
+      {},
+      { write: (line) => (line.includes("webhook attempt") && stored.length === 1 ? freeze() : undefined) },
+    ),
+  });
+  expect(stored).toEqual([0, 3, 3]);
+  expect(bodies(receiver.received)).toEqual(["1", "2", "3"]);
 });
 
 test("the id of a delivery derives from the event and the endpoint", async () => {

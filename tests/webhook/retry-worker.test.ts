@@ -271,3 +271,36 @@ test.each([
     expect(await world.deliveries(instance)).toMatchObject([{ status: "succeeded", attempts: 1 }]);
   },
 );
+
+test("a delivery whose row is locked does not delay the results of other endpoints of the same run", async () => {
+  const [slow, fast] = await Promise.all([receiverOfTest(500), receiverOfTest(500)]);
+  const locked = await world.instance({ url: slow.url });
+  const other = await world.instance({ url: fast.url });
+  await world.handle([...world.texts(locked, 1), ...world.texts(other, 1)]);
+  const release = Promise.withResolvers<void>();
+  let lock: Promise<unknown> = Promise.resolve();
+  // Locks the delivery after the worker has claimed it.
+  slow.answer((_, response) => {
+    lock = world.db.sql.begin(async (sql) => {
+      await sql`select from deliveries where instance_id = ${locked} for update`;
+      response.writeHead(200).end();
+      await release.promise;
+    });
+  });
+  fast.answer(async (_, response) => {
+    const waiting = () => world.db.sql`select from pg_locks where not granted`;
+    await vi.waitFor(async () => expect(await waiting()).not.toEqual([]), { timeout: 20_000, interval: 20 });
+    response.writeHead(200).end();
+  });
+  world.clock.advance(2 * minute);
+  const run = world.wake();
+  const succeeded = [{ status: "succeeded", attempts: 2 }];
+  try {
+    await vi.waitFor(async () => expect(await world.deliveries(other)).toMatchObject(succeeded), { timeout: 20_000 });
+    expect(await world.deliveries(locked)).toMatchObject([{ status: "pending", attempts: 1 }]);
+  } finally {
+    release.resolve();
+  }
+  await Promise.all([lock, run]);
+  expect(await world.deliveries(locked)).toMatchObject(succeeded);
+});

@@ -1,3 +1,4 @@
+import { startAge } from "../../clock.ts";
 import { feedSinks, type SinkDeps } from "../../event-sink/feed.ts";
 import { parseEvent } from "../body/event.ts";
 import type { WebhookDeps } from "./batch.ts";
@@ -42,8 +43,7 @@ export async function deliverEvents(
   records: readonly EventRecord[],
   options: DeliverOptions,
 ): Promise<Set<string>> {
-  const started = performance.now();
-  const elapsed = () => performance.now() - started;
+  const ageMs = startAge();
   const failed = new Set<string>();
   const byInstance = groupByInstance(deps, records, failed);
   const fail = (incoming: readonly Incoming[]) => {
@@ -63,8 +63,17 @@ export async function deliverEvents(
     for (const id of byInstance.keys()) if (!withDelivery.has(id)) isDone(id);
     const ends = new Date(now.getTime() + options.budgetMs);
     const end = countdown([...new Set(prepared.map(({ endpoint }) => endpoint))], isDone);
-    const remainingMs = () => options.budgetMs - elapsed();
-    await deliver(deps, prepared, { ends, remainingMs, several: withSeveral(endpoints), onEnd: end });
+    const remainingMs = () => options.budgetMs - ageMs();
+    const onFailure = (deliveries: readonly Prepared[], error: unknown) => {
+      const [first] = deliveries;
+      if (!first) return;
+      const { instanceId, seq } = first.event;
+      const failed = { instanceId, endpointId: first.endpoint.id, deliveries: deliveries.length };
+      deps.log.error({ err: error, ...failed }, "can't deliver events to a webhook endpoint");
+      fail((byInstance.get(instanceId) ?? []).filter(({ event }) => event.seq >= seq));
+    };
+    const several = withSeveral(endpoints);
+    await deliver(deps, prepared, { ends, remainingMs, ageMs, several, onEnd: end, onFailure });
   } catch (error) {
     deps.log.error({ err: error, records: records.length }, "can't deliver a batch of events");
     for (const incoming of byInstance.values()) fail(incoming);
@@ -120,14 +129,12 @@ function groupByInstance(deps: WebhookDeps, records: readonly EventRecord[], fai
 
 /** Attempts the deliveries of healthy endpoints before it stores them, and stores the others first. */
 async function deliver(deps: DeliverDeps, prepared: readonly Prepared[], batch: Batch): Promise<void> {
-  const direct: Promise<void>[] = [];
+  const work: Promise<void>[] = [];
   const others: Prepared[] = [];
   for (const deliveries of Map.groupBy(prepared, ({ endpoint }) => endpoint).values()) {
-    if (isDirect(deps, deliveries)) direct.push(deliverDirectly(deps, deliveries, batch));
+    if (isDirect(deps, deliveries)) work.push(deliverDirectly(deps, deliveries, batch));
     else others.push(...deliveries);
   }
-  const stored = others.length > 0 ? [deliverStored(deps, others, batch)] : [];
-  const ended = await Promise.allSettled([...direct, ...stored]);
-  const rejected = ended.find((result) => result.status === "rejected");
-  if (rejected) throw rejected.reason;
+  if (others.length > 0) work.push(deliverStored(deps, others, batch));
+  await Promise.all(work);
 }

@@ -1,3 +1,4 @@
+import { startAge } from "../../clock.ts";
 import type { WebhookDeps } from "./batch.ts";
 import { attemptDelivery, timeoutOf } from "./batch.ts";
 import type { Target } from "./endpoint.ts";
@@ -15,6 +16,12 @@ import type { Success, Successes } from "./successes.ts";
  * which SQS delivers the records of a dead worker again.
  */
 const patienceMs = 250;
+
+/**
+ * A batch of this age stores its deliveries before their attempts, in milliseconds. If the process was frozen, another
+ * worker may have the records after 10 s (`keep-hidden.ts`), and stores their deliveries before it attempts them.
+ */
+const staleMs = 8_000;
 
 export type DirectDeps = WebhookDeps & {
   successes: Successes;
@@ -44,7 +51,7 @@ export function isDirect(deps: WebhookDeps, deliveries: readonly Prepared[]): de
  * delivery that fails or that isn't finished in time, and all after it, are stored like those of other endpoints.
  *
  * If the process dies before a delivery is stored, the queue delivers the record again, and the delivery gets the same
- * id (`deliveryIdOf`).
+ * id (`deliveryIdOf`). Never rejects, see `Batch.onFailure`.
  */
 export async function deliverDirectly(deps: DirectDeps, deliveries: readonly Direct[], batch: Batch): Promise<void> {
   const endpoint = deliveries[0]?.endpoint;
@@ -59,9 +66,10 @@ export async function deliverDirectly(deps: DirectDeps, deliveries: readonly Dir
     await pace.end();
     batch.onEnd(endpoint);
   } catch (error) {
-    // A function must not end while it waits for a response. The first error is thrown below.
+    batch.onFailure(deliveries, error);
+  } finally {
+    // A function must not end while it waits for a response. An error of the attempt has been reported.
     await outcome?.catch(() => undefined);
-    throw error;
   }
 }
 
@@ -84,7 +92,8 @@ async function attemptDirectly(
   try {
     for (const [index, delivery] of deliveries.entries()) {
       const hasTime = batch.remainingMs() >= timeoutOf(deps, endpoint);
-      if (!hasTime || patience.isOver || pace.isSlow) return { successes, rest: deliveries.slice(index) };
+      const isStale = batch.ageMs() >= staleMs;
+      if (!hasTime || isStale || patience.isOver || pace.isSlow) return { successes, rest: deliveries.slice(index) };
       const outcome = attemptDelivery(deps, endpoint, toFresh(delivery), { failingSince: null, counts: true });
       // An error is thrown where the result is recorded.
       const attempt = await Promise.race([outcome, patience.over]).catch(() => undefined);
@@ -98,19 +107,26 @@ async function attemptDirectly(
   }
 }
 
-/** Ends a wait after some milliseconds. */
+/**
+ * Ends a wait after some milliseconds. `isOver` reads the clocks: when a frozen process continues, it may handle a response
+ * before its timers.
+ */
 class Patience {
-  isOver = false;
   readonly over: Promise<undefined>;
+  readonly #age: () => number;
+  readonly #ms: number;
   readonly #timer: NodeJS.Timeout;
 
   constructor(ms: number) {
     const { promise, resolve } = Promise.withResolvers<undefined>();
     this.over = promise;
-    this.#timer = setTimeout(() => {
-      this.isOver = true;
-      resolve(undefined);
-    }, ms);
+    this.#ms = ms;
+    this.#age = startAge();
+    this.#timer = setTimeout(resolve, ms, undefined);
+  }
+
+  get isOver(): boolean {
+    return this.#age() >= this.#ms;
   }
 
   stop(): void {

@@ -1,5 +1,6 @@
 import type { ClaimLease } from "../../db/claim-lease.ts";
 import { type Database, storableText } from "../../db/index.ts";
+import { lockTimeout, SharedStatements } from "../../db/shared-statements.ts";
 import { webhookLane } from "../../usage/lane.ts";
 import type { Attempt } from "./attempt.ts";
 
@@ -27,65 +28,66 @@ export interface AttemptRecord extends Attempt {
  */
 const gatherMs = 10;
 
-/** Writes attempts soon after they happen, many in one statement. */
-export class Recorder {
-  readonly #db: Database;
-  readonly #lease: ClaimLease;
-  #waiting: AttemptRecord[] = [];
-  #added = 0;
-  #written = 0;
-  #writing: Promise<void> | undefined;
-  #gathering: NodeJS.Timeout | undefined;
-  #failure: unknown;
+/** Maximum number of attempts that one statement writes, and of characters of their texts. */
+const maxAttempts = 500;
+const maxCharacters = 1_000_000;
 
-  /** The deliveries of all attempts must be claimed under `lease`. */
-  constructor(db: Database, lease: ClaimLease) {
-    this.#db = db;
-    this.#lease = lease;
+/** Attempts at deliveries to any endpoints that share statements. */
+export type AttemptStatements = SharedStatements<AttemptRecord>;
+
+/** The deliveries of all attempts must be claimed under `lease`. */
+export const attemptStatements = (db: Database, lease: ClaimLease): AttemptStatements =>
+  new SharedStatements({
+    write: (records, lockWaitMs) => record(db, lease.id, records, { lockWaitMs }),
+    maxItems: maxAttempts,
+    maxCharacters,
+    characters: ({ response, error }) => (response?.length ?? 0) + (error?.length ?? 0),
+    gatherMs,
+  });
+
+/** Writes the attempts at deliveries to one endpoint soon after they happen. */
+export class Recorder {
+  readonly #statements: AttemptStatements;
+  #writing: Promise<void>[] = [];
+
+  constructor(statements: AttemptStatements) {
+    this.#statements = statements;
   }
 
   add(record: AttemptRecord): void {
-    this.#added++;
-    this.#waiting.push(record);
-    if (!this.#writing) this.#gathering ??= setTimeout(() => this.#writeNext(), gatherMs);
+    const writing = this.#statements.add(record);
+    // An error is thrown by `settled`.
+    writing.catch(() => undefined);
+    this.#writing.push(writing);
   }
 
   /**
-   * Waits until all attempts added so far are written. Throws if the database refuses any attempt. The deliveries of
+   * Waits until all attempts added so far are written. Throws if the database refuses any of them. The deliveries of
    * refused attempts stay pending and are sent again.
    */
   async settled(): Promise<void> {
-    const target = this.#added;
-    while (this.#written < target) {
-      if (!this.#writing) this.#writeNext();
-      await this.#writing;
-    }
-    if (this.#failure !== undefined) throw this.#failure;
-  }
-
-  #writeNext(): void {
-    clearTimeout(this.#gathering);
-    this.#gathering = undefined;
-    const batch = this.#waiting.splice(0);
-    this.#writing = record(this.#db, this.#lease.id, batch)
-      .catch((error: unknown) => {
-        this.#failure ??= error;
-      })
-      .then(() => {
-        this.#written += batch.length;
-        this.#writing = undefined;
-        if (this.#waiting.length > 0) this.#writeNext();
-      });
+    const writing = this.#writing;
+    if (writing.length === 0) return;
+    this.#writing = [];
+    this.#statements.flush();
+    const ended = await Promise.allSettled(writing);
+    const refused = ended.find((result) => result.status === "rejected");
+    if (refused) throw refused.reason;
   }
 }
 
 /**
  * Logs attempts, updates the state of the deliveries that are claimed under the lease, and counts successes for the usage
- * statistics. If another worker has claimed or finished a delivery meanwhile, its state stays, but the attempt is logged. Attempts of a deleted instance
- * are dropped. The statement locks all deliveries before any usage row, both in a fixed order, so that writers never
- * deadlock.
+ * statistics. If another worker has claimed or finished a delivery meanwhile, its state stays, but the attempt is logged.
+ * Attempts of a deleted instance are dropped. The statement locks all deliveries before any usage row, both in a fixed
+ * order, so that writers never deadlock. Throws `lockNotAvailable` if a row stays locked for `lockWaitMs`.
  */
-export async function record(db: Database, leaseId: string | null, records: readonly AttemptRecord[]): Promise<void> {
+export async function record(
+  db: Database,
+  leaseId: string | null,
+  records: readonly AttemptRecord[],
+  { lockWaitMs }: { lockWaitMs?: number } = {},
+): Promise<void> {
   const rows = records.map(({ verdict, ...attempt }) => ({
     attempt_id: attempt.attemptId,
     delivery_id: attempt.deliveryId,
@@ -102,10 +104,10 @@ export async function record(db: Database, leaseId: string | null, records: read
   // Also passed as an array, so that the planner uses the index: it can't estimate the number of rows in JSON.
   const ids = records.map(({ deliveryId }) => deliveryId);
   await db.sql`
-    with outcome as (
-      select * from jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) as t(attempt_id uuid, delivery_id uuid,
+    with outcome as materialized (
+      select t.* from jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) as t(attempt_id uuid, delivery_id uuid,
         at timestamptz, duration_ms int, http_status int, error text, response text, counts boolean, verdict text,
-        reason text, next_at timestamptz)
+        reason text, next_at timestamptz), ${lockTimeout(db.sql, lockWaitMs)}
     ), known as (
       select d.id, d.instance_id, d.attempts + 1 as number, d.status = 'pending' and coalesce(d.claimed_by = ${leaseId}::uuid, false) as open,
         outcome.*

@@ -14,7 +14,7 @@ import {
   loadEndpointsById,
 } from "./endpoint.ts";
 import { hasSlowTraffic } from "./pace.ts";
-import { Recorder } from "./record.ts";
+import { type AttemptStatements, attemptStatements, Recorder } from "./record.ts";
 
 export interface RetryOptions {
   /** Time limit of this run, in milliseconds. */
@@ -67,7 +67,7 @@ class Run {
   /** The end of the run by the injected clock, which may advance faster than real time. */
   readonly #end: number;
   readonly #lookUntil: number;
-  readonly #recorder: Recorder;
+  readonly #attempts: AttemptStatements;
   /** The endpoints that are being served, by their ids. */
   readonly #active = new Map<string, { key: EndpointKey; work: Promise<void> }>();
   /** Endpoints that this run does not serve again. */
@@ -82,7 +82,7 @@ class Run {
     const now = deps.clock.now().getTime();
     this.#end = now + options.budgetMs;
     this.#lookUntil = now + lookForMs;
-    this.#recorder = new Recorder(deps.db, lease);
+    this.#attempts = attemptStatements(deps.db, lease);
   }
 
   async work(): Promise<void> {
@@ -154,7 +154,7 @@ class Run {
         // Another run has enough time for a whole attempt.
         if (endpoint && !hasTime(this.#deps, this.#budget, endpoint)) this.#skipped.add(endpoint.id);
         const tried = hasUrl(endpoint)
-          ? await serveBacklog(this.#deps, this.#recorder, endpoint, backlog, this.#budget)
+          ? await serveBacklog(this.#deps, new Recorder(this.#attempts), endpoint, backlog, this.#budget)
           : 0;
         this.#taken -= limit - tried;
         return tried;
@@ -201,9 +201,10 @@ class Run {
       await release(this.#deps, lease, ids);
       return 0;
     }
-    const result = await runBatch(this.#deps, this.#recorder, endpoint, deliveries, { budget: this.#budget });
+    const recorder = new Recorder(this.#attempts);
+    const result = await runBatch(this.#deps, recorder, endpoint, deliveries, { budget: this.#budget });
     // Record the attempts before any worker claims deliveries of this endpoint again.
-    await this.#recorder.settled();
+    await recorder.settled();
     await recordBatchResult(this.#deps, lease, endpoint, result);
     if (result.untried.length > 0) this.#skipped.add(endpoint.id);
     return result.tried;

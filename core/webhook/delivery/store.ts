@@ -1,5 +1,6 @@
 import type postgres from "postgres";
 import { type ClaimLease, claimHasEnded, leaseHolds } from "../../db/claim-lease.ts";
+import { lockTimeout, lockWaitMs } from "../../db/shared-statements.ts";
 import { unusablePauseMs, type WebhookDeps } from "./batch.ts";
 import { openBacklogs } from "./circuit-breaker.ts";
 import { byEvent, type Claimed, type ClaimedRow, claimedColumns, toClaimed } from "./claimed.ts";
@@ -21,6 +22,8 @@ export interface Claim {
   until: Date;
   /** The id of a delivery whose attempt has begun. It is claimed even if its endpoint has a backlog. */
   begun?: string | undefined;
+  /** Otherwise, `store` throws `lockNotAvailable` if a row stays locked for `lockWaitMs`. */
+  waitsForLocks?: boolean;
 }
 
 /** Returns a delivery that no worker has attempted as a claimed delivery. */
@@ -78,7 +81,7 @@ async function insert(
   deps: WebhookDeps,
   sql: postgres.ISql,
   prepared: readonly Prepared[],
-  { lease, until, begun }: Claim,
+  { lease, until, begun, waitsForLocks }: Claim,
 ): Promise<Set<string>> {
   const now = deps.clock.now();
   const brokenUntil = new Date(now.getTime() + unusablePauseMs);
@@ -93,7 +96,10 @@ async function insert(
   // The lock keeps a backlog from ending between this read and the insert. The order keeps two workers that insert the same
   // deliveries from a deadlock.
   const stored = await sql<{ id: string; attempt: boolean }[]>`
-    with backlog as materialized (
+    with d as materialized (
+      select t.* from jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) as t(${rowColumns(sql)}, broken boolean,
+        begun boolean), ${lockTimeout(sql, waitsForLocks ? undefined : lockWaitMs)}
+    ), backlog as materialized (
       select endpoint_id from endpoint_breakers
       where endpoint_id = any(${endpoints}::uuid[]) and state <> 'failing' order by endpoint_id for share
     )
@@ -104,8 +110,7 @@ async function insert(
       case when backlog.endpoint_id is not null then 'infinity' when d.broken then ${brokenUntil.toISOString()}::timestamptz
         else ${until.toISOString()}::timestamptz end,
       case when backlog.endpoint_id is null and not d.broken then ${lease.id}::uuid end, ${now.toISOString()}::timestamptz
-    from jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) as d(${rowColumns(sql)}, broken boolean, begun boolean)
-    join instances i on i.id = d.instance_id and i.id = any(${instances}::uuid[])
+    from d join instances i on i.id = d.instance_id and i.id = any(${instances}::uuid[])
       left join backlog on backlog.endpoint_id = ${endpointOf(sql)} and not d.begun
     order by d.event_id, d.endpoint_id
     on conflict do nothing

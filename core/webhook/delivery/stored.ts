@@ -1,10 +1,11 @@
+import { isNotStored } from "../../db/shared-statements.ts";
 import { type Budget, runBatch, startBudget, type WebhookDeps } from "./batch.ts";
 import { finishPass, recordBatchResult, withoutBacklog } from "./circuit-breaker.ts";
 import { Detachment } from "./detachment.ts";
 import type { Target } from "./endpoint.ts";
 import { Pace } from "./pace.ts";
 import type { Prepared } from "./prepare.ts";
-import { type AttemptRecord, Recorder } from "./record.ts";
+import { type AttemptRecord, type AttemptStatements, attemptStatements, Recorder } from "./record.ts";
 import { store, type ToAttempt, toFresh } from "./store.ts";
 
 /** How much longer than the batch its claims last, in milliseconds, so that no other worker takes its deliveries. */
@@ -15,10 +16,14 @@ export interface Batch {
   /** When this batch has ended at the latest, by the injected clock. */
   ends: Date;
   remainingMs(): number;
+  /** Milliseconds since the batch was received, by the monotonic clock or the wall clock, whichever is more. */
+  ageMs(): number;
   /** The instances with several endpoints. */
   several: ReadonlySet<string>;
   /** Called when the deliveries to an endpoint are stored, and attempted unless they wait in a backlog. */
   onEnd(endpoint: Prepared["endpoint"]): void;
+  /** Called with deliveries to an endpoint that failed for an internal reason. The queue must deliver their events again. */
+  onFailure(deliveries: readonly Prepared[], error: unknown): void;
 }
 
 /** An endpoint whose batch began before its deliveries were stored. */
@@ -28,27 +33,51 @@ export interface Begun {
   first?: { delivery: Prepared & { endpoint: Target }; outcome: Promise<AttemptRecord> } | undefined;
 }
 
-/** Stores deliveries, and then attempts those that no other worker has, under one lease. */
-export function deliverStored(
+/**
+ * Stores deliveries, and then attempts those that no other worker has, under one lease. If Postgres refuses to store them,
+ * or if a row stays locked, the deliveries of each instance are stored alone, so that an instance fails only because of
+ * itself. Never rejects, see `Batch.onFailure`.
+ */
+export async function deliverStored(
   deps: WebhookDeps,
   prepared: readonly Prepared[],
   batch: Batch,
   begun?: Begun,
 ): Promise<void> {
-  const until = new Date(batch.ends.getTime() + claimMarginMs);
-  return deps.claims.hold(async (lease) => {
+  const instances = [...Map.groupBy(prepared, ({ event }) => event.instanceId).values()];
+  const failures: Failure[] = [];
+  let isStored = false;
+  const work = deps.claims.hold(async (lease) => {
+    const until = new Date(batch.ends.getTime() + claimMarginMs);
     const first = begun?.first?.delivery;
-    const stored = await store(deps, prepared, { lease, until, begun: first?.id });
+    const claim = { lease, until, begun: first?.id, waitsForLocks: instances.length === 1 };
+    const stored = await store(deps, prepared, claim);
+    isStored = true;
     const attempts = Map.groupBy(first ? withFirst(first, stored) : stored, ({ endpoint }) => endpoint.id);
-    for (const endpoint of new Set(prepared.map((one) => one.endpoint)))
-      if (!attempts.has(endpoint.id)) batch.onEnd(endpoint);
-    const recorder = new Recorder(deps.db, lease);
-    const run = { batch, recorder, until, budget: startBudget(batch.remainingMs(), lease), begun };
-    const ended = await Promise.allSettled([...attempts.values()].map((some) => attemptAll(deps, some, run)));
-    await recorder.settled();
-    const rejected = ended.find((result) => result.status === "rejected");
-    if (rejected) throw rejected.reason;
+    const statements = attemptStatements(deps.db, lease);
+    const run = { batch, statements, until, budget: startBudget(batch.remainingMs(), lease), begun };
+    const ended = [...Map.groupBy(prepared, ({ endpoint }) => endpoint)].map(async ([endpoint, deliveries]) => {
+      const some = attempts.get(endpoint.id);
+      if (!some) return batch.onEnd(endpoint);
+      await attemptAll(deps, some, run).catch((error: unknown) => failures.push({ deliveries, error }));
+    });
+    await Promise.all(ended);
+    // An error ends the lease, so that another worker can claim these deliveries at once.
+    if (failures[0]) throw failures[0].error;
   });
+  await work.catch(async (error: unknown) => {
+    if (!isStored && instances.length > 1 && isNotStored(error)) {
+      await Promise.all(instances.map((some) => deliverStored(deps, some, batch)));
+    } else if (failures.length === 0) failures.push({ deliveries: prepared, error });
+  });
+  for (const { deliveries, error } of failures) {
+    for (const some of Map.groupBy(deliveries, ({ endpoint }) => endpoint).values()) batch.onFailure(some, error);
+  }
+}
+
+interface Failure {
+  deliveries: readonly Prepared[];
+  error: unknown;
 }
 
 /** Puts a delivery whose attempt has begun before the others, even if another worker has stored it meanwhile. */
@@ -59,7 +88,7 @@ function withFirst(first: Prepared & { endpoint: Target }, stored: readonly ToAt
 
 interface Run {
   batch: Batch;
-  recorder: Recorder;
+  statements: AttemptStatements;
   budget: Budget;
   /** When the claims end at the latest. */
   until: Date;
@@ -70,10 +99,11 @@ interface Run {
 async function attemptAll(
   deps: WebhookDeps,
   deliveries: readonly ToAttempt[],
-  { batch, recorder, budget, until, begun }: Run,
+  { batch, statements, budget, until, begun }: Run,
 ): Promise<void> {
   const endpoint = deliveries[0]?.endpoint;
   if (!endpoint) return;
+  const recorder = new Recorder(statements);
   const current = { ...endpoint, breaker: withoutBacklog(endpoint.breaker) };
   const startedAt = deps.clock.now();
   const pace = begun?.pace ?? new Pace(deps, current);

@@ -1,6 +1,5 @@
-import postgres from "postgres";
 import type { Database } from "../../db/index.ts";
-import { MicroBatch } from "../../micro-batch.ts";
+import { lockTimeout, SharedStatements } from "../../db/shared-statements.ts";
 import { webhookLane } from "../../usage/lane.ts";
 import { type AttemptRecord, record, storable } from "./record.ts";
 import { rowColumns, type toRow } from "./store.ts";
@@ -14,74 +13,66 @@ export interface Success {
 /** The deliveries of a batch to one endpoint. */
 interface Group {
   successes: readonly Success[];
-  /** Why the database refused them. */
-  error?: unknown;
+  /** The rows as JSON, without brackets. */
+  json: string;
+  /** Attempts whose deliveries exist already or belong to a deleted instance. */
+  known: AttemptRecord[];
 }
 
-/** Maximum number of groups that one statement stores. */
+/** Maximum number of groups that one statement stores, and of characters of their JSON. */
 const maxGroups = 50;
+const maxCharacters = 1_000_000;
 
 /**
  * Stores the deliveries that succeed at their first attempt, together with the attempt and the usage. Batches that run at
  * the same time in a process share statements.
  */
 export class Successes {
-  readonly #groups: MicroBatch<Group>;
+  readonly #db: Database;
+  readonly #statements: SharedStatements<Group>;
 
   constructor(db: Database) {
-    this.#groups = new MicroBatch((groups) => storeGroups(db, groups), maxGroups);
+    this.#db = db;
+    this.#statements = new SharedStatements<Group>({
+      write: (groups, lockWaitMs) => storeGroups(db, groups, lockWaitMs),
+      maxItems: maxGroups,
+      maxCharacters,
+      characters: ({ json }) => json.length,
+    });
   }
 
   /** Resolves when the deliveries of a batch to one endpoint are durable. */
   async store(successes: readonly Success[]): Promise<void> {
     if (successes.length === 0) return;
-    const group: Group = { successes };
-    await this.#groups.add(group);
-    if (group.error !== undefined) throw group.error;
+    const group: Group = { successes, json: successes.map(rowOf).join(), known: [] };
+    await this.#statements.add(group);
+    if (group.known.length > 0) await record(this.#db, null, group.known);
   }
 }
 
-/** If the database refuses a row, the groups are stored one by one, so that the row fails no other group. */
-async function storeGroups(db: Database, groups: readonly Group[]): Promise<void> {
-  try {
-    await storeSuccesses(
-      db,
-      groups.flatMap(({ successes }) => successes),
-    );
-  } catch (error) {
-    if (groups.length === 1 || !isRefusal(error)) throw error;
-    for (const group of groups) {
-      await storeSuccesses(db, group.successes).catch((reason: unknown) => {
-        group.error = reason;
-      });
-    }
-  }
-}
-
-/** SQLSTATE classes of errors that are the fault of a row: data exception and integrity violation. */
-const isRefusal = (error: unknown) => error instanceof postgres.PostgresError && /^2[23]/.test(error.code);
-
-/**
- * Stores deliveries with their attempts and counts them for the usage statistics. Deliveries of a deleted instance are
- * dropped. If another worker has stored a delivery meanwhile, its state stays, but the attempt is logged. Rows are
- * inserted before any usage row is locked, both in a fixed order, so that writers never deadlock.
- */
-async function storeSuccesses(db: Database, successes: readonly Success[]): Promise<void> {
-  const rows = successes.map(({ row, attempt }) => ({
+const rowOf = ({ row, attempt }: Success) =>
+  JSON.stringify({
     ...row,
     attempt_id: attempt.attemptId,
     at: attempt.at.toISOString(),
     duration_ms: attempt.durationMs,
     http_status: attempt.status,
     response: storable(attempt.response),
-  }));
+  });
+
+/**
+ * Stores deliveries with their attempts and counts them for the usage statistics. Deliveries of a deleted instance are
+ * dropped. If another worker has stored a delivery meanwhile, its state stays, but the attempt is logged. Rows are
+ * inserted before any usage row is locked, both in a fixed order, so that writers never deadlock.
+ */
+async function storeGroups(db: Database, groups: readonly Group[], lockWaitMs: number): Promise<void> {
   // Also passed as an array, so that the planner uses the index: it can't estimate the number of rows in JSON.
-  const instances = [...new Set(successes.map(({ row }) => row.instance_id))];
+  const instances = [...new Set(groups.flatMap(({ successes }) => successes.map(({ row }) => row.instance_id)))];
   const { sql } = db;
   const stored = await sql<{ id: string }[]>`
-    with success as (
-      select * from jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) as t(${rowColumns(sql)},
-        attempt_id uuid, at timestamptz, duration_ms int, http_status int, response text)
+    with success as materialized (
+      select t.* from jsonb_to_recordset(${`[${groups.map(({ json }) => json).join()}]`}::text::jsonb) as t(${rowColumns(sql)},
+        attempt_id uuid, at timestamptz, duration_ms int, http_status int, response text), ${lockTimeout(sql, lockWaitMs)}
     ), stored as (
       insert into deliveries (id, instance_id, endpoint_id, event_id, event_seq, event_type, correlation_id, url,
         endpoint_url, body, status, attempts, next_at, created_at, finished_at)
@@ -103,11 +94,8 @@ async function storeSuccesses(db: Database, successes: readonly Success[]): Prom
       on conflict (user_id, slot, instance_id, lane) do update set webhook_sent = usage.webhook_sent + excluded.webhook_sent
     )
     select id from stored`;
-  if (stored.length === successes.length) return;
-  const known = new Set(stored.map(({ id }) => id));
-  await record(
-    db,
-    null,
-    successes.flatMap(({ attempt }) => (known.has(attempt.deliveryId) ? [] : [attempt])),
-  );
+  const ids = new Set(stored.map(({ id }) => id));
+  for (const group of groups) {
+    group.known = group.successes.flatMap(({ row, attempt }) => (ids.has(row.id) ? [] : [attempt]));
+  }
 }
