@@ -25,6 +25,14 @@ test("the index links every page of the docs", () => {
   expect(missing).toEqual([]);
 });
 
+test("the index of the docs names each folder once and each page once", () => {
+  const index = read("docs/README.md");
+  const folders = [...index.matchAll(/^\| (?!folder|---)([^|]+) \|/gm)].map(([, folder]) => folder);
+  const pages = [...index.matchAll(/\]\(([^)]+\.md)\)/g)].map(([, page]) => page);
+  expect(folders).toHaveLength(new Set(folders).size);
+  expect(pages).toHaveLength(new Set(pages).size);
+});
+
 test("the guide about users explains every scope of keys", () => {
   const named = [...read("docs/guides/users.md").matchAll(/`([a-z]+:[a-z]+)`/g)].map(([, name]) => name);
   expect([...new Set(named)].sort()).toEqual([...scopes].sort());
