@@ -127,7 +127,7 @@ export class BulkRelease {
       if (!instance?.connected) continue;
       next = Math.min(next, paceMs);
       const room = maxHeld - instance.held;
-      const release = () => claimer.atNextPosition((position) => this.#release(bulk, position, room));
+      const release = () => claimer.atNextPosition((position) => this.#release(bulk, position, room), bulk.instanceId);
       const released = room > 0 ? await this.#attempt(release) : [];
       for (const command of released ?? []) submit(command);
       if (released && released.length >= room) next = fullMs;

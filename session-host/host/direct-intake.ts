@@ -1,7 +1,7 @@
 import type { HandedCommand, Holder } from "../../core/command/hand-over.ts";
 import type { Logger } from "../../core/log.ts";
 import type { Grant } from "../../core/shard/lease.ts";
-import { type ClaimedCommand, fromHandOver } from "../command/claim/claimed-command.ts";
+import { type ClaimedCommand, fromHandOver, isConversion, isQuery } from "../command/claim/claimed-command.ts";
 import type { Claimer } from "../command/claim/claimer.ts";
 import type { Lease } from "../concurrency/lease.ts";
 import { pause } from "../concurrency/pause.ts";
@@ -12,7 +12,7 @@ export interface DirectIntakeDeps {
   claimer: Pick<Claimer, "adopt" | "find" | "isSettled" | "settle">;
   log: Logger;
   submit: (command: ClaimedCommand) => void;
-  /** Whether the session of an instance may hold a command more than it holds now and than are `reserved`. */
+  /** Whether the session of an instance may hold a command more than it holds now, than wait here, and than are `reserved`. */
   hasRoom: (instanceId: string, reserved: number) => boolean;
 }
 
@@ -24,15 +24,14 @@ const retryMs = 500;
 const searchMs = 35_000;
 
 /**
- * Takes the commands of a shard that the API of this process claims for the shard's host. A command that an earlier claim
- * took, and whose result has not arrived yet, runs before them.
+ * Takes the commands of a shard that the API of this process claims for the shard's host. A command of the same instance
+ * that an earlier claim took, and whose result has not arrived yet, runs before them. Claims for other instances delay nothing.
  */
 export class DirectIntake implements Holder {
   readonly #deps: DirectIntakeDeps;
   readonly #stop = new AbortController();
-  /** Commands that wait for earlier claims, in order. */
-  #waiting: ClaimedCommand[] = [];
-  #isSubmitting = false;
+  /** The commands of each instance that wait for earlier claims, in order. */
+  readonly #waiting = new Map<string, ClaimedCommand[]>();
   /** When the search for a command ends, by its id. */
   readonly #searched = new Map<string, number>();
   #isSearching = false;
@@ -54,7 +53,17 @@ export class DirectIntake implements Holder {
   }
 
   hasRoom(instanceId: string, reserved: number): boolean {
-    return this.#deps.hasRoom(instanceId, reserved);
+    return this.#deps.hasRoom(instanceId, reserved + this.waitingOf(instanceId));
+  }
+
+  /** The number of commands of an instance that wait for earlier claims. */
+  waitingOf(instanceId: string): number {
+    return this.#waiting.get(instanceId)?.length ?? 0;
+  }
+
+  /** The number of commands of each instance that wait for earlier claims. */
+  get waiting(): Map<string, number> {
+    return new Map([...this.#waiting].map(([id, { length }]) => [id, length]));
   }
 
   /**
@@ -66,12 +75,14 @@ export class DirectIntake implements Holder {
     const { claimer, submit } = this.#deps;
     const command = fromHandOver(handed);
     claimer.adopt(command);
-    if (this.#waiting.length === 0 && claimer.isSettled) {
-      submit(command);
-      return;
+    const { instanceId } = command;
+    const waiting = this.#waiting.get(instanceId);
+    if (isQuery(command) || isConversion(command) || (!waiting && claimer.isSettled(instanceId))) submit(command);
+    else if (waiting) waiting.push(command);
+    else {
+      this.#waiting.set(instanceId, [command]);
+      void this.#submitWaiting(instanceId);
     }
-    this.#waiting.push(command);
-    if (!this.#isSubmitting) void this.#submitWaiting();
   }
 
   search(commandId: string): void {
@@ -84,23 +95,23 @@ export class DirectIntake implements Holder {
     this.#stop.abort();
   }
 
-  async #submitWaiting(): Promise<void> {
-    this.#isSubmitting = true;
-    while (!this.#stop.signal.aborted && this.#waiting.length > 0) {
+  async #submitWaiting(instanceId: string): Promise<void> {
+    const waiting = this.#waiting.get(instanceId) ?? [];
+    while (!this.#stop.signal.aborted && waiting.length > 0) {
       // Commands that arrive during the wait also wait for the claims that begin during it.
-      const count = this.#waiting.length;
-      if (await this.#isSettled()) for (const command of this.#waiting.splice(0, count)) this.#deps.submit(command);
+      const count = waiting.length;
+      if (await this.#isSettled(instanceId)) for (const command of waiting.splice(0, count)) this.#deps.submit(command);
     }
-    this.#isSubmitting = false;
+    this.#waiting.delete(instanceId);
   }
 
-  /** Waits for the claims so far. Returns false, after a pause, if the database did not respond. */
-  async #isSettled(): Promise<boolean> {
+  /** Waits for the claims so far that may have taken commands of the instance. Returns false, after a pause, if the database did not respond. */
+  async #isSettled(instanceId: string): Promise<boolean> {
     try {
-      await this.#deps.claimer.settle();
+      await this.#deps.claimer.settle(instanceId);
       return !this.#stop.signal.aborted;
     } catch (error) {
-      this.#deps.log.warn({ err: error }, "claimed commands wait for the database");
+      this.#deps.log.warn({ err: error, instanceId }, "claimed commands wait for the database");
       await pause(retryMs, this.#stop.signal);
       return false;
     }

@@ -15,7 +15,7 @@ export interface IntakeDeps {
   lease: Lease;
   log: Logger;
   submit: (command: ClaimedCommand) => void;
-  /** Returns how many unfinished commands the session of each instance of the shard holds. */
+  /** Returns how many unfinished commands the session of each instance of the shard holds, or is about to get. */
   held: () => ReadonlyMap<string, number>;
 }
 
@@ -111,9 +111,10 @@ export class CommandIntake {
       return [];
     });
     if (readable.length === 0) return;
-    const full = this.#leaveFull(new Set(readable.map((message) => message.instanceId)));
+    const instances = new Set(readable.map((message) => message.instanceId));
+    const full = this.#leaveFull(instances);
     const ids = readable.map((message) => message.id);
-    const claimed = await this.#claim(ids, full, signal);
+    const claimed = await this.#claim({ ids, full, instances }, signal);
     for (const command of claimed) submit(command);
     // The next batch waits only for the previous removal, not for this one.
     const previous = this.#removing;
@@ -131,11 +132,14 @@ export class CommandIntake {
    * Retries while the database is down. Without these retries, the queue would deliver the messages again until they
    * become dead letters.
    */
-  async #claim(ids: readonly string[], full: readonly string[], signal: AbortSignal): Promise<ClaimedCommand[]> {
+  async #claim(
+    { ids, full, instances }: { ids: readonly string[]; full: readonly string[]; instances: ReadonlySet<string> },
+    signal: AbortSignal,
+  ): Promise<ClaimedCommand[]> {
     const { claimer, lease, log } = this.#deps;
     for (;;) {
       try {
-        return await claimer.fromQueue(ids, full);
+        return await claimer.fromQueue(ids, full, instances);
       } catch (error) {
         if (signal.aborted || !lease.held) throw error;
         log.warn({ err: error, commands: ids.length }, "received commands could not be claimed; trying again");

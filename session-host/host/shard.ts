@@ -85,7 +85,7 @@ export class Shard {
       lease,
       log,
       submit,
-      held: () => new Map([...this.#sessions].map(([id, session]) => [id, session.queue.size])),
+      held: () => this.#held(),
     });
     this.#direct = new DirectIntake({
       ...{ host, lease, log },
@@ -101,6 +101,13 @@ export class Shard {
     this.#searches = new Searches(deps.searchPlaces, (error) =>
       log.warn({ err: error }, "the database could not be searched for waiting commands and instances"),
     );
+  }
+
+  /** How many commands the session of each instance holds, together with those that wait for earlier claims. */
+  #held(): Map<string, number> {
+    const held = this.#direct.waiting;
+    for (const [id, session] of this.#sessions) held.set(id, (held.get(id) ?? 0) + session.queue.size);
+    return held;
   }
 
   get sessions(): ReadonlyMap<string, Session> {

@@ -344,6 +344,55 @@ describe("commands that the API claims for a host of its process", () => {
     expect(of(one.id)).toEqual([older, sent]);
   });
 
+  /** Begins a claim, of commands of an instance or of any, that takes nothing and ends with the returned function. */
+  async function beginClaim({ claimer }: Awaited<ReturnType<typeof startIntake>>, instanceId?: string) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const begun = Promise.withResolvers<void>();
+    const claiming = claimer.atNextPosition(async () => {
+      begun.resolve();
+      await promise;
+      return [];
+    }, instanceId);
+    await begun.promise;
+    return async () => {
+      resolve();
+      await claiming;
+    };
+  }
+
+  test("don't wait for claims of other instances, and queries wait for none", async () => {
+    const [one, other] = [await database.createInstance(), await database.createInstance()];
+    const intake = await startIntake();
+    const { handOver, of } = intake;
+    const endOther = await beginClaim(intake, other.id);
+    const sent = await accept(one.id, { handOver });
+    expect(of(one.id)).toEqual([sent]);
+    const waiting = await accept(other.id, { handOver });
+    const query = await accept(other.id, { handOver }, { name: "profile.get" });
+    expect(of(other.id)).toEqual([query]);
+    await endOther();
+    await until(async () => of(other.id).length === 2 || undefined);
+    expect(of(other.id)).toEqual([query, waiting]);
+  });
+
+  test("count as held by their session while they wait for a claim", async () => {
+    const [one, other] = [await database.createInstance(), await database.createInstance()];
+    const intake = await startIntake();
+    const { direct, of } = intake;
+    const end = await beginClaim(intake);
+    const handed = (await store(one, 2_000)).map((id, position) => ({
+      ...{ id, position, instanceId: one.id, userId: one.userId, correlationId: id, options: null, waId: id },
+      ...{ name: "message.sendText", input: {}, chatId: "4915550000001@s.whatsapp.net" },
+      ...{ deadline: new Date(Date.now() + 60_000), acceptedAt: new Date() },
+    }));
+    for (const command of handed) direct.take(command);
+    expect([of(one.id), direct.hasRoom(one.id, 0), direct.hasRoom(other.id, 0)]).toEqual([[], false, true]);
+    await end();
+    await until(async () => of(one.id).length === 2_000 || undefined);
+    expect(of(one.id)).toEqual(handed.map(({ id }) => id));
+    expect(direct.hasRoom(one.id, 0)).toBe(false);
+  });
+
   test("go over the queue if another host has taken the shard", async () => {
     const one = await database.createInstance();
     const { handOver, of } = await startIntake();

@@ -25,6 +25,11 @@ export interface ClaimerDeps extends ClaimDeps {
   submit: (command: ClaimedCommand) => void;
 }
 
+/** The instances whose commands a claim may take. Undefined means all of the shard. */
+type Scope = ReadonlySet<string> | undefined;
+
+const mayTake = (scope: Scope, instanceId: string) => scope?.has(instanceId) ?? true;
+
 /**
  * Makes the claims of a shard. If the connection to the database breaks, a claim may have succeeded although its result
  * is lost. The next claim therefore first looks up what the earlier claim took, so that no command stays claimed
@@ -35,9 +40,9 @@ export class Claimer {
   /** Ids of commands that this claimer returned recently. */
   readonly #recent = lruCache<string, true>(20_000);
   /** For each claim whose result is unknown, a function that looks up the commands that the claim took. */
-  readonly #lookUps = new Set<() => Promise<ClaimedCommand[]>>();
+  readonly #lookUps = new Map<() => Promise<ClaimedCommand[]>, Scope>();
   /** Claims in progress. A claim ends when its caller has submitted what it took. */
-  readonly #claiming = new Set<Promise<unknown>>();
+  readonly #claiming = new Map<Promise<unknown>, Scope>();
 
   constructor(deps: ClaimerDeps) {
     this.#deps = deps;
@@ -50,11 +55,16 @@ export class Claimer {
 
   /**
    * Claims the commands that the queue delivered. Of the instances `full`, claims only commands that wait for no other
-   * command.
+   * command. `instances`: the instances of the commands.
    */
-  async fromQueue(ids: readonly string[], full: readonly string[] = []): Promise<ClaimedCommand[]> {
+  async fromQueue(
+    ids: readonly string[],
+    full: readonly string[] = [],
+    instances?: ReadonlySet<string>,
+  ): Promise<ClaimedCommand[]> {
     await this.#recover();
     return await this.#attempt(
+      instances,
       () => claimCommands(this.#deps, ids, full),
       () => claimedAmong(this.#deps, ids),
     );
@@ -72,7 +82,7 @@ export class Claimer {
 
   /** Claims the oldest queued commands of an instance. */
   oldest(instanceId: string, limit: number): Promise<ClaimedCommand[]> {
-    return this.atNextPosition((position) => claimOldest(this.#deps, position, { instanceId, limit }));
+    return this.atNextPosition((position) => claimOldest(this.#deps, position, { instanceId, limit }), instanceId);
   }
 
   /** Returns the instances of the shard that have queued commands. */
@@ -82,14 +92,18 @@ export class Claimer {
 
   /** Claims the scheduled sends of an instance, due or not. */
   scheduled(instanceId: string): Promise<ClaimedCommand[]> {
-    return this.atNextPosition((position) => claimScheduled(this.#deps, position, instanceId));
+    return this.atNextPosition((position) => claimScheduled(this.#deps, position, instanceId), instanceId);
   }
 
-  /** Reserves a range of positions and makes a claim in it. */
-  async atNextPosition(claim: (position: number) => Promise<ClaimedCommand[]>): Promise<ClaimedCommand[]> {
+  /** Reserves a range of positions and makes a claim in it: of commands of this instance, or of any instance. */
+  async atNextPosition(
+    claim: (position: number) => Promise<ClaimedCommand[]>,
+    instanceId?: string,
+  ): Promise<ClaimedCommand[]> {
     await this.#recover();
     const position = await nextPosition(this.#deps);
     return await this.#attempt(
+      instanceId === undefined ? undefined : new Set([instanceId]),
       () => claim(position),
       () => claimedAt(this.#deps, position),
     );
@@ -100,18 +114,18 @@ export class Claimer {
     return this.#remember(await unfinishedCommands(this.#deps));
   }
 
-  /** Whether every command that this claimer has claimed was submitted. */
-  get isSettled(): boolean {
-    return this.#claiming.size === 0 && this.#lookUps.size === 0;
+  /** Whether every command of the instance that this claimer has claimed was submitted. */
+  isSettled(instanceId: string): boolean {
+    return [...this.#claiming.values(), ...this.#lookUps.values()].every((scope) => !mayTake(scope, instanceId));
   }
 
   /**
-   * Resolves when the commands of all claims so far were submitted. Commands that were claimed elsewhere after them may
-   * be submitted then.
+   * Resolves when the commands of the instance that claims so far may have taken were submitted. Commands that were claimed
+   * elsewhere after them may be submitted then.
    */
-  async settle(): Promise<void> {
-    await Promise.all(this.#claiming);
-    await this.#recover();
+  async settle(instanceId: string): Promise<void> {
+    await Promise.all([...this.#claiming].flatMap(([ended, scope]) => (mayTake(scope, instanceId) ? ended : [])));
+    await this.#recover(instanceId);
   }
 
   /** Notes commands that were claimed elsewhere for this host, so that no look-up submits them again. */
@@ -148,15 +162,16 @@ export class Claimer {
   }
 
   async #attempt(
+    scope: Scope,
     claim: () => Promise<ClaimedCommand[]>,
     lookUp: () => Promise<ClaimedCommand[]>,
   ): Promise<ClaimedCommand[]> {
     const { promise: ended, resolve: end } = Promise.withResolvers<void>();
-    this.#claiming.add(ended);
+    this.#claiming.set(ended, scope);
     try {
       return this.#remember(await claim());
     } catch (error) {
-      this.#lookUps.add(lookUp);
+      this.#lookUps.set(lookUp, scope);
       throw error;
     } finally {
       // Callers submit the result without waiting for anything, which is before the next turn of the event loop.
@@ -167,9 +182,10 @@ export class Claimer {
     }
   }
 
-  /** Submits the commands of claims whose result was lost. */
-  async #recover(): Promise<void> {
-    for (const lookUp of [...this.#lookUps]) {
+  /** Submits the commands of claims whose result was lost: of those that may have taken commands of this instance, or of all. */
+  async #recover(instanceId?: string): Promise<void> {
+    for (const [lookUp, scope] of [...this.#lookUps]) {
+      if (instanceId !== undefined && !mayTake(scope, instanceId)) continue;
       const found = await lookUp();
       // A concurrent call may have handled this claim in the meantime.
       if (!this.#lookUps.delete(lookUp)) continue;
