@@ -8,8 +8,10 @@ import { scopeOfCommand } from "../command/scope.ts";
 import type { Config } from "../config.ts";
 import { isRefusedValue, sqlState, sqlStates } from "../db/sql-state.ts";
 import { AppError, type ErrorCode } from "../error.ts";
+import type { Instance } from "../instance/index.ts";
 import { loadInstance } from "../instance/store.ts";
 import * as lifecycle from "../instance-management/lifecycle.ts";
+import { changeSettings, type QueueConfig, settingsOf } from "../instance-management/update.ts";
 import { readJson } from "../json.ts";
 import { assertStaged } from "../media/staged.ts";
 import { count } from "../metric/index.ts";
@@ -27,7 +29,7 @@ import { allowedReplyQueue } from "./reply-queue.ts";
 export interface IngressDeps extends lifecycle.LifecycleDeps {
   storage: Storage;
   foreignQueues: ForeignQueues;
-  config: Pick<Config, "QUEUE_PREFIX" | "REPLY_QUEUES" | "INGRESS_SENDERS">;
+  config: Pick<Config, "QUEUE_PREFIX" | "REPLY_QUEUES" | "INGRESS_SENDERS"> & QueueConfig;
 }
 
 /** A message of the ingress queue, as SQS delivers it. */
@@ -197,9 +199,24 @@ async function start(
         userId: caller.userId,
         instance,
         onAccepted,
-        check: () => checkFile(deps, instance.id, request.input),
+        check: () => prepare(intake, caller, instance, request),
       });
   }
+}
+
+/**
+ * Does what must precede the command. Changed settings are stored before the command, which makes the session use them: if
+ * this process dies in between, SQS delivers the message again, and the settings are stored again.
+ */
+async function prepare(
+  { deps }: Intake,
+  caller: Caller,
+  instance: Instance,
+  { name, input }: Pick<AcceptRequest, "name" | "input">,
+): Promise<void> {
+  if (name !== "instance.updateSettings") return await checkFile(deps, instance.id, input);
+  const changes = commandCatalog[name].input.parse(input);
+  await changeSettings(deps, caller, instance, settingsOf(changes, instance));
 }
 
 /** Throws `media_not_usable` if the file that the command names does not exist. */

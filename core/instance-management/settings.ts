@@ -13,47 +13,14 @@ import type { Ids } from "../id.ts";
 import type { Instance } from "../instance/index.ts";
 import { instances, type WebhookFilters } from "../instance/instance.sql.ts";
 import { liveSettings } from "../instance/session-settings.ts";
+import { type AccountSettings, accountColumns, accountSettings, isSameProxy } from "../instance/setting/account.ts";
+import type { webhookSettings } from "../instance/setting/webhook.ts";
 import { statusChat } from "../message/status.ts";
 import { defined } from "../object.ts";
-import { singleLine } from "../text.ts";
 import { checkHeaders } from "../webhook/delivery/attempt.ts";
 import { resetBreakers } from "../webhook/delivery/circuit-breaker.ts";
 import { sealHeaders } from "../webhook/delivery/stored-headers.ts";
-import { type AccountSettings, accountColumns, accountSettings, isSameProxy } from "./account-settings.ts";
 import { alignDefaults } from "./default-webhooks.ts";
-
-export const instanceName = singleLine.trim().min(1).max(200);
-export const instanceDescription = z
-  .string()
-  .max(2000)
-  .refine((text) => !text.includes("\u0000"), "must not contain NUL characters");
-
-/**
- * The URL of a webhook endpoint. This schema checks only the form. Each delivery checks whether the host is allowed, by
- * the address that the socket connects to.
- */
-export const webhookUrl = z
-  .url({ protocol: /^https?$/, error: "must be an http or https URL" })
-  .max(2048)
-  .regex(/^[^\s\p{Cc}]*$/u, "must not contain spaces or control characters")
-  .refine((text) => {
-    const url = URL.parse(text);
-    return !url?.username && !url?.password;
-  }, "must not contain a user name or a password, because responses and logs show the URL");
-
-/** Which events are sent to the webhook of an instance, and how they are retried. */
-export const webhookSettings = z.object({
-  notifyReceived: z.boolean().optional(),
-  notifySent: z.boolean().optional(),
-  notifyDelivery: z.boolean().optional(),
-  notifyRead: z.boolean().optional(),
-  /** Maximum number of attempts after the first. */
-  maxRetries: z.int().min(0).max(50).optional(),
-  /** The pause before the first retry, in milliseconds: a second to a day. */
-  retryInterval: z.int().min(1000).max(86_400_000).optional(),
-});
-
-export const webhookSecret = z.string().min(1).max(512);
 
 /** Headers sent with each webhook, for example an API key that the endpoint requires. At most 20. */
 export const webhookHeaders = z

@@ -17,6 +17,10 @@ export interface SessionSettings {
   rejectCalls: RejectCalls | null;
   /** Null means that nothing is marked as read. */
   autoRead: AutoRead | null;
+  /** Whether the session is meant to run. */
+  desired: "running" | "stopped";
+  /** Null until a phone has linked the instance. */
+  linkedAt: Date | null;
   /** When settings that take effect on an open connection were last changed. */
   settingsAt: Date | null;
 }
@@ -31,7 +35,8 @@ export async function readSessionSettings(
 ): Promise<SessionSettings> {
   const [row] = await db.sql<(Omit<SessionSettings, "proxy"> & { proxy: string | null; password: Buffer | null })[]>`
     select presence, proxy, proxy_password as password, device_name as "deviceName", ignore_rules as ignore,
-      reject_calls as "rejectCalls", auto_read as "autoRead",      settings_at as "settingsAt"
+      reject_calls as "rejectCalls", auto_read as "autoRead",
+      settings_at as "settingsAt", desired, linked_at as "linkedAt"
     from instances where id = ${instanceId}`;
   if (!row) throw new Error(`instance ${instanceId} does not exist`);
   const { proxy, password, ...settings } = row;

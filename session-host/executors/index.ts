@@ -164,6 +164,8 @@ export const management: {
   "instance.start": instance.start,
   "instance.restart": instance.restart,
   "instance.applySettings": instance.applySettings,
+  "instance.updateSettings": instance.updateSettings,
+  "instance.settings": instance.settings,
   "instance.pauseSends": instance.pauseSends,
   "instance.resumeSends": instance.resumeSends,
   "instance.clearQueue": instance.clearQueue,

@@ -24,6 +24,21 @@ export async function applySettings(session: ManagedSession): Promise<CommandOut
   return {};
 }
 
+/** The settings are stored already. */
+export async function updateSettings(
+  session: ManagedSession,
+  _input: unknown,
+  correlationId: string,
+): Promise<CommandOutput<"instance.updateSettings">> {
+  await session.settings.apply();
+  if (session.settings.needReconnect) await session.restart(correlationId);
+  return { settings: await session.settings.readEffective() };
+}
+
+export async function settings(session: ManagedSession): Promise<CommandOutput<"instance.settings">> {
+  return { settings: await session.settings.readEffective() };
+}
+
 export async function pauseSends(
   session: ManagedSession,
   _input: unknown,

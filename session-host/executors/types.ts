@@ -1,6 +1,7 @@
 import type { proto, WASocket } from "@whiskeysockets/baileys";
 import type { CommandInput } from "../../core/command/catalog/index.ts";
 import type { Database } from "../../core/db/index.ts";
+import type { EffectiveSettings } from "../../core/instance/setting/effective.ts";
 import type { MessageContext } from "../../core/message/context.ts";
 import type { MessageMedia } from "../../core/message/message.sql.ts";
 import type { Addressing } from "../baileys/address/addressing.ts";
@@ -45,8 +46,14 @@ export type MutationContext = ConnectedContext & {
 export interface ManagedSession {
   start(correlationId: string): Promise<void>;
   restart(correlationId: string): Promise<void>;
-  /** The settings that an open connection uses. `apply` reads them again. */
-  readonly settings: { apply(): Promise<void> };
+  readonly settings: {
+    /** Makes an open connection use the settings as they are now. */
+    apply(): Promise<void>;
+    /** Whether the connection was opened with other settings that it can't change while it is open. */
+    readonly needReconnect: boolean;
+    /** Returns the settings as they apply, and where each comes from. */
+    readEffective(): Promise<EffectiveSettings>;
+  };
   disable(correlationId: string): Promise<void>;
   logout(correlationId: string): Promise<void>;
   remove(correlationId: string): Promise<void>;

@@ -8,6 +8,7 @@ import type { Announcer } from "../../core/event-stream/announce.ts";
 import type { Ids } from "../../core/id.ts";
 import type { Logger } from "../../core/log.ts";
 import type { Queues } from "../../core/queue/index.ts";
+import type { Retention } from "../../core/retention/index.ts";
 import type { Storage } from "../../core/storage/index.ts";
 import type { WhatsAppEndpoint } from "../baileys/whatsapp.ts";
 import type { SearchPlaces } from "../concurrency/searches.ts";
@@ -38,6 +39,8 @@ export interface HostOptions {
   ids: Ids;
   log: Logger;
   version: string;
+  /** The retention that the operator has set. */
+  retention: Retention;
   /** See `PROCESS_PLACE`. */
   place?: string | undefined;
 }

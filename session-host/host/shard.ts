@@ -279,6 +279,7 @@ export class Shard {
       {
         db,
         vault,
+        retention: this.#deps.retention,
         log,
         endpoint,
         dialProxy,

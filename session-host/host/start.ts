@@ -13,6 +13,7 @@ import type { Logger } from "../../core/log.ts";
 import { startEmitting } from "../../core/metric/emit.ts";
 import { count } from "../../core/metric/index.ts";
 import { openQueues } from "../../core/queue/index.ts";
+import { defaultRetention } from "../../core/retention/index.ts";
 import { connectionName } from "../../core/shard/lease.ts";
 import { openStorage } from "../../core/storage/index.ts";
 import { version } from "../../core/version.ts";
@@ -66,6 +67,7 @@ export async function startHost(config: Config, log: Logger): Promise<{ host: Ho
     ids: systemIds,
     log,
     version,
+    retention: defaultRetention(config),
     place: config.PROCESS_PLACE,
   });
   const { METRICS_HOST, METRICS_PORT: port } = config;

@@ -230,7 +230,7 @@ export class Session implements CommandTarget {
     if (this.status !== "connecting" && this.status !== "qr")
       await this.#recordStep(this.#state.enter("connecting", null, {}));
     try {
-      const { proxy } = await this.settings.load();
+      const { proxy } = await this.settings.loadToOpen();
       const owner = { userId: this.userId, instanceId: this.id };
       const login = await this.#deps.logins.enter(owner, proxy !== null);
       this.#login = login;

@@ -8,6 +8,7 @@ import { createProxyDialer } from "../../core/egress/dial.ts";
 import { createEgress } from "../../core/egress/index.ts";
 import { systemIds } from "../../core/id.ts";
 import { openQueues } from "../../core/queue/index.ts";
+import { defaultRetention } from "../../core/retention/index.ts";
 import { openStorage } from "../../core/storage/index.ts";
 import { freePort } from "../../local/data/port.ts";
 import { greeting } from "../../local/start/run.ts";
@@ -221,6 +222,7 @@ async function expectUnhealthyWithoutDatabase(): Promise<void> {
   const [endpoint, log] = [prepareWhatsApp(config), pino({ level: "silent" })];
   const host = new Host({
     ...{ host: "another", isDead: () => false, db, egress, ids: systemIds, version: "0.0.0" },
+    retention: defaultRetention(config),
     dialProxy: createProxyDialer({ allow: config.EGRESS_ALLOW }),
     ...{ queues: openQueues(config), storage: openStorage(config), endpoint, log },
     versions: new ClientVersions({ db, claims: new Claims({ db, log }), endpoint, log, pinned: undefined }),

@@ -40,7 +40,7 @@ async function endOf(port: number): Promise<unknown> {
     route: endpoint.route(),
     settings: {
       ...{ presence: "unavailable", proxy: null, deviceName: null, ignore: null },
-      ...{ rejectCalls: null, autoRead: null, settingsAt: null },
+      ...{ rejectCalls: null, autoRead: null, settingsAt: null, desired: "running", linkedAt: null },
     },
     beforeHandshake: async () => undefined,
     downloads: {},

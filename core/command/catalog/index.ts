@@ -118,6 +118,8 @@ export const commandCatalog = {
   [instance.start.name]: instance.start,
   [instance.restart.name]: instance.restart,
   [instance.applySettings.name]: instance.applySettings,
+  [instance.updateSettings.name]: instance.updateSettings,
+  [instance.settings.name]: instance.settings,
   [instance.stop.name]: instance.stop,
   [instance.pauseSends.name]: instance.pauseSends,
   [instance.resumeSends.name]: instance.resumeSends,
@@ -147,13 +149,13 @@ export type SendName = NameOf<"send">;
 /** Commands that change something over the open connection. */
 export type MutationName = Exclude<NameOf<"mutate">, ManageName>;
 /** Commands that read something over the open connection. */
-export type QueryName = Exclude<NameOf<"query">, ConvertName>;
+export type QueryName = Exclude<NameOf<"query">, ManageName | ConvertName>;
 
 export const isManageName = (name: CommandName): name is ManageName => name.startsWith("instance.");
 export const isConvertName = (name: CommandName): name is ConvertName => name.startsWith("media.");
 export const isSendName = (name: CommandName): name is SendName => commandCatalog[name].kind === "send";
 export const isQueryName = (name: CommandName): name is QueryName =>
-  commandCatalog[name].kind === "query" && !isConvertName(name);
+  commandCatalog[name].kind === "query" && !isManageName(name) && !isConvertName(name);
 /** Whether a command waits for no other command of its instance, so that a session never holds it. */
 export const isImmediate = (name: CommandName): boolean =>
   isQueryName(name) || isManageName(name) || isConvertName(name);

@@ -1,5 +1,16 @@
 import * as z from "zod";
+import { eventQueueText } from "../../event-sink/allowed.ts";
 import { passkeyAnswer } from "../../instance/passkey.ts";
+import { accountSettings } from "../../instance/setting/account.ts";
+import { effectiveSettings } from "../../instance/setting/effective.ts";
+import {
+  instanceDescription,
+  instanceName,
+  webhookFilters,
+  webhookSecret,
+  webhookSettings,
+  webhookUrl,
+} from "../../instance/setting/webhook.ts";
 import { queueFilter } from "../waiting-queue.ts";
 import { defineCommand } from "./define.ts";
 
@@ -36,6 +47,54 @@ export const applySettings = defineCommand({
   errors: [],
   offline: true,
   repeatable: true,
+});
+
+/** Null or an empty string means "none". */
+const clearable = <Schema extends z.ZodType>(schema: Schema) =>
+  z.union([schema, z.literal("").transform(() => null), z.null()]).optional();
+
+const changes = z.object({
+  name: instanceName.optional(),
+  description: instanceDescription.optional(),
+  eventQueue: clearable(eventQueueText),
+  ...webhookSettings.shape,
+  webhookUrl: clearable(webhookUrl),
+  webhookEnabled: z.boolean().optional(),
+  webhookSecret: clearable(webhookSecret),
+  /** Replaces all headers. */
+  webhookHeaders: z.record(z.string(), z.string()).optional(),
+  /** The names of the events in either API, or their types. Null: the default events. */
+  webhookEvents: z.array(z.string().min(1).max(64)).min(1).max(100).nullish(),
+  /** Replaces all filters. */
+  webhookFilters: webhookFilters.optional(),
+  webhookTimeoutSeconds: z.int().min(1).max(60).optional(),
+  ...accountSettings.shape,
+});
+
+/** Accepted only over SQS: `PUT /api/instances/{instanceId}` does the same. */
+export const updateSettings = defineCommand({
+  name: "instance.updateSettings",
+  kind: "mutate",
+  summary: "Change the given settings of an instance. An omitted setting keeps its value",
+  input: changes,
+  /** The settings as they apply after the change. */
+  output: z.object({ settings: effectiveSettings }),
+  errors: ["url_not_allowed", "forbidden"],
+  offline: true,
+  repeatable: true,
+  // The settings are stored when the command is accepted. The row of the command keeps none, because some are secrets.
+  fix: async () => Object.fromEntries(Object.keys(changes.shape).map((name) => [name, undefined])),
+});
+
+/** Accepted only over SQS: `GET /api/instances/{instanceId}/settings` does the same. */
+export const settings = defineCommand({
+  name: "instance.settings",
+  kind: "query",
+  summary: "Get the settings of an instance as they apply, and where each comes from",
+  input: nothing,
+  output: z.object({ settings: effectiveSettings }),
+  errors: [],
+  offline: true,
 });
 
 export const pauseSends = defineCommand({

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { webhookSecret } from "../../../core/instance-management/settings.ts";
+import { webhookSecret } from "../../../core/instance/setting/webhook.ts";
 import { maxWebhooks } from "../../../core/instance-management/webhooks.ts";
 import { callerEndpoint, type Endpoint, instanceEndpoint } from "../engine/endpoint.ts";
 import * as webhook from "../operations/webhook.ts";

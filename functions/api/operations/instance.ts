@@ -6,14 +6,16 @@ import { readSink, type SinkState } from "../../../core/event-sink/index.ts";
 import { type ConnectionStatus, connectionStatus, type Instance, scannableQr } from "../../../core/instance/index.ts";
 import { assertNoPairingPause } from "../../../core/instance/pairing-pause.ts";
 import { openPasskeyRequest } from "../../../core/instance/passkey.ts";
+import { assertProxy } from "../../../core/instance/setting/account.ts";
 import * as store from "../../../core/instance/store.ts";
-import { assertProxy } from "../../../core/instance-management/account-settings.ts";
 import { readEffectiveSettings } from "../../../core/instance-management/effective-settings.ts";
 import * as imports from "../../../core/instance-management/import.ts";
 import * as lifecycle from "../../../core/instance-management/lifecycle.ts";
 import * as settings from "../../../core/instance-management/settings.ts";
+import { changeSettings } from "../../../core/instance-management/update.ts";
 import type { PageRequest } from "../../../core/page.ts";
 import { showRestrictions } from "../../../core/restriction/index.ts";
+import { defaultRetention } from "../../../core/retention/index.ts";
 import { readSession, type SessionSource } from "../../../core/session/import/index.ts";
 import type { CallerContext, InstanceContext } from "../engine/context.ts";
 import { waitForCommand } from "../engine/run-command.ts";
@@ -58,9 +60,7 @@ function assertSettings(context: CallerContext, fields: NewInstance): void {
 
 export async function updateInstance(context: InstanceContext, changes: settings.InstanceSettings) {
   const { deps, caller, instance } = context;
-  if (changes.eventQueue) assertEventQueue(deps.config, caller, changes.eventQueue, instance.eventQueue);
-  if (changes.proxy) assertProxy(deps.config, changes.proxy);
-  const updated = await settings.updateInstance(deps, instance, changes);
+  const updated = await changeSettings(deps, caller, instance, changes);
   if (needsRestart(instance, updated)) await requestRestart(context, updated);
   else if (updated.settingsAt?.getTime() !== instance.settingsAt?.getTime()) await applySettings(context, updated);
   return updated;
@@ -117,7 +117,8 @@ export const listInstances = async (
     .filter((instance) => metadata.every(([key, value]) => instance.metadata?.[key] === value))
     .map((instance) => view(context, instance));
 
-export const readSettings = ({ deps, instance }: InstanceContext) => readEffectiveSettings(deps, instance);
+export const readSettings = ({ deps: { db, config }, instance }: InstanceContext) =>
+  readEffectiveSettings({ db, retention: defaultRetention(config) }, instance);
 
 export type InstanceDetails = InstanceView & { sink: SinkState | null };
 

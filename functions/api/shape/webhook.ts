@@ -2,38 +2,17 @@ import * as z from "zod";
 import type { Dialect } from "../../../core/instance/instance.sql.ts";
 import {
   instanceDescription,
-  webhookHeaders,
+  webhookFilters,
   webhookSecret,
   webhookSettings,
   webhookUrl,
-} from "../../../core/instance-management/settings.ts";
+} from "../../../core/instance/setting/webhook.ts";
+import { webhookHeaders } from "../../../core/instance-management/settings.ts";
 import type { WebhookEndpoint, WebhookSettings } from "../../../core/instance-management/webhooks.ts";
-import { destination } from "../../../core/message/recipient.ts";
 import { defined } from "../../../core/object.ts";
 import { namesOf } from "../../../core/webhook/body/selection.ts";
 import { isoDate } from "./common.ts";
 import { eventFilter } from "./delivery.ts";
-
-const chatIds = z
-  .array(z.union([z.literal("status@broadcast"), destination]))
-  .min(1)
-  .max(1_000);
-
-const filters = z.strictObject({
-  groups: z.boolean().optional().meta({ description: "False: no events of groups" }),
-  statuses: z.boolean().optional().meta({ description: "False: no events of status posts" }),
-  channels: z.boolean().optional().meta({ description: "False: no events of channels" }),
-  ownMessages: z.boolean().optional().meta({
-    description: "False: no messages of the account itself, nor its own edits, deletions, reactions and responses",
-  }),
-  chats: z
-    .union([
-      z.strictObject({ allow: chatIds }).meta({ description: "Only events of these chats" }),
-      z.strictObject({ deny: chatIds }).meta({ description: "No events of these chats" }),
-    ])
-    .nullish()
-    .meta({ description: "Phone numbers or JIDs. Null: events of all chats" }),
-});
 
 /** The body that creates an endpoint. */
 export const newWebhook = webhookSettings.pick({ maxRetries: true, retryInterval: true }).extend({
@@ -50,7 +29,7 @@ export const newWebhook = webhookSettings.pick({ maxRetries: true, retryInterval
     description:
       "The events to send, by their names in either API or by their types. Null: the default events. An unknown name is rejected with the list of names",
   }),
-  filters: filters.optional().meta({ description: "Replaces all earlier filters" }),
+  filters: webhookFilters.optional().meta({ description: "Replaces all earlier filters" }),
   timeoutSeconds: z.int().min(1).max(60).optional().meta({ description: "Time limit of an attempt; default 15" }),
 });
 

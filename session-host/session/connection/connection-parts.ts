@@ -6,6 +6,7 @@ import type { Database } from "../../../core/db/index.ts";
 import type { ProxyDialer } from "../../../core/egress/dial.ts";
 import type { InstanceHistory } from "../../../core/instance/instance.sql.ts";
 import type { Logger } from "../../../core/log.ts";
+import type { Retention } from "../../../core/retention/index.ts";
 import type { KeyStore } from "../../baileys/key-store.ts";
 import type { RestrictionReport } from "../../baileys/restriction.ts";
 import type { WhatsAppEndpoint } from "../../baileys/whatsapp.ts";
@@ -22,6 +23,8 @@ import type { Gate } from "./gate.ts";
 export interface ConnectionDeps {
   db: Database;
   vault: Vault;
+  /** The retention that the operator has set. */
+  retention: Retention;
   ledger: Ledger;
   leaseHeld: () => boolean;
   /** Runs the commands that the session itself has stored. */

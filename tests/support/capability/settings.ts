@@ -1,6 +1,7 @@
 import { defineCapability } from "./define.ts";
 
 const incoming = "tests/integration/session/incoming-settings.test.ts";
+const overSqs = "tests/integration/ingress/settings.test.ts";
 const gateway = ["PUT /api/instance/{instanceId}"];
 const multiInstance = ["PUT /api/instances/{instanceId}"];
 
@@ -31,11 +32,22 @@ export const settings = [
   }),
   defineCapability({
     name: "See the settings as they apply, and where each comes from",
-    commands: [],
+    commands: ["instance.settings"],
     gateway: ["GET /api/instance/{instanceId}/settings"],
-    multiInstance: [],
+    multiInstance: ["GET /api/instances/{instanceId}/settings"],
     simulator: null,
     tests: [`${incoming} > the settings are shown as they apply, with their sources, and a change is an event`],
+  }),
+  defineCapability({
+    name: "Change and read settings over SQS",
+    commands: ["instance.updateSettings", "instance.settings"],
+    gateway,
+    multiInstance,
+    simulator: "calls",
+    tests: [
+      `${overSqs} > the setting $name is changed, and read over SQS and in both APIs, with its source`,
+      `${overSqs} > rejects calls, and reconnects with another presence, although the host runs elsewhere`,
+    ],
   }),
   defineCapability({
     name: "Mark messages as read when they arrive",

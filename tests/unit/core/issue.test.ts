@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import * as z from "zod";
-import { incomingSettings } from "../../../core/instance-management/incoming-settings.ts";
+import { incomingSettings } from "../../../core/instance/setting/incoming.ts";
 import { validated } from "../../../core/validate.ts";
 
 const schema = z.object({

@@ -5,13 +5,7 @@ import { messageId } from "../../../message/id.ts";
 import { isGroupJid, recipient } from "../../../message/recipient.ts";
 import type { PrecheckContext } from "../define.ts";
 
-/** WhatsApp refuses longer texts. Bytes of UTF-8. */
-export const maxTextBytes = 65_536;
-
-export const text = z
-  .string()
-  .min(1)
-  .refine((value) => Buffer.byteLength(value) <= maxTextBytes, `must be at most ${maxTextBytes} bytes of UTF-8`);
+export { maxTextBytes, text } from "../../../message/text.ts";
 
 /** A line of text, of at most this many characters. */
 export const line = (maxLength: number) => z.string().trim().min(1).max(maxLength);

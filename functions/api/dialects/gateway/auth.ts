@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { permissions } from "../../../../core/caller.ts";
-import { instanceName } from "../../../../core/instance-management/settings.ts";
+import { instanceName } from "../../../../core/instance/setting/webhook.ts";
 import { publicEndpoint } from "../../engine/endpoint.ts";
 import { generateKey } from "../../operations/user.ts";
 import { isoDate } from "../../shape/common.ts";

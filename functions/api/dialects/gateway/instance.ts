@@ -4,9 +4,9 @@ import {
   accountSettings,
   showAccountSettings,
   shownAccountSettings,
-} from "../../../../core/instance-management/account-settings.ts";
-import { effectiveSettings } from "../../../../core/instance-management/effective-settings.ts";
-import { instanceName, webhookSecret, webhookUrl } from "../../../../core/instance-management/settings.ts";
+} from "../../../../core/instance/setting/account.ts";
+import { effectiveSettings } from "../../../../core/instance/setting/effective.ts";
+import { instanceName, webhookSecret, webhookUrl } from "../../../../core/instance/setting/webhook.ts";
 import { shownRestrictions } from "../../../../core/restriction/index.ts";
 import { callerEndpoint, commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
 import * as instances from "../../operations/instance.ts";

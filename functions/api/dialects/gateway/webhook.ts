@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { webhookUrl } from "../../../../core/instance-management/settings.ts";
+import { webhookUrl } from "../../../../core/instance/setting/webhook.ts";
 import { gatewayEvents } from "../../../../core/webhook/body/name.ts";
 import { sendTestToUrl } from "../../../../core/webhook/delivery/test-delivery.ts";
 import { deliveryStatuses, type LoggedDelivery, maxCleared } from "../../../../core/webhook/log/index.ts";

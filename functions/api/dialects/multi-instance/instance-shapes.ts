@@ -5,16 +5,15 @@ import {
   accountSettings,
   showAccountSettings,
   shownAccountSettings,
-} from "../../../../core/instance-management/account-settings.ts";
+} from "../../../../core/instance/setting/account.ts";
 import {
-  type InstanceSettings,
   instanceDescription,
   instanceName,
-  webhookHeaders,
   webhookSecret,
   webhookSettings,
   webhookUrl,
-} from "../../../../core/instance-management/settings.ts";
+} from "../../../../core/instance/setting/webhook.ts";
+import { type InstanceSettings, webhookHeaders } from "../../../../core/instance-management/settings.ts";
 import { defined } from "../../../../core/object.ts";
 import { shownRestrictions } from "../../../../core/restriction/index.ts";
 import { isoDate } from "../../shape/common.ts";

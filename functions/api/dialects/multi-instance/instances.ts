@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { passkeyAnswer, passkeyOptions } from "../../../../core/instance/passkey.ts";
-import { webhookSecret } from "../../../../core/instance-management/settings.ts";
+import { effectiveSettings } from "../../../../core/instance/setting/effective.ts";
+import { webhookSecret } from "../../../../core/instance/setting/webhook.ts";
 import { callerEndpoint, commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
 import * as instance from "../../operations/instance.ts";
 import { isoDate, pageQuery, pageRequest, paginationShape, queryText } from "../../shape/common.ts";
@@ -118,6 +119,17 @@ export const instanceEndpoints = [
       const { status: _status, createdAt: _createdAt, ...rest } = shapes.toInstance(updated);
       return rest;
     },
+  }),
+  instanceEndpoint({
+    method: "get",
+    path: "/api/instances/{instanceId}/settings",
+    summary: "Get the settings of an instance as they apply, and where each comes from",
+    access: "read",
+    scope: "instances:read",
+    response: z.object({ settings: effectiveSettings }),
+    toInput: () => undefined,
+    operation: instance.readSettings,
+    toResponse: (settings) => ({ settings }),
   }),
   instanceEndpoint({
     method: "delete",

@@ -159,6 +159,11 @@ export const cases: Record<string, Case<MultiInstanceFixture>> = {
     invalid: [{ body: {} }, { body: { ...passkeyAnswer, rawId: "a+b/" } }],
   },
   "POST /api/instances/{instanceId}/passkey/confirm": { happy: () => ({}), on: fresh, refused: 409 },
+  "GET /api/instances/{instanceId}/settings": {
+    happy: () => ({}),
+    answers: { settings: { presence: { value: "unavailable", source: "default" } } },
+    unconnected: 200,
+  },
   "GET /api/instances/{instanceId}/activity": {
     happy: () => ({ query: "limit=10&skip=0&actions=connection_opened&startDate=2023-01-01&endDate=2100-01-01" }),
     answers: { logs: [{ action: "connection_opened" }], pagination: { total: 1, hasMore: false } },

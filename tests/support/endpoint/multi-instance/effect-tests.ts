@@ -107,6 +107,12 @@ export const multiInstanceEffectTests: Record<string, { simulator?: Feature; tes
     simulator: "passkeys",
     testedBy: link("an instance without a request for a passkey says so, and refuses an answer"),
   },
+  "GET /api/instances/{instanceId}/settings": {
+    simulator: "connection",
+    testedBy: testIn("integration/ingress/settings.test.ts")(
+      "the setting $name is changed, and read over SQS and in both APIs, with its source",
+    ),
+  },
   "GET /api/instances/{instanceId}/activity": {
     testedBy: history("is paged from the newest to the oldest and filtered by action and time with correct totals"),
   },

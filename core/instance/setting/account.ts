@@ -1,17 +1,17 @@
 import { isIP } from "node:net";
 import * as z from "zod";
-import type { Config } from "../config.ts";
-import type { Vault } from "../crypto/index.ts";
-import { sealedPlace } from "../crypto/sealed-place.ts";
-import { createAddressPolicy } from "../egress/address.ts";
-import { notPublic } from "../egress/connect.ts";
-import { type ProxyServer, parseProxy, proxyWithoutPassword } from "../egress/proxy.ts";
-import type { Instance } from "../instance/index.ts";
-import { instanceHistories, instancePresences } from "../instance/instance.sql.ts";
-import { paceOf, paceSetting, shownPace } from "../restriction/pace.ts";
-import { retentionSetting } from "../retention/setting.ts";
-import { singleLine } from "../text.ts";
-import { incomingSettings, showIncomingSettings, shownIncomingSettings } from "./incoming-settings.ts";
+import type { Config } from "../../config.ts";
+import type { Vault } from "../../crypto/index.ts";
+import { sealedPlace } from "../../crypto/sealed-place.ts";
+import { createAddressPolicy } from "../../egress/address.ts";
+import { notPublic } from "../../egress/connect.ts";
+import { type ProxyServer, parseProxy, proxyWithoutPassword } from "../../egress/proxy.ts";
+import { paceOf, paceSetting, shownPace } from "../../restriction/pace.ts";
+import { retentionSetting } from "../../retention/setting.ts";
+import { singleLine } from "../../text.ts";
+import type { Instance } from "../index.ts";
+import { instanceHistories, instancePresences } from "../instance.sql.ts";
+import { incomingSettings, showIncomingSettings, shownIncomingSettings } from "./incoming.ts";
 
 /** Which messages from before the link are imported. */
 const history = z.enum(instanceHistories);

@@ -1,9 +1,9 @@
 import * as z from "zod";
-import { text } from "../command/catalog/message/fields.ts";
-import type { Instance } from "../instance/index.ts";
-import type { AutoRead, IgnoreRules, RejectCalls } from "../instance/instance.sql.ts";
-import { timeZoneName } from "../instance/timezone.ts";
-import { destination } from "../message/recipient.ts";
+import { destination } from "../../message/recipient.ts";
+import { text } from "../../message/text.ts";
+import type { Instance } from "../index.ts";
+import type { AutoRead, IgnoreRules, RejectCalls } from "../instance.sql.ts";
+import { timeZoneName } from "../timezone.ts";
 
 /** Maximum number of chats that an instance ignores by name. */
 const maxIgnoredChats = 1_000;
