@@ -438,7 +438,8 @@ export function parseEnv<Schema extends z.ZodType>(
   env: Record<string, string | undefined>,
 ): z.output<Schema> {
   const present = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ""));
-  const parsed = schema.safeParse(present);
+  // Compiling the schema would take longer than reading the settings once.
+  const parsed = schema.safeParse(present, { jitless: true });
   if (parsed.success) return parsed.data;
   throw new ConfigError(...parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`));
 }

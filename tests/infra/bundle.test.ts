@@ -209,6 +209,20 @@ test("cold starts of the API and of a bare Hono handler succeed, and their times
   console.table(rows);
 });
 
+test.each([
+  "gateway/observability",
+  "gateway/webhook",
+  "multi-instance/auth",
+  "multi-instance/users",
+  "multi-instance/keys",
+  "multi-instance/stats",
+  "multi-instance/webhooks",
+])("a first request to %s does not load the declarations of all commands", (family) => {
+  const loaded = bundles.get("functions/api/index.handler")?.loadedBy(`functions/api/dialects/${family}.ts`);
+  expect(loaded).toContain("core/error.ts");
+  expect(loaded).not.toContain("core/command/catalog/index.ts");
+});
+
 test.each(handlers)("%s is at most 2% larger than recorded", (handler) => {
   const { whole, start } = bundles.get(handler)?.bytes ?? { whole: 0, start: 0 };
   const [wholeKb, startKb] = [whole, start].map((bytes) => Math.ceil(bytes / 1000));

@@ -21,6 +21,8 @@ export interface Bundle {
   file: string;
   /** Sizes of all files, and of those that are loaded before the first event. */
   bytes: { whole: number; start: number };
+  /** Returns the source files that the import of a source file loads, directly or indirectly, without dynamic imports. */
+  loadedBy(source: string): Set<string>;
 }
 
 interface BuildRequest {
@@ -130,6 +132,11 @@ const __dirname = topLevelFileUrlToPath(new topLevelURL(".", import.meta.url));`
     properties,
     file,
     bytes: { whole: sum(Object.keys(outputs)), start: sum(loadedWith(first, outputs)) },
+    loadedBy(source) {
+      const [chunk] = Object.entries(outputs).find(([, one]) => one.entryPoint?.endsWith(source)) ?? [];
+      if (!chunk) throw new Error(`${source} is not loaded on demand`);
+      return new Set([...loadedWith(chunk, outputs)].flatMap((one) => Object.keys(outputs[one]?.inputs ?? {})));
+    },
   };
 }
 

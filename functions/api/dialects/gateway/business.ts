@@ -2,7 +2,7 @@ import * as z from "zod";
 import { maxProducts } from "../../../../core/command/catalog/business.ts";
 import { person } from "../../../../core/command/catalog/contact.ts";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
-import { commandEndpoint } from "../../engine/endpoint.ts";
+import { commandEndpoint } from "../../engine/command-endpoint.ts";
 import { wholeNumber } from "../../shape/common.ts";
 import { envelope, enveloped } from "./envelope.ts";
 

@@ -3,7 +3,8 @@ import { type Channel, readChannels } from "../../../../core/channel/index.ts";
 import * as channel from "../../../../core/command/catalog/channel.ts";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { toChannelJid } from "../../../../core/message/recipient.ts";
-import { commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
+import { commandEndpoint } from "../../engine/command-endpoint.ts";
+import { instanceEndpoint } from "../../engine/endpoint.ts";
 import { isoDate, wholeNumber } from "../../shape/common.ts";
 import { envelope, enveloped } from "./envelope.ts";
 

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import type * as community from "../../../../core/command/catalog/community.ts";
 import * as group from "../../../../core/command/catalog/group.ts";
-import { commandEndpoint } from "../../engine/endpoint.ts";
+import { commandEndpoint } from "../../engine/command-endpoint.ts";
 import { isoDate } from "../../shape/common.ts";
 import { envelope, enveloped } from "./envelope.ts";
 import { groupDetails, invite, member, toGroupDetails, toInvite, toMember } from "./group-shapes.ts";

@@ -10,7 +10,8 @@ import {
   readContacts,
   readLids,
 } from "../../../../core/contact/index.ts";
-import { commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
+import { commandEndpoint } from "../../engine/command-endpoint.ts";
+import { instanceEndpoint } from "../../engine/endpoint.ts";
 import { getLidPair } from "../../operations/contact.ts";
 import { paginationShape } from "../../shape/common.ts";
 import { contact, contactsQuery, paginationIfPaged, toContact } from "../../shape/contact.ts";

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { eventTypes } from "../../../../core/command/catalog/message/calendar-event.ts";
 import { singleSendOptions } from "../../../../core/restriction/index.ts";
-import { commandEndpoint } from "../../engine/endpoint.ts";
+import { commandEndpoint } from "../../engine/command-endpoint.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 const { to, event, name, description, location, startTime, endTime, extraGuestsAllowed, quoted, mentions, mentionAll } =

@@ -4,7 +4,7 @@ import { type CommandName, type CommandOutput, commandCatalog } from "../../../.
 import { AppError } from "../../../../core/error.ts";
 import { isGroupJid } from "../../../../core/message/recipient.ts";
 import { singleSendOptions } from "../../../../core/restriction/index.ts";
-import { commandEndpoint } from "../../engine/endpoint.ts";
+import { commandEndpoint } from "../../engine/command-endpoint.ts";
 import { isoDate } from "../../shape/common.ts";
 import { envelope, enveloped } from "./envelope.ts";
 import {

@@ -8,7 +8,8 @@ import {
 import { effectiveSettings } from "../../../../core/instance/setting/effective.ts";
 import { instanceName, webhookSecret, webhookUrl } from "../../../../core/instance/setting/webhook.ts";
 import { shownRestrictions } from "../../../../core/restriction/index.ts";
-import { callerEndpoint, commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
+import { commandEndpoint } from "../../engine/command-endpoint.ts";
+import { callerEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
 import * as instances from "../../operations/instance.ts";
 import { isoDate } from "../../shape/common.ts";
 import { instanceEventQueue, instanceStatus, metadataFilter, phoneNumber } from "../../shape/instance.ts";

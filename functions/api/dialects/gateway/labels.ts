@@ -3,8 +3,9 @@ import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { label } from "../../../../core/command/catalog/label.ts";
 import type { Database } from "../../../../core/db/index.ts";
 import { assertBusiness, readChatLabels, readLabeledChats, readLabels } from "../../../../core/label/index.ts";
+import { commandEndpoint } from "../../engine/command-endpoint.ts";
 import type { InstanceContext } from "../../engine/context.ts";
-import { commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
+import { instanceEndpoint } from "../../engine/endpoint.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 const { name, color } = commandCatalog["label.create"].input.shape;

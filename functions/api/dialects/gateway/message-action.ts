@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { messageId } from "../../../../core/message/id.ts";
-import { commandEndpoint } from "../../engine/endpoint.ts";
+import { commandEndpoint } from "../../engine/command-endpoint.ts";
 import { envelope, enveloped } from "./envelope.ts";
 import { instanceId } from "./message.ts";
 

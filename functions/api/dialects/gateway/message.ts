@@ -3,7 +3,7 @@ import { type CommandName, commandCatalog } from "../../../../core/command/catal
 import { type MediaPlace, mediaPlace } from "../../../../core/media/inline.ts";
 import { type StickerMetadata, stickerMetadata } from "../../../../core/media/sticker.ts";
 import { singleSendOptions } from "../../../../core/restriction/index.ts";
-import { commandEndpoint } from "../../engine/endpoint.ts";
+import { commandEndpoint } from "../../engine/command-endpoint.ts";
 import { storeOrCheckFile } from "../../operations/media.ts";
 import { mediaOptions } from "../../shape/media-options.ts";
 import { envelope, enveloped } from "./envelope.ts";

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { needsChat } from "../../../../core/command/catalog/presence.ts";
-import { commandEndpoint } from "../../engine/endpoint.ts";
+import { commandEndpoint } from "../../engine/command-endpoint.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 const { state, chat } = commandCatalog["presence.set"].input.shape;

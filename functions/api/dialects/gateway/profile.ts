@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { type CommandOutput, commandCatalog } from "../../../../core/command/catalog/index.ts";
-import { commandEndpoint } from "../../engine/endpoint.ts";
+import { commandEndpoint } from "../../engine/command-endpoint.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 const { name } = commandCatalog["profile.setName"].input.shape;

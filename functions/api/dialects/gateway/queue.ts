@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { queueFilter, queueReasons, readWaitingQueue } from "../../../../core/command/waiting-queue.ts";
-import { commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
+import { commandEndpoint } from "../../engine/command-endpoint.ts";
+import { instanceEndpoint } from "../../engine/endpoint.ts";
 import { isoDate, pageRequest, paginationShape, undatedPageQuery } from "../../shape/common.ts";
 import { envelope, enveloped } from "./envelope.ts";
 

@@ -2,7 +2,8 @@ import * as z from "zod";
 import { type CommandName, commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { mediaPlace } from "../../../../core/media/inline.ts";
 import { statusChat } from "../../../../core/message/status.ts";
-import { commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
+import { commandEndpoint } from "../../engine/command-endpoint.ts";
+import { instanceEndpoint } from "../../engine/endpoint.ts";
 import { storeOrCheckFile } from "../../operations/media.ts";
 import { envelope, enveloped } from "./envelope.ts";
 

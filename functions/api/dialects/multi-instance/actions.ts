@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
-import { commandEndpoint } from "../../engine/endpoint.ts";
+import { commandEndpoint } from "../../engine/command-endpoint.ts";
 import { success, successShape } from "./success.ts";
 
 const { reaction } = commandCatalog["message.react"].input.shape;

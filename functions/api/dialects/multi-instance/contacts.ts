@@ -2,7 +2,8 @@ import * as z from "zod";
 import { checkable, maxChecked } from "../../../../core/command/catalog/contact.ts";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { findContact, readContacts } from "../../../../core/contact/index.ts";
-import { commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
+import { commandEndpoint } from "../../engine/command-endpoint.ts";
+import { instanceEndpoint } from "../../engine/endpoint.ts";
 import { paginationShape } from "../../shape/common.ts";
 import { contact, contactsQuery, paginationIfPaged, toContact } from "../../shape/contact.ts";
 

@@ -1,7 +1,8 @@
 import * as z from "zod";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { singleSendOptions } from "../../../../core/restriction/index.ts";
-import { commandEndpoint, instanceEndpoint } from "../../engine/endpoint.ts";
+import { commandEndpoint } from "../../engine/command-endpoint.ts";
+import { instanceEndpoint } from "../../engine/endpoint.ts";
 import { getInstance, logoutInstance } from "../../operations/instance.ts";
 import { sendAt } from "../../shape/common.ts";
 import { connectionStatusShape } from "../../shape/instance.ts";
