@@ -116,6 +116,38 @@ test("the change of an incoming text is sent in one round trip of seven statemen
   expect(await stored()).toEqual({ messages: ["A"], keys: ["A"], events: ["3 A"] });
 });
 
+test("the statements of a commit are planned once for all batches, whatever their values", async () => {
+  const { db, ledger } = await open();
+  for (let index = 0; index < 8; index++) await ledger.append(instanceId, text(`text ${index}`));
+  // Without the statements that don't come after the setting: the fence, this look-up, and the driver's types.
+  const plans = await db.sql<{ statement: string; generic: number; custom: number }[]>`
+    select statement, generic_plans::int as generic, custom_plans::int as custom from pg_prepared_statements
+    where statement !~ 'fence|pg_prepared_statements|pg_type'`;
+  expect(plans).toHaveLength(4);
+  for (const { generic, custom, statement } of plans) expect([generic, custom, statement]).toEqual([10, 0, statement]);
+});
+
+test("a message whose time changes keeps its words in the search index, with the new time", async () => {
+  const { ledger } = await open();
+  const { sql } = database.db;
+  await ledger.append(instanceId, text("quick fox"));
+  const indexed = async () => [
+    ...(await sql`
+      select words::text, s.sent_at = m.sent_at as same from message_search s join messages m on m.id = message_id
+      where m.instance_id = ${instanceId} and wa_id = 'quick fox'`),
+  ];
+  const move = () => sql`
+    update messages set sent_at = sent_at + interval '1 minute' where instance_id = ${instanceId} and wa_id = 'quick fox'`;
+  const [before] = await indexed();
+  expect(before).toMatchObject({ same: true });
+  await move();
+  expect(await indexed()).toEqual([before]);
+  // A message of an earlier version that isn't indexed yet.
+  await sql`delete from message_search where message_id in (select id from messages where instance_id = ${instanceId})`;
+  await move();
+  expect(await indexed()).toEqual([before]);
+});
+
 test("a repeated message is stored and announced once, and its event is not returned again", async () => {
   const { ledger, appended } = await open();
   await ledger.append(instanceId, text("A"));
