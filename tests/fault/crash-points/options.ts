@@ -1,4 +1,5 @@
 import { readNumberOptions } from "../number-options.ts";
+import { type Path, pathOf, paths } from "../suite/path.ts";
 
 export interface CrashOptions {
   /** Ends after this many crash points in this run. */
@@ -7,6 +8,9 @@ export interface CrashOptions {
   every: number;
   seed: number;
   load: number;
+  path: Path;
+  /** Only crash points whose process and place match. */
+  only: RegExp;
   reportOnly: boolean;
 }
 
@@ -20,10 +24,14 @@ repeated, so you can stop the program at any time. At the end, writes docs/opera
   --every N   only every n-th crash point (default ${defaults.every})
   --seed N    with --every: which of them (default ${defaults.seed})
   --load N    factor for all time limits, for a slow or busy machine (default ${defaults.load})
+  --path P    ${paths.join(" or ")}: how commands get from the API to the session host (default queue)
+  --only R    only crash points that match this regular expression, for example "host-0 core/db/"
   --report    stops nothing and writes the report`;
 
 /** Reads the command line. Returns undefined if it asks for help. */
 export function readOptions(args: string[]): CrashOptions | undefined {
-  const read = readNumberOptions(args, defaults, { hasReport: true });
-  return read && { ...read.numbers, reportOnly: read.report };
+  const read = readNumberOptions(args, defaults, { hasReport: true, texts: { path: "queue", only: "" } });
+  if (!read) return undefined;
+  const { path, only } = read.texts;
+  return { ...read.numbers, path: pathOf(path), only: new RegExp(only), reportOnly: read.report };
 }

@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL("../../../", import.meta.url));
 export function writeSources(file: string): string[] {
   const sources: Record<string, string> = {};
   const sites: string[] = [];
-  for (const path of globSync("{core,functions,session-host}/**/*.ts", { cwd: root }).sort()) {
+  for (const path of globSync("{core,functions,session-host,local/aws,local/lambda}/**/*.ts", { cwd: root }).sort()) {
     const instrumented = instrument(path, readFileSync(join(root, path), "utf8"));
     if (instrumented.sites.length === 0) continue;
     sources[pathToFileURL(join(root, path)).href] = instrumented.source;

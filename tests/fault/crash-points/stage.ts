@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { until } from "../../support/until.ts";
+import type { Path } from "../suite/path.ts";
 import { restartBoundMs } from "../suite/plan.ts";
 import { check, type Violation } from "../suite/record/checker.ts";
 import type { InjectedFault } from "../suite/record/record.ts";
@@ -16,7 +17,11 @@ import type { Order } from "./hook.ts";
 import { writeSources } from "./sources.ts";
 
 export type Victim = "api" | "worker-0" | "host-0";
-export const victims: readonly Victim[] = ["host-0", "worker-0", "api"];
+/** With the path `direct`, the host process runs all parts of the gateway. The process `api` uses its queues. */
+export const victimsOf: Record<Path, readonly Victim[]> = {
+  queue: ["host-0", "worker-0", "api"],
+  direct: ["host-0", "api"],
+};
 
 /** A crash point that a process reaches. */
 export interface Point {
@@ -35,10 +40,19 @@ export interface PointResult extends Point {
 const hook = fileURLToPath(new URL("./hook.ts", import.meta.url));
 const calmMs = 15_000;
 /** Messages of a scenario in both directions: texts, a file, and a send over SQS. */
-const messages = 8;
+const messages = 12;
+/** How often the scenario runs to find crash points: some depend on what happens at the same time. */
+const discoveryRounds = 3;
 const mix = { file: 4, queue: 3, query: 4, schedule: 4, bulk: 4 };
+/** How often the scenario runs at most until a process has reached a crash point. */
+const crashRounds = 2;
 /** How long the scenario waits for the end of its work, in milliseconds. */
 const scenarioLimitMs = 120_000;
+
+export interface StageOptions {
+  path: Path;
+  load: number;
+}
 
 /** A gateway with one process of each kind, which can be stopped at crash points. */
 export class Stage {
@@ -51,9 +65,9 @@ export class Stage {
   readonly #faults: InjectedFault[] = [];
   /** The violations of earlier crashes, which the record still contains. */
   readonly #known = new Set<string>();
-  readonly #load: number;
+  readonly #options: StageOptions;
 
-  static async start(folder: string, load: number): Promise<Stage> {
+  static async start(folder: string, options: StageOptions): Promise<Stage> {
     mkdirSync(folder, { recursive: true });
     const file = join(folder, "sources.json");
     const sites = writeSources(file);
@@ -61,36 +75,44 @@ export class Stage {
     const world = await World.start({
       folder,
       hosts: 1,
-      workers: 1,
+      workers: options.path === "direct" ? 0 : 1,
       shards: 1,
-      nodeArguments: { host: nodeArguments, worker: nodeArguments, api: nodeArguments },
+      path: options.path,
+      whole: options.path === "direct",
+      nodeArguments: { host: nodeArguments, gateway: nodeArguments, worker: nodeArguments, api: nodeArguments },
       env: { CRASH_POINTS_SOURCES: file },
     });
-    const rest = new Rest(world);
+    const rest = new Rest(world, { inARow: 1 });
     const account = await linkAccount(world, rest, 0, { sink: true });
     const traffic = await Traffic.start(world, rest, [account], "crash", mix);
-    return new Stage(sites, { world, rest, account, traffic, load });
+    return new Stage(sites, { world, rest, account, traffic, options });
   }
 
   private constructor(
     sites: readonly string[],
-    parts: { world: World; rest: Rest; account: Account; traffic: Traffic; load: number },
+    parts: { world: World; rest: Rest; account: Account; traffic: Traffic; options: StageOptions },
   ) {
     this.sites = sites;
     this.#world = parts.world;
     this.#rest = parts.rest;
     this.#account = parts.account;
     this.#traffic = parts.traffic;
-    this.#load = parts.load;
+    this.#options = parts.options;
+  }
+
+  get #victims(): readonly Victim[] {
+    return victimsOf[this.#options.path];
   }
 
   /** Runs the scenario without a crash, and returns the crash points that the processes reach. */
   async discover(): Promise<Point[]> {
-    for (const victim of victims) this.#order(victim, { crashPoints: "record" });
-    await this.#scenario();
-    await quiesce(this.#world, [this.#account]);
+    for (const victim of this.#victims) this.#order(victim, { crashPoints: "record" });
+    for (let round = 0; round < discoveryRounds; round++) {
+      await this.#scenario();
+      await quiesce(this.#world, [this.#account]);
+    }
     const points = await Promise.all(
-      victims.map(async (victim) => {
+      this.#victims.map(async (victim) => {
         const report = new Promise<string[]>((resolve) => {
           this.#world.process(victim).process.on("message", (message: { reached?: string[] }) => {
             if (message.reached) resolve(message.reached);
@@ -118,8 +140,10 @@ export class Stage {
       },
       () => undefined,
     );
-    await this.#scenario();
-    await quiesce(this.#world, [this.#account]);
+    for (let round = 0; round < crashRounds && child.running; round++) {
+      await this.#scenario();
+      await quiesce(this.#world, [this.#account]);
+    }
     const stopped = !child.running;
     if (stopped) await restarted;
     else {
@@ -138,7 +162,7 @@ export class Stage {
       recoveredAt,
     });
     const record = await collect(this.#world, [this.#account], this.#traffic, this.#faults);
-    const violations = check(record, { calmMs, load: this.#load }).filter(({ rule, detail }) => {
+    const violations = check(record, { calmMs, load: this.#options.load }).filter(({ rule, detail }) => {
       const known = this.#known.has(`${rule} ${detail}`);
       this.#known.add(`${rule} ${detail}`);
       return !known;

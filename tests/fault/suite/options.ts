@@ -1,4 +1,5 @@
 import { readNumberOptions } from "../number-options.ts";
+import { type Path, pathOf, paths } from "./path.ts";
 
 export interface SuiteOptions {
   /** The first seed and the number of runs. */
@@ -8,6 +9,7 @@ export interface SuiteOptions {
   instances: number;
   faults: number;
   load: number;
+  path: Path;
   /** Only writes the report of the runs so far. */
   reportOnly: boolean;
 }
@@ -23,10 +25,11 @@ already isn't repeated, so you can stop the suite at any time. At the end, write
   --instances N  instances in each run (default ${defaults.instances})
   --faults N     faults in each run (default ${defaults.faults})
   --load N       factor for all time limits, for a slow or busy machine (default ${defaults.load})
+  --path P       ${paths.join(" or ")}: how commands get from the API to the session host (default queue)
   --report       runs nothing and writes the report`;
 
 /** Reads the command line. Returns undefined if it asks for help. */
 export function readOptions(args: string[]): SuiteOptions | undefined {
-  const read = readNumberOptions(args, defaults, { hasReport: true });
-  return read && { ...read.numbers, reportOnly: read.report };
+  const read = readNumberOptions(args, defaults, { hasReport: true, texts: { path: "queue" } });
+  return read && { ...read.numbers, path: pathOf(read.texts.path), reportOnly: read.report };
 }

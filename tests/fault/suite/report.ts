@@ -1,3 +1,4 @@
+import { paths } from "./path.ts";
 import { faultKinds } from "./plan.ts";
 import { rules } from "./record/checker.ts";
 import type { RunResult } from "./run.ts";
@@ -14,24 +15,19 @@ export function suiteReport(results: readonly SuiteResult[]): string {
   if (results.length === 0) return "No run has been recorded.";
   const sum = (value: (one: SuiteResult) => number) => results.reduce((total, one) => total + value(one), 0);
   const faults = results.flatMap((one) => one.faults);
-  const unique = (values: readonly (string | number)[]) => [...new Set(values)];
-  const seeds = results.map(({ seed }) => seed).sort((a, b) => a - b);
-  const count = (value: number) => value.toLocaleString("en-US");
   return `
+${seriesOf(results)}
+
 | figure | value |
 | --- | --- |
 | runs | ${count(results.length)} (of 100 planned) |
 | messages, in both directions | ${count(sum((one) => one.messages))} |
-| messages in a run | ${unique(results.map((one) => count(one.planned))).join(", ")} |
 | events in the log | ${count(sum((one) => one.events))} |
 | faults | ${count(faults.length)} |
 | copies that phones dropped because they had the message | ${count(sum((one) => one.droppedCopies))} |
 | webhooks that arrived again | ${count(sum((one) => one.repeatedWebhooks))} |
-| violations, without \`late\` | ${count(sum((one) => one.violations.filter(({ rule }) => rule !== "late").length))} |
-| \`late\` | ${count(sum((one) => one.violations.filter(({ rule }) => rule === "late").length))} |
-| load factor of the time limits | ${unique(results.map((one) => one.load)).join(", ")} |
-| seeds | ${ranges(seeds)} |
-| commits | ${unique(results.map((one) => one.commit)).join(", ")} |
+| violations, without \`late\` | ${count(sum(violations(false)))} |
+| \`late\` | ${count(sum(violations(true)))} |
 
 | fault | number | recovery: median | longest | bound |
 | --- | --- | --- | --- | --- |
@@ -47,14 +43,46 @@ ${Object.entries(faultKinds)
 ${violationsOf(results)}`;
 }
 
+const count = (value: number) => value.toLocaleString("en-US");
+const violations = (late: boolean) => (one: SuiteResult) =>
+  one.violations.filter(({ rule }) => (rule === "late") === late).length;
+
+/** Returns a row for the runs that have the path, commit, length and load factor in common. */
+function seriesOf(results: readonly SuiteResult[]): string {
+  const rows = paths.flatMap((path) => {
+    const ofPath = results.filter((one) => one.path === path);
+    const series = Map.groupBy(ofPath, ({ commit, planned, load }) => `${commit} ${planned} ${load}`);
+    return [...series.values()].map((list) => {
+      const sum = (value: (one: SuiteResult) => number) => list.reduce((total, one) => total + value(one), 0);
+      const [first] = list;
+      const cells = [
+        path,
+        first?.commit,
+        list.length,
+        ranges(list.map(({ seed }) => seed).sort((a, b) => a - b)),
+        count(first?.planned ?? 0),
+        count(sum((one) => one.handedOver)),
+        first?.load,
+        count(sum(violations(false))),
+        count(sum(violations(true))),
+      ];
+      return `| ${cells.join(" | ")} |`;
+    });
+  });
+  return `| path | commit | runs | seeds | messages in a run | commands handed over | load factor | violations, without \`late\` | \`late\` |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- |
+${rows.join("\n")}`;
+}
+
 function violationsOf(results: readonly SuiteResult[]): string {
-  const rows = results.flatMap(({ seed, violations }) =>
+  const rows = results.flatMap(({ seed, path, commit, violations }) =>
     [...Map.groupBy(violations, ({ rule }) => rule)].map(
-      ([rule, list]) => `| ${seed} | ${rule}: ${rules[rule]} | ${list.length} | ${inCell(list[0]?.detail ?? "")} |`,
+      ([rule, list]) =>
+        `| ${seed} | ${path} | ${commit} | ${rule}: ${rules[rule]} | ${list.length} | ${inCell(list[0]?.detail ?? "")} |`,
     ),
   );
   if (rows.length === 0) return "No run had a violation.";
-  return `| seed | violation | number | the first |\n| --- | --- | --- | --- |\n${rows.join("\n")}`;
+  return `| seed | path | commit | violation | number | the first |\n| --- | --- | --- | --- | --- | --- |\n${rows.join("\n")}`;
 }
 
 const inCell = (text: string) => text.replaceAll("|", "\\|").replace(/\s+/g, " ").slice(0, 160);

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Path } from "./path.ts";
 import { type FaultKind, faultKinds, type Plan, type PlannedFault } from "./plan.ts";
 import { check, type Violation } from "./record/checker.ts";
 import { recoveryMs } from "./record/lateness.ts";
 import type { InjectedFault } from "./record/record.ts";
 import { linkAccount } from "./world/accounts.ts";
-import { collect, quiesce } from "./world/collect.ts";
+import { collect, handedOver, quiesce } from "./world/collect.ts";
 import { inject, type Scene } from "./world/inject.ts";
 import { Rest } from "./world/rest.ts";
 import { Traffic } from "./world/traffic.ts";
@@ -13,9 +14,12 @@ import { World } from "./world/world.ts";
 /** What a run has shown. */
 export interface RunResult {
   seed: number;
+  path: Path;
   /** Messages sent, in both directions together. */
   messages: number;
   events: number;
+  /** Commands that the API handed to a session host of its process. */
+  handedOver: number;
   /** Copies of messages that phones dropped because they had the message. */
   droppedCopies: number;
   /** Webhooks that arrived again. */
@@ -36,9 +40,13 @@ const recoveryLimitMs = 120_000;
 const aheadOfFault = 200;
 
 /** Runs a plan in an empty folder, and checks what it has left behind. */
-export async function runPlan(plan: Plan, folder: string, load: number): Promise<RunResult> {
+export async function runPlan(
+  plan: Plan,
+  folder: string,
+  { load, path }: { load: number; path: Path },
+): Promise<RunResult> {
   const started = performance.now();
-  const world = await World.start({ folder, latency: { ...latency, seed: plan.seed } });
+  const world = await World.start({ folder, path, latency: { ...latency, seed: plan.seed } });
   const rest = new Rest(world);
   try {
     const accounts = await Promise.all(
@@ -55,8 +63,10 @@ export async function runPlan(plan: Plan, folder: string, load: number): Promise
     const record = await collect(world, accounts, traffic, faults);
     return {
       seed: plan.seed,
+      path,
       messages: traffic.sent,
       events: record.events.length,
+      handedOver: await handedOver(world),
       droppedCopies: record.shown.reduce((sum, { copies }) => sum + copies - 1, 0),
       repeatedWebhooks: record.webhooks.length - new Set(record.webhooks.map(({ eventId }) => eventId)).size,
       faults: faults.map((fault) => {

@@ -14,12 +14,16 @@ const program = fileURLToPath(new URL("./run-one.ts", import.meta.url));
 /** Runs each seed that has no result yet. Returns the number of runs with violations that don't depend on the speed. */
 export async function runSuite(options: SuiteOptions): Promise<number> {
   if (options.reportOnly) return 0;
-  const { messages, instances, faults, load } = options;
-  const done = new Set(results.all().flatMap((one) => (one.planned === messages ? [one.seed] : [])));
+  const { messages, instances, faults, load, path } = options;
+  const done = new Set(
+    results.all().flatMap((one) => (one.planned === messages && one.path === path ? [one.seed] : [])),
+  );
   let failed = 0;
   for (let seed = options.first; seed < options.first + options.runs; seed++) {
     if (done.has(seed)) continue;
-    const result = await runOne({ seed, load, messages, instances, faults }).catch((error: unknown) => String(error));
+    const result = await runOne({ seed, load, path, messages, instances, faults }).catch((error: unknown) =>
+      String(error),
+    );
     if (typeof result === "string") {
       // The gateway or the suite could not even start. Such a run is repeated when the suite runs again.
       console.log(`seed ${seed}: ${result}`);
@@ -32,7 +36,7 @@ export async function runSuite(options: SuiteOptions): Promise<number> {
     if (wrong.length > 0) failed++;
     const late = result.violations.length - wrong.length;
     console.log(
-      `seed ${seed}: ${result.messages} messages, ${wrong.length} violations, ${late} late, ${result.seconds} s`,
+      `seed ${seed} (${path}): ${result.messages} messages, ${result.handedOver} commands handed over, ${wrong.length} violations, ${late} late, ${result.seconds} s`,
     );
     for (const { rule, detail } of result.violations.slice(0, 10)) console.log(`  ${rule}: ${detail}`);
     if (folder) console.log(`  data and logs: ${folder}`);

@@ -8,6 +8,8 @@ import type { Reply, Request } from "./port.ts";
 const modules = {
   host: "../../../../session-host/main.ts",
   api: "./api.ts",
+  "api-host": "./api-host.ts",
+  gateway: "./gateway.ts",
   worker: "./worker.ts",
   aws: "./aws.ts",
   network: "./network.ts",

@@ -30,6 +30,12 @@ export async function quiesce(world: World, accounts: readonly Account[]): Promi
   await sleep(1_000);
 }
 
+/** Returns how many commands the API handed to a session host of its process. */
+export async function handedOver(world: World): Promise<number> {
+  const [row] = await world.query((sql) => sql<{ n: number }[]>`select count(*)::int as n from handed_over`);
+  return row?.n ?? 0;
+}
+
 /** Reads everything that a run has left behind. */
 export async function collect(
   world: World,

@@ -106,7 +106,7 @@ async function replaceHost({ world }: Scene, fault: PlannedFault): Promise<void>
 }
 
 async function killEverything({ world }: Scene): Promise<void> {
-  const names: ProcessName[] = ["api", ...world.workerNames, ...world.hostNames];
+  const names = world.processNames;
   const ended = async () => {
     await Promise.all([...names.map((name) => world.process(name).end("SIGKILL")), world.aws.end("SIGKILL")]);
     await world.restartAws();
@@ -181,8 +181,8 @@ const injectors: Record<FaultKind, Injector> = {
     await Promise.all(scene.world.workerNames.map((name) => restart(scene.world, name)));
     return all(scene);
   },
-  "api killed": async (scene) => {
-    await restart(scene.world, "api");
+  "api killed": async (scene, fault) => {
+    await restart(scene.world, pick(scene.world.apiNames, fault));
     return all(scene);
   },
   "everything killed": async (scene) => {

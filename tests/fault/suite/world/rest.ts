@@ -7,17 +7,24 @@ export interface Answer {
   body: Record<string, unknown>;
 }
 
-/** A REST client that repeats a request until it is accepted, as a careful caller does. */
+/**
+ * A REST client that repeats a request until it is accepted, as a careful caller does. The API processes get some requests
+ * in a row, in turn. After an error, the next process gets the requests.
+ */
 export class Rest {
   readonly #world: World;
+  readonly #inARow: number;
+  #turn = 0;
   readonly #http = new Agent({ connections: 32, pipelining: 1, headersTimeout: 40_000 });
 
-  constructor(world: World) {
+  /** `inARow`: number of requests in a row that one API process gets. */
+  constructor(world: World, { inARow = 8 } = {}) {
     this.#world = world;
+    this.#inARow = inARow;
   }
 
   async once(method: "GET" | "POST" | "DELETE" | "PUT", path: string, body?: unknown, key?: string): Promise<Answer> {
-    const answer = await request(new URL(path, this.#world.apiUrl), {
+    const answer = await request(new URL(path, this.#url()), {
       dispatcher: this.#http,
       method,
       headers: {
@@ -45,10 +52,19 @@ export class Rest {
         body: { error: String(error) },
       }));
       if (final(answer)) return answer;
+      this.#turn += this.#inARow;
       if (performance.now() > end)
         throw new Error(`${method} ${path} was not accepted: ${answer.status} ${JSON.stringify(answer.body)}`);
       await sleep(200);
     }
+  }
+
+  /** Returns the URL of each API process in turn. */
+  #url(): string {
+    const urls = [...this.#world.apiUrls.values()];
+    const url = urls[Math.floor(this.#turn++ / this.#inARow) % urls.length];
+    if (url === undefined) throw new Error("no API has started yet");
+    return url;
   }
 
   close(): Promise<void> {

@@ -1,35 +1,25 @@
 import { rmSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { readConfig } from "../../../../core/config.ts";
-import { type Database, openDatabase } from "../../../../core/db/index.ts";
-import { createQueues, openQueues } from "../../../../core/queue/index.ts";
-import { openStorage } from "../../../../core/storage/index.ts";
-import { prepareDatabase } from "../../../../functions/migrate/prepare.ts";
-import { openDataDir } from "../../../../local/data/index.ts";
+import type { Database } from "../../../../core/db/index.ts";
 import { type LocalPostgres, startPostgres } from "../../../../local/postgres/index.ts";
-import { type LatencyRange, startWhatsApp, type WhatsApp } from "../../../../simulator/index.ts";
-import { png } from "../../../support/media/png.ts";
-import { type FileServer, startFileServer } from "../../../support/network/file-server.ts";
-import { seedPostgres } from "../../../support/postgres.ts";
-import { Child, type ChildOptions, type Program } from "../process/child.ts";
-import { Endpoints } from "./endpoints.ts";
+import type { WhatsApp } from "../../../../simulator/index.ts";
+import type { FileServer } from "../../../support/network/file-server.ts";
+import type { Path } from "../path.ts";
+import { Child, type Program } from "../process/child.ts";
+import type { Endpoints } from "./endpoints.ts";
+import { type Parts, type PartsOptions, startParts, workerSocket } from "./parts.ts";
 
-export interface WorldOptions {
-  /** An empty folder for all data and logs. */
-  folder: string;
+export interface WorldOptions extends PartsOptions {
+  /** Default: `queue`. */
+  path?: Path;
   hosts?: number;
-  workers?: number;
-  shards?: number;
-  logLevel?: string;
   /** Node.js arguments of the processes of a program. */
   nodeArguments?: Partial<Record<Program, readonly string[]>>;
-  /** Delays of the stanzas between the hosts and WhatsApp. Default: no delay. */
-  latency?: LatencyRange;
-  /** More environment variables of the processes of the gateway. */
-  env?: Record<string, string>;
 }
+
+/** The settings that a whole gateway sets itself. */
+const awsSettings = ["SQS_ENDPOINT", "S3_ENDPOINT", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] as const;
 
 /** The worlds that run or start. */
 const running = new Set<Promise<World>>();
@@ -66,7 +56,10 @@ export class World {
   readonly processes = new Map<ProcessName, Child>();
   readonly network: Child;
   aws: Child;
-  apiUrl = "";
+  /** The URL of each API, by the name of its process. */
+  readonly apiUrls = new Map<ProcessName, string>();
+  /** The processes that serve the API. */
+  readonly apiNames: ProcessName[];
   readonly hostNames: ProcessName[];
   readonly workerNames: ProcessName[];
   /** Milliseconds that the database's clock is ahead of this process's clock. */
@@ -94,6 +87,8 @@ export class World {
       Array.from({ length: count }, (_, index) => `${name}-${index}` as const);
     this.hostNames = names("host", options.hosts ?? 2);
     this.workerNames = names("worker", options.workers ?? 2);
+    if (options.whole) this.apiNames = [...this.hostNames, "api"];
+    else this.apiNames = options.path === "direct" ? this.hostNames : ["api"];
   }
 
   static start(options: WorldOptions): Promise<World> {
@@ -105,9 +100,14 @@ export class World {
   static async #start(options: WorldOptions): Promise<World> {
     const world = new World(options, await startParts(options));
     await world.#measureClock();
-    await Promise.all((["api", ...world.workerNames, ...world.hostNames] as const).map((name) => world.start(name)));
-    await world.aws.request("poll");
+    await Promise.all(world.processNames.map((name) => world.start(name)));
+    if (!options.whole) await world.aws.request("poll");
     return world;
+  }
+
+  /** The names of all processes of the gateway. */
+  get processNames(): ProcessName[] {
+    return [...new Set([...this.apiNames, ...this.workerNames, ...this.hostNames])];
   }
 
   /** The time of the database's clock, in milliseconds. */
@@ -115,29 +115,34 @@ export class World {
     return Date.now() + this.clockOffset;
   }
 
-  /** Starts a process of the gateway. Resolves when it is ready; for a session host, when it has been started. */
+  /** Starts a process of the gateway. Resolves when its API is ready; for a process without one, when it has been started. */
   async start(name: ProcessName): Promise<Child> {
     const child = this.spawn(name);
     this.processes.set(name, child);
-    if (!name.startsWith("host")) {
-      const ready = (await child.ready) as { url?: string; port?: number };
-      if (ready.url) this.apiUrl = ready.url;
-      // The API keeps its port, so that callers need no new URL.
-      if (ready.port) this.env.PORT = String(ready.port);
+    if (child.options.program !== "host") {
+      const { url } = (await child.ready) as { url?: string };
+      if (url) this.apiUrls.set(name, url);
     }
     return child;
   }
 
   /** Starts a process without making it the process of this name. */
   spawn(name: ProcessName): Child {
-    const program = name.replace(/-\d+$/, "") as "api" | "worker" | "host";
+    const role = name.replace(/-\d+$/, "") as "api" | "worker" | "host";
+    const program = role === "host" ? this.#hostProgram : role;
     const env = { ...this.env };
+    if (program === "gateway") for (const setting of awsSettings) delete env[setting];
     if (program === "worker") {
       env.WORKER_SOCKET = workerSocket(this.folder, name);
       // A worker that was killed leaves its socket behind.
       rmSync(env.WORKER_SOCKET, { force: true });
     }
     return this.#child(program, name, env);
+  }
+
+  get #hostProgram(): "host" | "api-host" | "gateway" {
+    if (this.#options.whole) return "gateway";
+    return this.#options.path === "direct" ? "api-host" : "host";
   }
 
   #child(program: Program, name: string, env: Record<string, string>): Child {
@@ -194,102 +199,4 @@ export class World {
     await Promise.all([this.wa.stop(), this.endpoints.stop(), this.files.stop(), this.#postgres.stop()]);
     this.#unlock();
   }
-}
-
-interface Parts {
-  wa: WhatsApp;
-  endpoints: Endpoints;
-  files: FileServer;
-  db: Database;
-  env: Record<string, string>;
-  directEnv: Record<string, string>;
-  apiKey: string;
-  network: Child;
-  aws: Child;
-  postgres: LocalPostgres;
-  unlock: () => void;
-}
-
-const workerSocket = (folder: string, name: string) => join(folder, `${name}.sock`);
-const queuePrefix = "switchboard";
-
-async function startParts({
-  folder,
-  shards = 4,
-  workers = 2,
-  logLevel = "warn",
-  env: more = {},
-  latency,
-}: WorldOptions): Promise<Parts> {
-  await mkdir(folder, { recursive: true });
-  const wa = await startWhatsApp({ directory: folder, ...(latency && { latency }) });
-  const endpoints = await Endpoints.start();
-  const files = await startFileServer({ "/picture.png": { body: png(16), type: "image/png" } });
-  const dataDir = await openDataDir(join(folder, "data"));
-  await seedPostgres(join(folder, "postgres"));
-  const postgres = await startPostgres({ dataDir: join(folder, "postgres") });
-  const sockets = Array.from({ length: workers }, (_, index) => workerSocket(folder, `worker-${index}`));
-  const aws = await ready({
-    program: "aws",
-    name: "aws",
-    folder,
-    env: { AWS_SETTING: JSON.stringify({ folder: join(folder, "aws"), queuePrefix, workers: sockets }) },
-  });
-  const { endpoint, credentials } = (await aws.ready) as {
-    endpoint: string;
-    credentials: { accessKeyId: string; secretAccessKey: string };
-  };
-  const ports = { databasePort: postgres.port, awsPort: Number(new URL(endpoint).port) };
-  const network = await ready({
-    program: "network",
-    name: "network",
-    folder,
-    env: { NETWORK_SETTING: JSON.stringify(ports) },
-  });
-  const proxies = (await network.ready) as typeof ports;
-  const throughProxy = new URL(postgres.url);
-  throughProxy.port = String(proxies.databasePort);
-  const directEnv = {
-    PORT: "0",
-    SHARDS: String(shards),
-    DATA_DIR: join(folder, "data"),
-    MASTER_KEY_FILE: dataDir.masterKeyFile,
-    EGRESS_ALLOW: "127.0.0.0/8",
-    RATE_LIMIT: "0",
-    WHATSAPP_URL: wa.url,
-    WHATSAPP_ROOT_KEY: wa.rootKey,
-    WHATSAPP_MEDIA_CA: wa.mediaCaFile ?? "",
-    LOG_LEVEL: logLevel,
-    DATABASE_POOL: "8",
-    DATABASE_URL: postgres.url,
-    SQS_ENDPOINT: endpoint,
-    S3_ENDPOINT: endpoint,
-    AWS_ACCESS_KEY_ID: credentials.accessKeyId,
-    AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
-    ...more,
-  };
-  const proxy = `http://127.0.0.1:${proxies.awsPort}`;
-  const env = { ...directEnv, DATABASE_URL: throughProxy.href, SQS_ENDPOINT: proxy, S3_ENDPOINT: proxy };
-  const apiKey = await prepare(directEnv);
-  const db = openDatabase(postgres.url, { max: 4, name: "fault-suite" });
-  return { wa, endpoints, files, db, env, directEnv, apiKey, network, aws, postgres, unlock: () => dataDir.close() };
-}
-
-async function ready(options: ChildOptions): Promise<Child> {
-  const child = new Child(options);
-  await child.ready;
-  return child;
-}
-
-/** Creates the tables, queues, bucket and first admin. Returns the admin's API key. */
-async function prepare(env: Record<string, string>): Promise<string> {
-  const config = readConfig(env);
-  const queues = openQueues(config);
-  const [{ firstAdmin }] = await Promise.all([
-    prepareDatabase(config),
-    createQueues(queues, config),
-    openStorage(config).createBucket(),
-  ]);
-  queues.client.destroy();
-  return firstAdmin?.apiKey.key ?? "";
 }
