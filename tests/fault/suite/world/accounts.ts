@@ -1,4 +1,5 @@
 import type { Phone } from "../../../../simulator/index.ts";
+import { until } from "../../../support/until.ts";
 import type { Rest } from "./rest.ts";
 import { Sink } from "./sink.ts";
 import type { World } from "./world.ts";
@@ -42,11 +43,27 @@ export async function linkAccount(
   if (sink) Object.assign(body, { eventQueue: sinkQueue });
   const { body: created } = await rest.repeat("POST", "/api/instances", { body });
   const id = String(created.id);
-  const { body: qr } = await rest.repeat("GET", `/api/instances/${id}/qr`);
-  await owner.scanQr(String(qr.qrCode));
+  await until(() => scanned(rest, id, owner), scanLimitMs);
   await connected(rest, id);
   owner.goOffline();
   return { index, id, owner, peers, sink };
+}
+
+/** How long an instance may take to show a QR code that can be scanned, on a busy machine. Milliseconds. */
+const scanLimitMs = 180_000;
+
+/**
+ * Scans the QR code of an instance. Returns undefined if that fails: a host that starts takes shards of another host, whose
+ * QR codes then expire.
+ */
+async function scanned(rest: Rest, id: string, owner: Phone): Promise<true | undefined> {
+  const { body } = await rest.repeat("GET", `/api/instances/${id}/qr`);
+  try {
+    await owner.scanQr(String(body.qrCode));
+    return true;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Waits until an instance is connected. */
