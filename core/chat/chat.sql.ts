@@ -25,6 +25,10 @@ export const chats = pgTable(
     /** The JID of the chat in the app state, which can be the LID. */
     stateJid: text("state_jid"),
     archived: boolean().notNull().default(false),
+    /** An archived chat was archived with the messages that were sent up to this time. See `isNewer` in the ledger. */
+    archivedThrough: instant("archived_through"),
+    /** WhatsApp's ids of further messages with which it was archived. */
+    archivedIds: text("archived_ids").array(),
     pinnedAt: instant("pinned_at"),
     /** The end of the mute, `infinity` for one without an end. Null, or in the past, if the chat is not muted. */
     mutedUntil: instant("muted_until"),

@@ -14,6 +14,10 @@ export interface MessageEnd {
 /** What is known of a chat from WhatsApp's app state. A field that is absent stays as it is. Times are ISO 8601. */
 export interface ChatState {
   archived?: boolean;
+  /** The messages that an archived chat had when it was archived. */
+  archivedThrough?: MessageEnd;
+  /** Whether a message that is newer takes the chat out of the archive. This is a setting of the account. */
+  unarchives?: boolean;
   /** Null if the chat is not pinned. */
   pinnedAt?: string | null;
   /** The end of the mute, or `infinity`. Null if the chat is not muted. */
@@ -40,6 +44,21 @@ export interface ChatFact extends ChatState {
   /** `sync`: the first reading of the app state, which is not announced. */
   source: "phone" | "api" | "sync";
   at: string;
+}
+
+/**
+ * A message or reaction that takes its chat out of the archive, unless the chat was archived with it. Recorded only for
+ * accounts whose setting says so.
+ */
+export interface Unarchival {
+  /** All JIDs of the chat. Null for a message of the account: the chat is that of the stored message. */
+  chatIds: readonly string[] | null;
+  /** WhatsApp's id of the message. */
+  waId: string;
+  /** When it was sent. ISO 8601. */
+  at: string;
+  /** Set for a message of the history, which is not announced. */
+  imported?: true;
 }
 
 /** A report that the owner has read messages on another device. It is also about all earlier messages of the chat. */

@@ -118,7 +118,7 @@ export const copies: readonly Copy[] = [
   }),
   copyFew(places.chats, "chat_id", {
     columns:
-      "chat_id messages unread last_at state_jid archived pinned_at muted_until marked_unread cleared_at cleared_stored_at cleared_ids",
+      "chat_id messages unread last_at state_jid archived archived_through archived_ids pinned_at muted_until marked_unread cleared_at cleared_stored_at cleared_ids",
     relation: "own",
   }),
   messages,

@@ -6,6 +6,8 @@ import { AppError } from "../../core/error.ts";
 import { derivedMessageId } from "../../core/id.ts";
 import { isGroupJid, isLidJid } from "../../core/message/recipient.ts";
 import { personOf } from "../baileys/address/jids.ts";
+import { endOf } from "../inbound/chats.ts";
+import { unarchivesChats } from "../inbound/unarchival.ts";
 import { answerOf } from "./answer.ts";
 import { patchAppState } from "./app-state.ts";
 import { resolveRecipient } from "./message.ts";
@@ -29,8 +31,13 @@ export async function setArchived(
     context.accepted(changeOf(context, chat, { pinnedAt: null }));
   }
   await archive(context, chat, archived);
-  return done(context, chat, { archived }, { archived });
+  return done(context, chat, archived ? archivedState(context, chat) : { archived }, { archived });
 }
+
+/** A message that is newer than the range takes the chat out of the archive again, if the account is set so. */
+const archivedState = ({ sock }: MutationContext, chat: TargetChat): ChatState => ({
+  ...{ archived: true, archivedThrough: endOf(rangeOf(chat)), unarchives: unarchivesChats(sock.authState.creds) },
+});
 
 export async function setPinned(
   context: MutationContext,

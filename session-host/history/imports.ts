@@ -16,6 +16,7 @@ import type { DisappearingTimers } from "../inbound/disappearing.ts";
 import type { Ignoring } from "../inbound/ignored.ts";
 import { changeOfWaiting } from "../inbound/message/notes.ts";
 import type { WaitingNotes } from "../inbound/message/waiting.ts";
+import { withUnarchivals } from "../inbound/unarchival.ts";
 import type { Change } from "../ledger/change.ts";
 import { merged } from "../ledger/merge.ts";
 import { DamagedFile } from "../media/download.ts";
@@ -192,11 +193,12 @@ export class HistoryImports {
       const step = { waId: part.waId, messages: read.length, cursor };
       const reactions = read.flatMap((one) => one.reactions);
       const messages = read.map(({ message }) => message);
+      const imported: Change = { messages, reactions, historySteps: [step] };
       // A note about one of these messages arrives either before this, and waits, or after it, and finds the message.
       const recorded = await connection.exclusively(async () => {
         const waited: Change[] = [];
         for (const message of messages) waited.push(await changeOfWaiting(message, account, scope));
-        return { durable: record(merged([{ messages, reactions, historySteps: [step] }, ...waited])) };
+        return { durable: record(merged([withUnarchivals(imported, creds), ...waited])) };
       });
       await recorded.durable;
       from = cursor;

@@ -6,6 +6,7 @@ import { isBusiness } from "../baileys/account.ts";
 import { isPhoneJid, personOf, phonesOf, plainJid } from "../baileys/address/jids.ts";
 import type { Change } from "../ledger/change.ts";
 import type { Me } from "./message/address.ts";
+import { unarchivesChats } from "./unarchival.ts";
 
 /** The collections with the state of chats. */
 const collections = ["regular_high", "regular_low"] as const;
@@ -54,9 +55,12 @@ export class ChatBook {
   readonly note = async (entries: readonly ChatEntry[]): Promise<void> => {
     if (!this.#sock) return;
     const isFirst = this.#readsAll || !this.#sock.authState.creds.accountSyncCounter;
+    // The setting is in the same collection as the archived chats.
+    const unarchives = unarchivesIn(entries) ?? unarchivesChats(this.#sock.authState.creds);
     const found = entries.flatMap((entry) => {
       const source = entry.inSnapshot && isFirst ? ("sync" as const) : ("phone" as const);
-      return factIn(entry, this.#deps.me(), source) ?? [];
+      const fact = factIn(entry, this.#deps.me(), source);
+      return fact ? { ...fact, ...(fact.archived && { unarchives }) } : [];
     });
     if (found.length === 0) return;
     const lids = found.map(({ stateJid }) => stateJid).filter(isLidJid);
@@ -113,32 +117,43 @@ function factIn(
 /** Source: `dispatchAppState` in whatsmeow's appstate.go, `chatModificationToAppPatch` in Baileys' Utils/chat-utils.js. */
 function stateIn(action: string, value: proto.ISyncActionValue): ChatState | undefined {
   const { archiveChatAction, pinAction, muteAction, markChatAsReadAction, clearChatAction, deleteChatAction } = value;
-  if (action === "archive" && archiveChatAction) return { archived: archiveChatAction.archived ?? false };
+  if (action === "archive" && archiveChatAction?.archived)
+    return { archived: true, archivedThrough: endOf(archiveChatAction.messageRange, value.timestamp) };
+  if (action === "archive" && archiveChatAction) return { archived: false };
   if (action === "pin_v1" && pinAction)
     return { pinnedAt: pinAction.pinned ? (isoOf(value.timestamp) ?? new Date().toISOString()) : null };
   if (action === "mute" && muteAction)
     return { mutedUntil: muteAction.muted ? (isoOf(muteAction.muteEndTimestamp) ?? "infinity") : null };
   if (action === "markChatAsRead" && markChatAsReadAction) {
     const { read, messageRange } = markChatAsReadAction;
-    return read ? { markedUnread: false, readThrough: endOf(messageRange, value) } : { markedUnread: true };
+    return read ? { markedUnread: false, readThrough: endOf(messageRange, value.timestamp) } : { markedUnread: true };
   }
   if (action === "clearChat" && clearChatAction)
-    return { clearedThrough: endOf(clearChatAction.messageRange, value), markedUnread: false };
+    return { clearedThrough: endOf(clearChatAction.messageRange, value.timestamp), markedUnread: false };
   if (action === "deleteChat" && deleteChatAction)
-    return { clearedThrough: endOf(deleteChatAction.messageRange, value), deleted: true, markedUnread: false };
+    return {
+      clearedThrough: endOf(deleteChatAction.messageRange, value.timestamp),
+      deleted: true,
+      markedUnread: false,
+    };
   return undefined;
 }
+
+/** Returns the setting that the entries of a collection contain, undefined for none. */
+const unarchivesIn = (entries: readonly ChatEntry[]): boolean | undefined =>
+  entries.findLast(({ value }) => value.unarchiveChatsSetting)?.value.unarchiveChatsSetting?.unarchiveChats ??
+  undefined;
 
 /**
  * Returns the messages of a range. In its last second, those are the messages that it names, because times are whole seconds;
  * if it names none of that second, all. A range may lack its end.
  */
-function endOf(
+export function endOf(
   range: proto.SyncActionValue.ISyncActionMessageRange | null | undefined,
-  value: proto.ISyncActionValue,
+  timestamp?: proto.ISyncActionValue["timestamp"],
 ): MessageEnd {
   const seconds = toNumber(range?.lastMessageTimestamp ?? 0);
-  const through = isoOf(seconds > 0 ? seconds * 1000 : value.timestamp) ?? new Date().toISOString();
+  const through = isoOf(seconds > 0 ? seconds * 1000 : timestamp) ?? new Date().toISOString();
   const named = (range?.messages ?? []).filter(({ timestamp }) => toNumber(timestamp ?? 0) === seconds);
   const waIds = named.flatMap(({ key }) => key?.id ?? []).slice(0, maxNamed);
   if (waIds.length === 0) return { through, waIds };

@@ -1,6 +1,6 @@
 import { BufferJSON } from "@whiskeysockets/baileys";
 import type { ChannelFact } from "../../core/channel/fact.ts";
-import type { ChatFact, ReadReport } from "../../core/chat/fact.ts";
+import type { ChatFact, ReadReport, Unarchival } from "../../core/chat/fact.ts";
 import type { CommandEnd } from "../../core/command/end.ts";
 import type { ContactFact } from "../../core/contact/merge.ts";
 import type { Person } from "../../core/event/catalog/group.ts";
@@ -357,6 +357,8 @@ export interface Change {
   readMarks?: string[];
   /** Reports that the owner has read messages on another device. */
   readReports?: ReadReport[];
+  /** Messages that take their chats out of the archive. */
+  unarchivals?: Unarchival[];
   prepared?: PreparedMessage[];
   /** Who gets a stored message, if that is not in `prepared`. */
   recipients?: ({ waId: string } & RecipientList)[];

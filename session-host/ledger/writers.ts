@@ -15,6 +15,7 @@ import { recipients } from "./write/recipients.ts";
 import { responses } from "./write/responses.ts";
 import { revisions } from "./write/revisions.ts";
 import { groupTimers, timers } from "./write/timers.ts";
+import { unarchivals } from "./write/unarchivals.ts";
 import { phoneRequests, readable, unreadable } from "./write/unreadable.ts";
 import { arrived, waiting } from "./write/waiting.ts";
 import type { Field, RecordedChange, Writer } from "./writer.ts";
@@ -62,6 +63,7 @@ const writerOf = {
   readMarks,
   callAnswers,
   readReports,
+  unarchivals,
   chats,
   activities,
   quarantine,

@@ -98,6 +98,7 @@ export class Sender {
           error: undefined,
           receipts: [],
           retries: 0,
+          sentAt: this.#phone.world.clock(),
         },
         ...untouched(),
         ...{ to: chat, address, devices: [] },

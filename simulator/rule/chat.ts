@@ -1,4 +1,4 @@
-import { baileys, defineRule, whatsmeow } from "./define.ts";
+import { baileys, defineRule, mautrix, whatsmeow } from "./define.ts";
 
 const chatTest = "tests/integration/contact/chats.test.ts";
 
@@ -36,6 +36,35 @@ export const chatRules = [
     sources: [whatsmeow("appstate/encode.go", "Archiving a chat will also unpin it automatically.")],
     checked: "2026-11",
     tests: [`${chatTest} > archiving a pinned chat unpins it, from the API and from the phone`],
+    enforced: true,
+    witness: false,
+  }),
+  defineRule({
+    name: "unarchive_on_message",
+    claim:
+      "If the owner doesn't keep chats archived, a new message in either direction, or a reaction to a message of the account, takes its chat out of the archive. Each device works that out from the setting and the range of the archived messages; the app state doesn't change.",
+    sources: [
+      baileys("Utils/process-message.js", "accountSettings?.unarchiveChats"),
+      baileys("Utils/chat-utils.js", "then the chat should be marked unarchved"),
+      whatsmeow("appstate/keys.go", "whether to unarchive chats when messages come in"),
+    ],
+    checked: "2026-11",
+    tests: [
+      `${chatTest} > that the %s archived leaves the archive when %s`,
+      `${chatTest} > leaves it archived as long as the owner keeps chats archived`,
+    ],
+    enforced: true,
+    witness: false,
+  }),
+  defineRule({
+    name: "deleted_chat_state",
+    claim: "A deleted chat is removed with its state: when it returns, it is neither pinned nor muted nor archived.",
+    sources: [
+      baileys("Utils/event-buffer.js", "remove any prior updates & upserts"),
+      mautrix("pkg/connector/handlewhatsapp.go", "RemoteEventChatDelete"),
+    ],
+    checked: "2026-11",
+    tests: [`${chatTest} > a chat that the %s deletes is neither pinned nor muted nor archived when it returns`],
     enforced: true,
     witness: false,
   }),

@@ -8,7 +8,7 @@ export const update = defineEvent({
   data: z.object({
     /** JID of the chat. */
     chatId: z.string(),
-    /** Who made the change. Null if a later message shows the change. */
+    /** Who made the change. Null if a later message shows the change, or if a message took the chat out of the archive. */
     by: person.nullable(),
     /** Whether the account itself made the change. */
     fromMe: z.boolean(),

@@ -4,6 +4,7 @@ import type { Logger } from "../../../core/log.ts";
 import type { Wait } from "../../../core/restriction/index.ts";
 import { refusalError } from "../../baileys/restriction.ts";
 import type { ConnectedContext } from "../../executors/types.ts";
+import { unarchivalOf } from "../../inbound/unarchival.ts";
 import type { Change } from "../../ledger/change.ts";
 import { isSend, type OrderedCommand } from "../claim/claimed-command.ts";
 import type { Brake } from "../limit/brake.ts";
@@ -62,7 +63,9 @@ export class Acks {
     tries.forget(command);
     if (refusal && address.kind) context()?.addressing.learn(address.kind);
     if (isSend(command)) brake?.acknowledged();
-    end(command, changeOnAck ?? { acks: [{ waId }], ...succeed(command, outputOf(command, waId)) });
+    const creds = context()?.sock.authState.creds;
+    const unarchival = creds && isSend(command) ? unarchivalOf(waId, new Date(), creds) : {};
+    end(command, changeOnAck ?? { acks: [{ waId }], ...unarchival, ...succeed(command, outputOf(command, waId)) });
     pump();
   }
 

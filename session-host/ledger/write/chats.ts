@@ -2,6 +2,7 @@ import type { ChatFact, ReadReport } from "../../../core/chat/fact.ts";
 import { storableJson } from "../../../core/db/index.ts";
 import type { Fragment } from "../../../core/db/page.ts";
 import type { EventData, NewEvent } from "../../../core/event/catalog/index.ts";
+import { noticeTypes } from "../../../core/message/notice.ts";
 import { isLidJid } from "../../../core/message/recipient.ts";
 import { type Batch, type RecordedChange, unique, type Writer } from "../writer.ts";
 
@@ -153,14 +154,15 @@ async function byNumber({ sql }: Batch, instanceId: string, facts: readonly Chat
 /** Moves the state of chats that were known only by LID to the chats with the numbers. */
 const moveToNumbers = ({ sql }: Batch, instanceId: string, pairs: readonly { jid: string; lid: string }[]) => sql`
   with moved as (
-    update chats set archived = false, pinned_at = null, muted_until = null, marked_unread = false, state_jid = null
+    update chats set archived = false, archived_through = null, archived_ids = null, pinned_at = null, muted_until = null, marked_unread = false, state_jid = null
     from unnest(${pairs.map(({ jid }) => jid)}::text[], ${pairs.map(({ lid }) => lid)}::text[]) as pair(jid, lid), chats old
     where chats.instance_id = ${instanceId} and chats.chat_id = pair.lid and chats.state_jid is not null
       and old.instance_id = chats.instance_id and old.chat_id = chats.chat_id
-    returning pair.jid, old.archived, old.pinned_at, old.muted_until, old.marked_unread, old.state_jid)
-  insert into chats (instance_id, chat_id, archived, pinned_at, muted_until, marked_unread, state_jid)
-  select ${instanceId}, jid, archived, pinned_at, muted_until, marked_unread, state_jid from moved
-  on conflict (instance_id, chat_id) do update set archived = excluded.archived, pinned_at = excluded.pinned_at,
+    returning pair.jid, old.archived, old.archived_through, old.archived_ids, old.pinned_at, old.muted_until, old.marked_unread, old.state_jid)
+  insert into chats (instance_id, chat_id, archived, archived_through, archived_ids, pinned_at, muted_until, marked_unread, state_jid)
+  select ${instanceId}, jid, archived, archived_through, archived_ids, pinned_at, muted_until, marked_unread, state_jid from moved
+  on conflict (instance_id, chat_id) do update set archived = excluded.archived,
+    archived_through = excluded.archived_through, archived_ids = excluded.archived_ids, pinned_at = excluded.pinned_at,
     muted_until = excluded.muted_until, marked_unread = excluded.marked_unread, state_jid = excluded.state_jid`;
 
 /** The state of a chat before and after a change. Times are ISO 8601, or `infinity`. */
@@ -186,12 +188,15 @@ async function storeFacts(batch: Batch, instanceId: string, facts: readonly Chat
   for (const fact of facts) {
     const before = states.get(fact.chatId);
     // Archiving a chat unpins it. Source: `BuildArchive` in whatsmeow's appstate/encode.go.
-    states.set(fact.chatId, { ...before, ...fact, ...(fact.archived ? { pinnedAt: null } : {}) });
+    const mute = fact.deleted ? { mutedUntil: null } : {};
+    states.set(fact.chatId, { ...before, ...mute, ...fact, ...(fact.archived ? { pinnedAt: null } : {}) });
   }
   const list = [...states.values()];
-  const rows = list.map(({ clearedThrough: cleared, ...fact }) => ({
+  const rows = list.map(({ clearedThrough: cleared, archivedThrough, ...fact }) => ({
     ...{ ...fact, setsPin: "pinnedAt" in fact, setsMute: "mutedUntil" in fact },
     ...{ clearedAt: cleared?.through, clearedStoredAt: cleared?.storedUntil, clearedIds: cleared?.waIds },
+    ...(fact.archived && { archivedThrough: archivedThrough?.through, archivedIds: archivedThrough?.waIds }),
+    ...(fact.deleted && { deletedAt: fact.at, archivedBefore: fact.source === "api" ? "infinity" : cleared?.through }),
   }));
   const [, stored] = await Promise.all([
     sql`
@@ -199,8 +204,8 @@ async function storeFacts(batch: Batch, instanceId: string, facts: readonly Chat
       select ${instanceId}, chat_id from unnest(${list.map(({ chatId }) => chatId).sort()}::text[]) chat_id
       on conflict do nothing`,
     sql<Stored[]>`
-      update chats set state_jid = t."stateJid", archived = coalesce(t.archived, chats.archived),
-        pinned_at = case when t."setsPin" then t."pinnedAt" else chats.pinned_at end,
+      update chats set state_jid = t."stateJid", archived = t."isArchived", archived_through = t."isThrough",
+        archived_ids = t."isIds", pinned_at = t."isPinnedAt",
         muted_until = case when t."setsMute" then t."mutedUntil" else chats.muted_until end,
         marked_unread = coalesce(t."markedUnread", chats.marked_unread),
         cleared_at = greatest(chats.cleared_at, t."clearedAt"),
@@ -208,10 +213,7 @@ async function storeFacts(batch: Batch, instanceId: string, facts: readonly Chat
           else chats.cleared_stored_at end,
         cleared_ids = case when t."clearedAt" is null then chats.cleared_ids
           else array(select distinct unnest(chats.cleared_ids || t."clearedIds") order by 1) end
-      from jsonb_to_recordset(${storableJson(rows)}::text::jsonb) as t("chatId" text, "stateJid" text, archived boolean,
-        "setsPin" boolean, "pinnedAt" timestamptz, "setsMute" boolean, "mutedUntil" timestamptz, "markedUnread" boolean,
-        "clearedAt" timestamptz, "clearedStoredAt" timestamptz, "clearedIds" text[]),
-        chats old
+      from (${settled(sql, instanceId, rows)}) t, chats old
       where chats.instance_id = ${instanceId} and chats.chat_id = t."chatId"
         and old.instance_id = chats.instance_id and old.chat_id = chats.chat_id
       returning chats.chat_id as "chatId", ${stateOf(sql, "old")} as was, ${stateOf(sql, "chats")} as now,
@@ -230,6 +232,32 @@ async function storeFacts(batch: Batch, instanceId: string, facts: readonly Chat
       : undefined;
   });
 }
+
+/**
+ * Selects facts with the archive and the pin that chats have after them. A newer message takes a chat out of the archive if
+ * the account is set so. A deleted chat loses both, unless it got them after it was deleted: deletions are in another
+ * collection of the app state, which may be read later. Mutes are in the same collection.
+ */
+const settled = (sql: Batch["sql"], instanceId: string, rows: readonly object[]) => sql`
+  select f.*, kept.archived as "isArchived", case when kept.archived then set.through end as "isThrough",
+    case when kept.archived then set.ids end as "isIds",
+    case when set.pinned_at > coalesce(f."deletedAt", '-infinity') then set.pinned_at end as "isPinnedAt"
+  from jsonb_to_recordset(${storableJson(rows)}::text::jsonb) as f("chatId" text, "stateJid" text, archived boolean,
+    "archivedThrough" timestamptz, "archivedIds" text[], unarchives boolean, "setsPin" boolean, "pinnedAt" timestamptz,
+    "setsMute" boolean, "mutedUntil" timestamptz, "markedUnread" boolean, "clearedAt" timestamptz,
+    "clearedStoredAt" timestamptz, "clearedIds" text[], "deletedAt" timestamptz, "archivedBefore" timestamptz)
+  join chats c on c.instance_id = ${instanceId} and c.chat_id = f."chatId"
+  cross join lateral (
+    select coalesce(f.archived, c.archived) as archived,
+      case when f.archived is null then c.archived_through else f."archivedThrough" end as through,
+      case when f.archived is null then c.archived_ids else f."archivedIds" end as ids,
+      case when f."setsPin" then f."pinnedAt" else c.pinned_at end as pinned_at) set
+  cross join lateral (
+    select set.archived and not coalesce(coalesce(set.through, '-infinity') <= f."archivedBefore", false)
+      and not (coalesce(f.archived and f.unarchives, false) and exists (
+        select from messages where instance_id = c.instance_id and chat_id = c.chat_id
+          and sent_at > set.through and wa_id <> all(coalesce(set.ids, '{}')) and status not in ('pending', 'failed', 'canceled')
+          and type <> all(${noticeTypes}::text[]))) as archived) kept`;
 
 const stateOf = (sql: Batch["sql"], table: "old" | "chats") => sql`
   json_build_object('archived', ${sql(table)}.archived, 'pinned', ${sql(table)}.pinned_at is not null,

@@ -30,6 +30,7 @@ import { journalMessage } from "../../inbound/message/journal.ts";
 import { WaitingNotes } from "../../inbound/message/waiting.ts";
 import { PresenceBook } from "../../inbound/presences.ts";
 import { EarlyReceipts, journalOwnRead, journalReceipt } from "../../inbound/receipts.ts";
+import { withUnarchivals } from "../../inbound/unarchival.ts";
 import type { StoredUnreadable } from "../../inbound/unreadable/answer.ts";
 import { assertAddressed, journalError, journalUnavailable } from "../../inbound/unreadable/journal.ts";
 import type { Change, NewMessage } from "../../ledger/change.ts";
@@ -265,7 +266,8 @@ export class Connection implements OpenConnection, MediaConnection {
           log: log.child({ instanceId }),
         };
         const context = { instanceId, me: this.#me(), timers: this.disappearing, ...known };
-        const change = this.settings.withAutoRead(await journalMessage(context, stanza, plaintext, repository));
+        const journaled = withUnarchivals(await journalMessage(context, stanza, plaintext, repository), this.creds);
+        const change = this.settings.withAutoRead(journaled);
         return this.contacts.join(this.#earlyReceipts.join(this.#withImported(change)), stanza);
       },
       forBaileys: (stanza, plaintext) => {

@@ -29,6 +29,8 @@ export type SentMessage = Fate & {
   error: number | undefined;
   receipts: ReceivedReceipt[];
   retries: number;
+  /** In milliseconds since the epoch. Absent in old state files. */
+  sentAt?: number;
   /** Only for a status post: phone numbers or JIDs of the people who may see it. */
   audience?: string[] | undefined;
   /** Signal addresses of the devices that the message was sent to. Absent in old state files. */

@@ -1,5 +1,6 @@
 import { chatActions } from "../../model/chat-action.ts";
 import type { proto } from "../../wire/baileys.ts";
+import { readContent } from "../../wire/content.ts";
 import { isGroupJid, toJid } from "../../wire/jid.ts";
 import type { Phone } from "../phone.ts";
 
@@ -22,18 +23,73 @@ export function chatsOf(phone: Phone): PhoneChat[] {
   return [...new Set(ids)].map((id) => chatOf(phone, id));
 }
 
-/** Returns the state of a chat, which is given by its JID as in the app state. */
+/**
+ * Returns the state of a chat, which is given by its JID as in the app state. A chat that was deleted has no state from
+ * before, and one that got a new message is not archived if the owner has set so. The app state doesn't say either.
+ */
 export function chatOf(phone: Phone, id: string): PhoneChat {
   const { appState } = phone;
-  const archived = appState.get("archive", id)?.archiveChatAction?.archived ?? false;
-  const mute = appState.get("mute", id)?.muteAction;
+  const deletedAt = Number(appState.get("deleteChat", id, "1")?.timestamp ?? -1);
+  const entry = (action: string) => {
+    const value = appState.get(action, id);
+    return Number(value?.timestamp ?? 0) > deletedAt ? value : undefined;
+  };
+  const { archiveChatAction: archive } = entry("archive") ?? {};
+  const archived = (archive?.archived ?? false) && !hasReturned(phone, id, archive?.messageRange);
+  const mute = entry("mute")?.muteAction;
   return {
     id,
     archived,
-    pinned: (appState.get("pin_v1", id)?.pinAction?.pinned ?? false) && !archived,
+    pinned: (entry("pin_v1")?.pinAction?.pinned ?? false) && !archived,
     mutedUntil: mute?.muted ? Number(mute.muteEndTimestamp ?? -1) : undefined,
-    markedUnread: appState.get("markChatAsRead", id)?.markChatAsReadAction?.read === false,
+    markedUnread: entry("markChatAsRead")?.markChatAsReadAction?.read === false,
   };
+}
+
+/** What WhatsApp's apps don't show as a message of its own. Source: `isRealMessage` in Baileys' Utils/process-message.js. */
+const notMessages = new Set(["edit", "revoke", "protocol", "reaction", "pollUpdate", "empty"]);
+
+/** Whether an archived chat has got a message since, and the owner doesn't keep such chats archived. */
+function hasReturned(phone: Phone, id: string, range: Range | null | undefined): boolean {
+  const setting = phone.appState.get("setting_unarchiveChats");
+  if (!setting?.unarchiveChatsSetting?.unarchiveChats) return false;
+  const setAt = Math.floor(Number(setting.timestamp) / 1000);
+  return knownOf(phone, chatJidOf(phone, id)).some(
+    ({ id: messageId, timestamp, counts }) =>
+      counts &&
+      timestamp >= Math.max(setAt, Number(range?.lastMessageTimestamp ?? 0)) &&
+      !range?.messages?.some(({ key }) => key?.id === messageId),
+  );
+}
+
+/** A message of a chat. `counts`: it is a message of its own, or a reaction of another person to a message of the owner. */
+type Known = { id: string; fromMe: boolean; fromLid: string; timestamp: number; counts: boolean };
+
+/** Returns the messages of a chat, received and sent, in the order of their times. */
+function knownOf(phone: Phone, chat: string): Known[] {
+  const received = phone.inbox.messages
+    .filter((message) => message.chat === chat)
+    .map(({ id, kind, fromMe, fromLid, timestamp, refersTo }) => {
+      const isReaction = kind === "reaction" && phone.sent.get(refersTo ?? "") !== undefined;
+      return { id, fromMe, fromLid, timestamp, counts: isReaction || !notMessages.has(kind) };
+    });
+  const sent = [...phone.sent.values()]
+    .filter((message) => message.to === chat && message.sentAt !== undefined)
+    .map(({ id, message, sentAt = 0 }) => {
+      const timestamp = Math.floor(sentAt / 1000);
+      return { id, fromMe: true, fromLid: "", timestamp, counts: !notMessages.has(readContent(message).kind) };
+    });
+  return [...received, ...sent].sort((a, b) => a.timestamp - b.timestamp);
+}
+
+const chatJidOf = (phone: Phone, id: string) => (isGroupJid(id) ? id : (phone.world.accountOf(id)?.pnJid ?? id));
+
+type Range = proto.SyncActionValue.ISyncActionMessageRange;
+
+/** Sets "Keep chats archived", which is on at first. Source: `IndexSettingUnarchiveChats` in whatsmeow's appstate/keys.go. */
+export function keepArchived(phone: Phone, keeps: boolean): void {
+  const value = { unarchiveChatsSetting: { unarchiveChats: !keeps } };
+  phone.appState.set("regular_low", ["setting_unarchiveChats"], value, 4);
 }
 
 /**
@@ -87,7 +143,7 @@ export function messagesOf(phone: Phone, id: string) {
         message.timestamp < Number(range?.lastMessageTimestamp ?? 0) ||
         range?.messages?.some(({ key }) => key?.id === message.id),
     );
-  const chat = isGroupJid(id) ? id : (phone.world.accountOf(id)?.pnJid ?? id);
+  const chat = chatJidOf(phone, id);
   return phone.inbox.messages.filter((message) => message.chat === chat && !isGone(message));
 }
 
@@ -103,12 +159,12 @@ function set(phone: Phone, action: keyof typeof chatActions, index: string[], va
   phone.appState.set(collection, [action, ...index], value, version);
 }
 
-/** Returns the range of all messages of a chat that the phone has received. It names those of the last second. */
-function rangeOf(phone: Phone, id: string): proto.SyncActionValue.ISyncActionMessageRange {
-  const chat = isGroupJid(id) ? id : (phone.world.accountOf(id)?.pnJid ?? id);
-  const received = phone.inbox.messages.filter((message) => message.chat === chat);
-  const timestamp = received.at(-1)?.timestamp ?? Math.floor(phone.world.clock() / 1000);
-  const last = received.filter((message) => message.timestamp === timestamp);
+/** Returns the range of all messages of a chat that the phone knows. It names those of the last second. */
+function rangeOf(phone: Phone, id: string): Range {
+  const chat = chatJidOf(phone, id);
+  const known = knownOf(phone, chat);
+  const timestamp = known.at(-1)?.timestamp ?? Math.floor(phone.world.clock() / 1000);
+  const last = known.filter((message) => message.timestamp === timestamp);
   const messages = last.map(({ id: messageId, fromMe, fromLid }) => ({
     key: { remoteJid: id, id: messageId, fromMe, ...(isGroupJid(id) && !fromMe ? { participant: fromLid } : {}) },
     timestamp,

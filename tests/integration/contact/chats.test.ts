@@ -7,6 +7,7 @@ import {
   archiveChat,
   chatOf,
   clearChat,
+  keepArchived,
   markChat,
   messagesOf,
   muteChat,
@@ -502,3 +503,119 @@ describe("a chat that is cleared or deleted", () => {
     },
   );
 });
+
+describe("a message in an archived chat", () => {
+  const newPhone = phoneSeries(() => gate.wa, "49155505020");
+  const dialects = ["gateway", "multi-instance"] as const;
+  const archive = async (phone: Phone, by: "api" | "phone") => {
+    if (by === "api") expect((await ask(`${phone.number}/archive`, { archived: true })).status).toBe(200);
+    else archiveChat(owner, phone.jid);
+    for (const dialect of dialects) await shows(phone.jid, { archived: true }, dialect);
+    await holds(() => chatOf(owner, phone.jid).archived);
+  };
+  const writesTo = async (phone: Phone) => {
+    const body = { instanceId: id, to: phone.number, message: "from the API" };
+    expect(await gate.api("POST", "/api/message/send/text", { body })).toMatchObject({ body: { success: true } });
+  };
+
+  test("leaves it archived as long as the owner keeps chats archived", async () => {
+    const dan = await newPhone();
+    await dan.sendText(owner.number, "before");
+    for (const dialect of dialects) await shows(dan.jid, { unreadCount: 1 }, dialect);
+    await archive(dan, "phone");
+    await dan.sendText(owner.number, "after");
+    for (const dialect of dialects) await shows(dan.jid, { unreadCount: 2, archived: true }, dialect);
+    expect(chatOf(owner, dan.jid).archived).toBe(true);
+  });
+
+  describe("of an owner who doesn't keep chats archived", () => {
+    beforeAll(async () => {
+      const isSet = async (dialect: Dialect) => {
+        const dan = await newPhone();
+        await dan.sendText(owner.number, "before");
+        await shows(dan.jid, { unreadCount: 1 }, dialect);
+        archiveChat(owner, dan.jid);
+        await shows(dan.jid, { archived: true }, dialect);
+        await dan.sendText(owner.number, "after");
+        await shows(dan.jid, { unreadCount: 2 }, dialect);
+        return (await chat(dan.jid, dialect))?.archived === false;
+      };
+      keepArchived(owner, false);
+      for (const dialect of dialects) await until(async () => (await isSet(dialect)) || undefined);
+    }, 60_000);
+    afterAll(() => keepArchived(owner, true));
+
+    test.each([
+      ["api", "the person writes", (dan: Phone) => dan.sendText(owner.number, "new")],
+      ["phone", "the person writes", (dan: Phone) => dan.sendText(owner.number, "new")],
+      ["api", "the owner writes on the phone", (dan: Phone) => owner.sendText(dan.number, "own")],
+      ["phone", "the API writes", writesTo],
+    ] as const)("that the %s archived leaves the archive when %s", async (by, _, act) => {
+      const dan = await newPhone();
+      await dan.sendText(owner.number, "old");
+      for (const dialect of dialects) await shows(dan.jid, { unreadCount: 1 }, dialect);
+      await archive(dan, by);
+      await act(dan);
+      for (const dialect of dialects) {
+        await shows(dan.jid, { archived: false }, dialect);
+        await until(async () => {
+          const last = announced(dialect, dan.jid).at(-1);
+          return (last?.changes.archived === false && last.by === null && !last.fromMe) || undefined;
+        });
+      }
+      await holds(() => !chatOf(owner, dan.jid).archived);
+    });
+
+    test("leaves the archive when the person reacts to a message of the owner, not to one of their own", async () => {
+      const dan = await newPhone();
+      const own = await dan.sendText(owner.number, "mine");
+      const sent = await owner.sendText(dan.number, "yours");
+      for (const dialect of dialects) await shows(dan.jid, { messageCount: 2 }, dialect);
+      await archive(dan, "phone");
+      const [mine, yours] = [dan.sent.get(own.id), await dan.waitFor(({ id: one }) => one === sent.id)];
+      if (!mine) throw new Error("the message is not stored");
+      await dan.react(mine, "👍");
+      await dan.react(yours, "👍");
+      for (const dialect of dialects) {
+        await shows(dan.jid, { archived: false }, dialect);
+        expect(announced(dialect, dan.jid).filter(({ changes }) => changes.archived === false)).toHaveLength(1);
+      }
+      await holds(() => !chatOf(owner, dan.jid).archived);
+    });
+  });
+});
+
+test.each(["api", "phone"])(
+  "a chat that the %s deletes is neither pinned nor muted nor archived when it returns",
+  async (by) => {
+    const [pinned, archived] = await Promise.all(
+      [1, 2].map((n) => gate.wa.addPhone({ number: `491555050300${n}${by.length}` })),
+    );
+    if (!pinned || !archived) throw new Error("no phones");
+    for (const phone of [pinned, archived]) {
+      await phone.sendText(owner.number, "old");
+      await shows(phone.jid, { unreadCount: 1 });
+      expect((await ask(`${phone.number}/mute`, { muted: true })).status).toBe(200);
+    }
+    expect((await ask(`${pinned.number}/pin`, { pinned: true })).status).toBe(200);
+    expect((await ask(`${archived.number}/archive`, { archived: true })).status).toBe(200);
+    const before = [
+      [pinned, { pinned: true, muted: true }],
+      [archived, { archived: true, muted: true }],
+    ] as const;
+    for (const [phone, state] of before) {
+      for (const dialect of ["gateway", "multi-instance"] as const) await shows(phone.jid, state, dialect);
+      await holds(() => chatOf(owner, phone.jid).mutedUntil === -1);
+      if (by === "api") expect((await gate.api("DELETE", `/api/chats/${id}/${phone.number}`)).status).toBe(200);
+      else clearChat(owner, phone.jid, { delete: true });
+      const changes = Object.fromEntries(Object.keys(state).map((field) => [field, false]));
+      await announces("gateway", phone.jid, { ...changes, deleted: true }, by === "api" ? "api" : "phone");
+      await holds(() => messagesOf(owner, phone.jid).length === 0);
+      await new Promise((resolve) => setTimeout(resolve, 1_100));
+      await phone.sendText(owner.number, "new");
+      const none = { archived: false, pinned: false, muted: false };
+      for (const dialect of ["gateway", "multi-instance"] as const) await shows(phone.jid, none, dialect);
+      expect(chatOf(owner, phone.jid)).toMatchObject({ archived: false, pinned: false, mutedUntil: undefined });
+    }
+  },
+);

@@ -151,7 +151,8 @@ export async function seedRest(api: TestApi, instance: string): Promise<void> {
     update contacts set push_name = ${secret}, business_name = ${secret} where instance_id = ${instance} and jid = ${jid}`;
   await sql`
     update chats set state_jid = ${jid}, archived = true, pinned_at = now(), muted_until = now(), marked_unread = true,
-      cleared_at = '2020-01-01', cleared_stored_at = '2020-01-01', cleared_ids = '{CLEARED}' where instance_id = ${instance} and chat_id = ${jid}`;
+      cleared_at = '2020-01-01', cleared_stored_at = '2020-01-01', cleared_ids = '{CLEARED}',
+      archived_through = '2020-01-01', archived_ids = '{ARCHIVED}' where instance_id = ${instance} and chat_id = ${jid}`;
   await sql`
     update messages set context = '{"viewOnce": true}', content = '{"kind": "text"}', error = 'x', delivered_at = now(),
       read_at = now(), edited_at = now(), deleted_at = now() where instance_id = ${instance} and wa_id = 'WA1'`;
