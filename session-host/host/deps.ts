@@ -13,6 +13,7 @@ import type { Storage } from "../../core/storage/index.ts";
 import type { WhatsAppEndpoint } from "../baileys/whatsapp.ts";
 import type { SearchPlaces } from "../concurrency/searches.ts";
 import type { HistoryDecoder } from "../history/decoder.ts";
+import type { SharedCommits } from "../ledger/shared-commits.ts";
 import type { Conversions } from "../media/conversion.ts";
 import type { MediaStage } from "../media/stage.ts";
 import type { SharedCaches } from "../session/connection/caches.ts";
@@ -54,4 +55,5 @@ export interface HostDeps extends HostOptions {
   historyDecoder: HistoryDecoder;
   announcer: Announcer;
   searchPlaces: SearchPlaces;
+  sharedCommits: SharedCommits;
 }

@@ -16,6 +16,7 @@ import { Lease, leaseTime } from "../concurrency/lease.ts";
 import { pause } from "../concurrency/pause.ts";
 import { SearchPlaces } from "../concurrency/searches.ts";
 import { HistoryDecoder } from "../history/decoder.ts";
+import { SharedCommits } from "../ledger/shared-commits.ts";
 import { Conversions } from "../media/conversion.ts";
 import { MediaStage } from "../media/stage.ts";
 import { sharedCaches } from "../session/connection/caches.ts";
@@ -75,6 +76,7 @@ export class Host {
       historyDecoder: new HistoryDecoder(),
       announcer: new Announcer(options),
       searchPlaces: new SearchPlaces(),
+      sharedCommits: new SharedCommits(options),
       media: new MediaStage({ storage, egress }),
     };
     this.#search = new WorkSearch({

@@ -73,6 +73,7 @@ export class Shard {
       host,
       lease,
       now: () => deps.clock.now(),
+      shared: deps.sharedCommits,
       onEvents: (events, inDoubt) => this.#relay.publish(events, inDoubt),
       onReplies: () => this.#replier.nudge(),
     });

@@ -1,46 +1,32 @@
 import { logEnds } from "../../core/command/end.ts";
-import type { Vault } from "../../core/crypto/index.ts";
-import type { Database } from "../../core/db/index.ts";
-import { PipelinedTransaction, sent } from "../../core/db/pipeline.ts";
+import { isNotStored } from "../../core/command/store-batch.ts";
 import { sqlState, sqlStates } from "../../core/db/sql-state.ts";
-import { type AppendedEvent, appendEvents, type EventRow } from "../../core/event/append.ts";
-import type { Ids } from "../../core/id.ts";
+import type { AppendedEvent } from "../../core/event/append.ts";
 import type { Logger } from "../../core/log.ts";
 import { count } from "../../core/metric/index.ts";
 import type { Lease } from "../concurrency/lease.ts";
 import type { Change, StanzaSource } from "./change.ts";
-import { inAnnouncedOrder } from "./event-order.ts";
+import { type CommitDeps, type CommitEntry, type Committed, commitChanges } from "./commit.ts";
 import { countRefusal, isRefusal, maxRefusals, quarantineOf, reasonOf } from "./refusal.ts";
-import { WaitingLine } from "./waiting-line.ts";
-import type { Batch, ChangeEvent, RecordedChange } from "./writer.ts";
-import { writersOf } from "./writers.ts";
+import { SharedCommitFailed, type SharedCommits } from "./shared-commits.ts";
+import { mayLinger, WaitingLine } from "./waiting-line.ts";
 
 /** The lease is lost, or the ledger is closed. The caller must stop immediately and write nothing more. */
 export class LeaseLost extends Error {
   override readonly name = "LeaseLost";
 }
 
-interface Committed {
-  events: AppendedEvent[];
-  /** Whether the commit stored replies to commands that must be sent. */
-  hasReplies: boolean;
-}
-
-interface Entry extends RecordedChange {
-  /** Ids of the events that the change can announce. A retry of the commit uses the same ids. */
-  eventIds: string[];
+interface Entry extends CommitEntry {
   resolve: () => void;
   reject: (error: unknown) => void;
 }
 
-export interface LedgerDeps {
-  db: Database;
-  vault: Vault;
-  ids: Ids;
+export interface LedgerDeps extends CommitDeps {
   log: Logger;
   now: () => Date;
-  host: string;
   lease: Lease;
+  /** Commits lingering changes together with those of other shards. Without it, each ledger commits alone. */
+  shared?: SharedCommits;
   /**
    * Called after a commit that appended these events, in their order. `inDoubt`: the commit was tried again, so the log
    * may have more events of it.
@@ -61,12 +47,13 @@ const retryPauseMs = 250;
  */
 export class Ledger {
   readonly #deps: LedgerDeps;
-  readonly #waiting = new WaitingLine<Entry>();
+  readonly #waiting: WaitingLine<Entry>;
   #flushing: Promise<void> | undefined;
   #closed: Error | undefined;
 
   constructor(deps: LedgerDeps) {
     this.#deps = deps;
+    this.#waiting = new WaitingLine(deps.shared?.lingering);
   }
 
   /**
@@ -106,13 +93,19 @@ export class Ledger {
   async #flush(batch: Entry[]): Promise<void> {
     let stepwise = false;
     let inDoubt = false;
+    let alone = false;
     for (;;) {
       try {
         if (this.#closed) throw this.#closed;
         if (!this.#deps.lease.held) throw new LeaseLost("the lease has expired");
-        this.#announce(batch, await this.#commit(batch, stepwise), inDoubt);
+        this.#announce(batch, await this.#commit(batch, { stepwise, alone }), inDoubt);
         return;
       } catch (error) {
+        if (error instanceof SharedCommitFailed) {
+          alone = true;
+          inDoubt ||= !isNotStored(error.cause);
+          continue;
+        }
         if (error instanceof LeaseLost || sqlState(error) === sqlStates.leaseLost) {
           const lost = error instanceof LeaseLost ? error : new LeaseLost("another host holds the lease");
           for (const entry of batch) entry.reject(lost);
@@ -135,6 +128,13 @@ export class Ledger {
         await new Promise((resolve) => setTimeout(resolve, retryPauseMs));
       }
     }
+  }
+
+  #commit(batch: Entry[], { stepwise, alone }: { stepwise: boolean; alone: boolean }): Promise<Committed> {
+    const { lease, shared } = this.#deps;
+    if (shared && !alone && !stepwise && batch.every(({ change }) => mayLinger(change)))
+      return shared.commit(lease.grant, batch);
+    return commitChanges(this.#deps, batch, { grants: [lease.grant], stepwise });
   }
 
   /**
@@ -202,50 +202,6 @@ export class Ledger {
     if (events.length > 0 || inDoubt) onEvents(events, inDoubt);
     if (hasReplies) onReplies();
     for (const { instanceId, change } of batch) logEnds(log, instanceId, change);
-  }
-
-  /**
-   * Commits a batch. If all its writers are independent, it sends the whole transaction without waiting for a result.
-   * Otherwise, or if `stepwise` is set, it waits for the results of the writers, and then sends the events and `commit`.
-   */
-  async #commit(entries: readonly Entry[], stepwise: boolean): Promise<Committed> {
-    const { db, host, lease, vault, ids } = this.#deps;
-    const writers = writersOf(entries);
-    const inSteps = stepwise || !writers.every(({ independent }) => independent);
-    const transaction = new PipelinedTransaction(db);
-    const { sql } = transaction;
-    try {
-      // The statements are the same for every batch, and making a plan for its values takes longer than running it.
-      const fence = sql`
-        select fence(${lease.grant.shard}, ${host}, ${lease.grant.epoch}),
-          set_config('plan_cache_mode', 'force_generic_plan', true)`.execute();
-      const batch: Batch = { sql, changes: entries, vault, ids, stepwise: inSteps };
-      const written = transaction.watch(Promise.all([fence, ...writers.map((writer) => writer.write(batch))]));
-      const results = inSteps ? (await written).slice(1) : [];
-      await sent();
-      const events = entries.flatMap((entry) => {
-        const slots = writers.flatMap((writer, index) => writer.events?.(entry, results[index]) ?? []);
-        return this.#toRows(entry, slots);
-      });
-      const appended = transaction.watch(appendEvents(sql, inAnnouncedOrder(events)));
-      await transaction.commit();
-      const [, ...replies] = await written;
-      return {
-        events: await appended,
-        hasReplies: writers.some((writer, index) => writer.hasReplies?.(replies[index]) ?? false),
-      };
-    } catch (error) {
-      return await transaction.rollBack(error);
-    }
-  }
-
-  #toRows({ instanceId, change, at, eventIds }: Entry, slots: readonly (ChangeEvent | undefined)[]): EventRow[] {
-    return slots.flatMap((event, slot) => {
-      eventIds[slot] ??= this.#deps.ids.uuid();
-      if (!event) return [];
-      const id = event.id ?? eventIds[slot];
-      return [{ ...event, id, instanceId, at, correlationId: change.correlationId ?? null }];
-    });
   }
 }
 

@@ -7,8 +7,8 @@ const lingerMs = 5;
 /** The fields of a change that may linger: acknowledgements, with the end of the send, and receipts. */
 const patientFields = new Set(["acks", "progress", "commands", "correlationId", "stanza"]);
 
-/** Whether nobody waits for the change: it reports what WhatsApp or the recipient did with messages. */
-function mayLinger(change: Change): boolean {
+/** Returns whether nobody waits for the change: it reports what WhatsApp or the recipient did with messages. */
+export function mayLinger(change: Change): boolean {
   if (!change.acks?.length && !change.progress?.length) return false;
   return Object.entries(change).every(([field, value]) => value === undefined || patientFields.has(field));
 }
@@ -18,6 +18,12 @@ export class WaitingLine<Entry extends RecordedChange> {
   /** `due` is when a change must be committed, as `performance.now()`. */
   #waiting: { entry: Entry; due: number }[] = [];
   #wake: (() => void) | undefined;
+  /** The functions that end the waits of the lines that linger together. */
+  readonly #lingering: Set<() => void>;
+
+  constructor(lingering = new Set<() => void>()) {
+    this.#lingering = lingering;
+  }
 
   get size(): number {
     return this.#waiting.length;
@@ -29,16 +35,20 @@ export class WaitingLine<Entry extends RecordedChange> {
     if (!lingers) this.#wake?.();
   }
 
-  /** Resolves when a change is due, or none is left. */
+  /** Resolves when a change is due, here or in a line that lingers together with this one, or none is left. */
   async due(): Promise<void> {
     const first = this.#waiting.reduce((least, { due }) => Math.min(least, due), Number.POSITIVE_INFINITY);
     const delay = first - performance.now();
     if (delay <= 0 || this.#waiting.length === 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#wake = resolve;
-    const timer = setTimeout(resolve, delay);
+    this.#lingering.add(resolve);
+    const timer = setTimeout(() => {
+      for (const wake of this.#lingering) wake();
+    }, delay);
     await promise;
     clearTimeout(timer);
+    this.#lingering.delete(resolve);
     this.#wake = undefined;
     // Changes that arrive together are committed together.
     await new Promise(setImmediate);

@@ -10,13 +10,13 @@ import { seedPostgres } from "../postgres.ts";
 
 const leaseMs = 60_000;
 
-/** A Postgres with the schema, for tests of parts of the session host. All instances are in shard 0. */
+/** A Postgres with the schema, for tests of parts of the session host. The shard of an instance or lease is 0 by default. */
 export interface ShardDatabase {
   url: string;
   db: Database;
-  createInstance(): Promise<{ id: string; userId: string }>;
-  /** Takes the lease of shard 0 from its holder. */
-  takeLease(): Promise<{ host: string; lease: Lease }>;
+  createInstance(shard?: number): Promise<{ id: string; userId: string }>;
+  /** Takes the lease of the shard from its holder. */
+  takeLease(shard?: number, host?: string): Promise<{ host: string; lease: Lease }>;
   stop(): Promise<void>;
 }
 
@@ -28,20 +28,20 @@ export async function startShardDatabase(): Promise<ShardDatabase> {
   return {
     url: server.url,
     db,
-    async createInstance() {
+    async createInstance(shard = 0) {
       const id = systemIds.uuid();
       const userId = systemIds.uuid();
       await db.sql`insert into users (id, email, password_hash) values (${userId}, ${`${userId}@example.com`}, '')`;
       await db.sql`
-        insert into instances (id, user_id, name, dialect, shard) values (${id}, ${userId}, 'test', 'gateway', 0)`;
+        insert into instances (id, user_id, name, dialect, shard) values (${id}, ${userId}, 'test', 'gateway', ${shard})`;
       return { id, userId };
     },
-    async takeLease() {
-      const host = systemIds.uuid();
-      await db.sql`update shards set lease_until = null where id = 0`;
+    async takeLease(shard = 0, host = systemIds.uuid()) {
+      await db.sql`insert into shards (id) values (${shard}) on conflict do nothing`;
+      await db.sql`update shards set lease_until = null where id = ${shard}`;
       const asked = leaseTime();
-      const grant = await acquireLease(db, host, 0, leaseMs);
-      if (!grant) throw new Error("shard 0 is taken");
+      const grant = await acquireLease(db, host, shard, leaseMs);
+      if (!grant) throw new Error(`shard ${shard} is taken`);
       const lease = new Lease(grant);
       lease.extend(asked, leaseMs);
       return { host, lease };
