@@ -1,5 +1,6 @@
 import "./monitoring/alarms.ts";
 import "./monitoring/dashboard.ts";
+import "./service/contract.ts";
 import { database } from "./base/database.ts";
 import { prefix } from "./base/stage.ts";
 import { bucket } from "./base/storage.ts";

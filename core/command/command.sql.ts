@@ -64,7 +64,7 @@ export const commands = pgTable(
   },
   (table) => [
     index("commands_open").on(table.shard, table.position).where(sql`status = 'claimed'`),
-    index("commands_queued").on(table.shard, table.createdAt).where(sql`status = 'queued'`),
+    index("commands_queued_of_shard").on(table.shard, table.createdAt).where(sql`status = 'queued'`),
     index("commands_queued_of_instance").on(table.instanceId, table.createdAt).where(sql`status = 'queued'`),
     index("commands_due").on(table.shard, table.runAt).where(sql`status = 'scheduled' and bulk_id is null`),
     index("commands_bulk").on(table.bulkId, table.bulkIndex).where(sql`bulk_id is not null`),

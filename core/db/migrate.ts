@@ -1,20 +1,32 @@
-import { fileURLToPath } from "node:url";
-import { drizzle } from "drizzle-orm/postgres-js";
-import { migrate as run } from "drizzle-orm/postgres-js/migrator";
 import { ConfigError } from "../config.ts";
 import { grantTables } from "./app-role.ts";
+import { type Migration, readMigrations } from "./migration-file.ts";
 import { holdingMigrationLock } from "./migration-lock.ts";
+import { runMigrations } from "./migration-run.ts";
 
-const folder = fileURLToPath(new URL("./migrations", import.meta.url));
+export interface MigrateOptions {
+  /** This role can then use all tables. */
+  appRole?: string | undefined;
+  /**
+   * Whether to run the migrations that drop what the previous version uses. False while that version runs. Default:
+   * true.
+   */
+  contract?: boolean | undefined;
+  /** Ends the migration early: it throws `MigrationUnfinished`, and the next call continues. */
+  signal?: AbortSignal | undefined;
+  /** Default: all migrations. */
+  migrations?: readonly Migration[] | undefined;
+}
 
 /**
- * Migrates the database to the newest schema and creates the rows of new shards. Safe to run concurrently. Throws
- * `ConfigError` if the database has more shards than `shardCount`. If `appRole` is given, this role can then use all
- * tables.
+ * Migrates the database to the newest schema and creates the rows of new shards. Safe to run concurrently, and while the
+ * previous version serves. Throws `ConfigError` if the database has more shards than `shardCount`.
  */
-export async function migrate(url: string, shardCount: number, appRole?: string): Promise<void> {
+export async function migrate(url: string, shardCount: number, options: MigrateOptions = {}): Promise<void> {
+  const { appRole, contract = true, signal = new AbortController().signal } = options;
+  const migrations = options.migrations ?? (await readMigrations());
   await holdingMigrationLock(url, async (sql) => {
-    await run(drizzle(sql), { migrationsFolder: folder });
+    await runMigrations(sql, migrations, { contract, signal });
     if (appRole) await grantTables(sql, appRole);
     const [existing] = await sql<{ count: number }[]>`select count(*)::int as count from shards`;
     if (existing && existing.count > shardCount) {

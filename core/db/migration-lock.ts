@@ -13,7 +13,8 @@ export async function holdingMigrationLock(url: string, work: (sql: postgres.Sql
       // Another process may migrate for a long time, and so may this one.
       for (const timeout of ["statement_timeout", "idle_in_transaction_session_timeout"])
         await transaction`select set_config(${timeout}, '0', true)`;
-      await transaction`select pg_advisory_xact_lock(${advisoryLock.migration})`;
+      // The simple protocol leaves no open portal, whose snapshot CREATE INDEX CONCURRENTLY would wait for.
+      await transaction.unsafe(`select pg_advisory_xact_lock(${advisoryLock.migration})`).simple();
       await work(sql);
     });
   } finally {

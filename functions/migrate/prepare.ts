@@ -4,7 +4,7 @@ import { openVault } from "../../core/crypto/index.ts";
 import { createKeyWrapper } from "../../core/crypto/wrapper.ts";
 import { ensureAppRole, roleOf } from "../../core/db/app-role.ts";
 import { openDatabase } from "../../core/db/index.ts";
-import { migrate } from "../../core/db/migrate.ts";
+import { type MigrateOptions, migrate } from "../../core/db/migrate.ts";
 import { detectPooler, type Pooler, setRoleTimeout } from "../../core/db/pooler.ts";
 import { systemIds } from "../../core/id.ts";
 import { readFleet } from "../../core/shard/fleet.ts";
@@ -22,14 +22,17 @@ export interface Prepared {
 
 /**
  * Migrates the database to the newest schema, encrypts what earlier versions stored in clear text, and creates the first
- * admin if there is none. With `ADMIN_RESET`, gives the admin access again.
+ * admin if there is none. With `ADMIN_RESET`, gives the admin access again. Throws `MigrationUnfinished` if `signal` aborts.
  */
-export async function prepareDatabase(config: Config): Promise<Prepared> {
+export async function prepareDatabase(
+  config: Config,
+  options: Pick<MigrateOptions, "contract" | "signal"> = {},
+): Promise<Prepared> {
   const url = required(config, "DATABASE_URL");
   const ownerUrl = config.DATABASE_OWNER_URL ?? url;
   const hasAppRole = roleOf(ownerUrl) !== roleOf(url);
   if (hasAppRole) await ensureAppRole(ownerUrl, url);
-  await migrate(ownerUrl, config.SHARDS, hasAppRole ? roleOf(url) : undefined);
+  await migrate(ownerUrl, config.SHARDS, { ...options, appRole: hasAppRole ? roleOf(url) : undefined });
   const pooler = config.DATABASE_POOLER ?? (await detectPooler(url));
   const db = openDatabase(url, { max: 1, name: "setup", pooler });
   try {

@@ -33,15 +33,26 @@ export const migrate = new sst.aws.Function(
 /** Changes with the role or its password. */
 const role = $util.output(databaseUrl).apply((url) => createHash("sha256").update(url).digest("hex"));
 
+export const triggers = { migrations: hashOf(folder), shards: functionEnvironment.SHARDS, role };
+
+/** Each invocation has 15 minutes, and continues where the one before it stopped. */
+const invocations = 4;
+
 /**
  * Runs the migrations in a deployment that changes the migrations, the number of shards or the role of the functions and
- * hosts, before functions and hosts are updated.
+ * hosts, before functions and hosts are updated. If the last invocation doesn't finish, the deployment fails, and the
+ * next one continues.
  */
-export const migration = new aws.lambda.Invocation("Migration", {
-  functionName: migrate.name,
-  input: "{}",
-  triggers: { migrations: hashOf(folder), shards: functionEnvironment.SHARDS, role },
-});
+export const migration = Array.from({ length: invocations }, (_, index) => index).reduce<
+  aws.lambda.Invocation | undefined
+>((before, index) => {
+  const last = index === invocations - 1;
+  return new aws.lambda.Invocation(
+    last ? "Migration" : `MigrationPart${index + 1}`,
+    { functionName: migrate.name, input: JSON.stringify(last ? {} : { partial: true }), triggers },
+    { dependsOn: before ? [before] : [] },
+  );
+}, undefined) as aws.lambda.Invocation;
 
 function hashOf(path: string): string {
   const hash = createHash("sha256");

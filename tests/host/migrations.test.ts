@@ -1,9 +1,8 @@
-import { cp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { drizzle } from "drizzle-orm/postgres-js";
-import { migrate as run } from "drizzle-orm/postgres-js/migrator";
 import postgres from "postgres";
 import { expect, onTestFinished, test } from "vitest";
+import { readMigrations } from "../../core/db/migration-file.ts";
+import { runMigrations } from "../../core/db/migration-run.ts";
 import { startPostgres } from "../../local/postgres/index.ts";
 import { countRows, fillTables } from "../support/database/fill-tables.ts";
 import { seedPostgres } from "../support/postgres.ts";
@@ -23,17 +22,11 @@ test("each migration works on a database with rows in all tables, and keeps the 
   const url = new URL(server.url);
   url.pathname = "/upgraded";
   const sql = postgres(url.href, { max: 1, onnotice: () => undefined });
-  const migrations = join(folder, "migrations");
-  await cp("core/db/migrations", migrations, { recursive: true });
-  const { entries, ...rest } = JSON.parse(await readFile(join(migrations, "meta/_journal.json"), "utf8"));
+  const migrations = await readMigrations();
+  const options = { contract: true, signal: new AbortController().signal };
   let before: Record<string, number> = {};
-  for (let count = 1; count <= entries.length; count++) {
-    const { tag } = entries[count - 1];
-    await writeFile(
-      join(migrations, "meta/_journal.json"),
-      JSON.stringify({ ...rest, entries: entries.slice(0, count) }),
-    );
-    await run(drizzle(sql), { migrationsFolder: migrations }).catch((error: unknown) => {
+  for (const [index, { tag }] of migrations.entries()) {
+    await runMigrations(sql, migrations.slice(0, index + 1), options).catch((error: unknown) => {
       throw new Error(`${tag} fails on a database with rows`, { cause: error });
     });
     const after = await countRows(sql);

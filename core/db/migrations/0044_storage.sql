@@ -1,7 +1,3 @@
-DROP INDEX "claim_leases_until";--> statement-breakpoint
-DROP INDEX "hosts_seen";--> statement-breakpoint
-DROP INDEX "commands_queued";--> statement-breakpoint
-CREATE INDEX "commands_queued" ON "commands" USING btree ("shard","created_at") WHERE status = 'queued';--> statement-breakpoint
 -- Storage parameters, which Drizzle can't declare. These statements lock out only other changes of the table and VACUUM.
 --
 -- Tables whose rows are updated in columns without an index: free space on each page keeps the new version on the page of

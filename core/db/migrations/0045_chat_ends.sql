@@ -1,7 +1,7 @@
-ALTER TABLE "chats" ADD COLUMN "cleared_stored_at" timestamp with time zone;--> statement-breakpoint
-ALTER TABLE "chats" ADD COLUMN "cleared_ids" text[];--> statement-breakpoint
+ALTER TABLE "chats" ADD COLUMN IF NOT EXISTS "cleared_stored_at" timestamp with time zone;--> statement-breakpoint
+ALTER TABLE "chats" ADD COLUMN IF NOT EXISTS "cleared_ids" text[];--> statement-breakpoint
 -- A message that is scheduled or canceled is not the newest message of its chat (`isShown` in core/db/visible.ts).
-CREATE FUNCTION is_shown(status text, sent_at timestamptz, created_at timestamptz) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+CREATE OR REPLACE FUNCTION is_shown(status text, sent_at timestamptz, created_at timestamptz) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
   SELECT status <> 'canceled' AND (status <> 'pending' OR sent_at <= created_at)
 $$;--> statement-breakpoint
 CREATE OR REPLACE FUNCTION chats_add() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -38,16 +38,52 @@ BEGIN
       unread = chats.unread + excluded.unread, last_at = greatest(chats.last_at, excluded.last_at);
   RETURN NULL;
 END $$;--> statement-breakpoint
-DROP TRIGGER chats_move ON messages;--> statement-breakpoint
-CREATE TRIGGER chats_move AFTER UPDATE OF chat_id, sent_at, status ON messages FOR EACH ROW
+CREATE OR REPLACE TRIGGER chats_move AFTER UPDATE OF chat_id, sent_at, status ON messages FOR EACH ROW
   WHEN (OLD.chat_id <> NEW.chat_id OR OLD.sent_at <> NEW.sent_at OR (OLD.status <> NEW.status
     AND (NEW.status = 'canceled' OR (OLD.status = 'pending' AND OLD.sent_at > OLD.created_at))))
   EXECUTE FUNCTION chats_move();--> statement-breakpoint
--- A canceled message had the time for which it was scheduled.
-UPDATE messages SET sent_at = date_trunc('second', c.finished_at) FROM commands c
-  WHERE c.status = 'canceled' AND c.wa_id IS NOT NULL AND messages.instance_id = c.instance_id AND messages.wa_id = c.wa_id
-    AND messages.from_me AND messages.status = 'canceled' AND messages.sent_at > c.finished_at;--> statement-breakpoint
-UPDATE chats SET last_at = chats_newest(instance_id, chat_id) WHERE last_at > now() OR (instance_id, chat_id) IN (
-  SELECT m.instance_id, m.chat_id FROM commands c
-    JOIN messages m ON m.instance_id = c.instance_id AND m.wa_id = c.wa_id AND m.from_me
-  WHERE c.status IN ('scheduled', 'canceled') AND c.wa_id IS NOT NULL);
+-- Corrects the rows of one slice of commands: a canceled message had the time for which it was scheduled, and a scheduled or
+-- canceled message could be the newest one of its chat. Locks the chats before it reads their newest messages, so that it
+-- sees the messages of transactions that it waited for.
+CREATE OR REPLACE FUNCTION backfill_ended_sends(after text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  slice uuid[];
+BEGIN
+  SELECT array_agg(id ORDER BY id) INTO slice FROM (
+    SELECT id FROM commands WHERE id > coalesce(after, '00000000-0000-0000-0000-000000000000')::uuid ORDER BY id LIMIT 500) s;
+  UPDATE messages SET sent_at = date_trunc('second', c.finished_at) FROM commands c
+    WHERE c.id = ANY (slice) AND c.status = 'canceled' AND c.wa_id IS NOT NULL AND messages.instance_id = c.instance_id
+      AND messages.wa_id = c.wa_id AND messages.from_me AND messages.status = 'canceled' AND messages.sent_at > c.finished_at;
+  PERFORM FROM chats WHERE (instance_id, chat_id) IN (
+      SELECT m.instance_id, m.chat_id FROM commands c
+        JOIN messages m ON m.instance_id = c.instance_id AND m.wa_id = c.wa_id AND m.from_me
+      WHERE c.id = ANY (slice) AND c.status IN ('scheduled', 'canceled') AND c.wa_id IS NOT NULL)
+    ORDER BY instance_id, chat_id FOR UPDATE;
+  UPDATE chats SET last_at = chats_newest(instance_id, chat_id) WHERE (instance_id, chat_id) IN (
+      SELECT m.instance_id, m.chat_id FROM commands c
+        JOIN messages m ON m.instance_id = c.instance_id AND m.wa_id = c.wa_id AND m.from_me
+      WHERE c.id = ANY (slice) AND c.status IN ('scheduled', 'canceled') AND c.wa_id IS NOT NULL)
+    AND last_at IS DISTINCT FROM chats_newest(instance_id, chat_id);
+  RETURN slice[array_upper(slice, 1)];
+END $$;--> statement-breakpoint
+-- The same for one slice of chats whose newest message is in the future.
+CREATE OR REPLACE FUNCTION backfill_future_chats(after text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  instances uuid[];
+  ids text[];
+BEGIN
+  SELECT array_agg(instance_id ORDER BY instance_id, chat_id), array_agg(chat_id ORDER BY instance_id, chat_id)
+    INTO instances, ids FROM (
+      SELECT instance_id, chat_id FROM chats
+      WHERE after IS NULL OR (instance_id, chat_id) > ((after::json ->> 0)::uuid, after::json ->> 1)
+      ORDER BY instance_id, chat_id LIMIT 500) s;
+  PERFORM FROM chats WHERE (instance_id, chat_id) IN (SELECT * FROM unnest(instances, ids)) AND last_at > now()
+    ORDER BY instance_id, chat_id FOR UPDATE;
+  UPDATE chats SET last_at = chats_newest(instance_id, chat_id)
+    WHERE (instance_id, chat_id) IN (SELECT * FROM unnest(instances, ids)) AND last_at > now();
+  RETURN CASE WHEN ids IS NOT NULL THEN json_build_array(instances[array_upper(instances, 1)], ids[array_upper(ids, 1)]) END;
+END $$;--> statement-breakpoint
+-- slices
+SELECT backfill_ended_sends($1) AS next;--> statement-breakpoint
+-- slices
+SELECT backfill_future_chats($1) AS next;

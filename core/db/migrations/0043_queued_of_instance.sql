@@ -1,1 +1,0 @@
-CREATE INDEX "commands_queued_of_instance" ON "commands" USING btree ("instance_id","created_at") WHERE status = 'queued';
