@@ -4,7 +4,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 /**
  * Folders of slow tests, the slowest first. They start before the others, so that a run does not end with a single slow file.
  */
-const slowFolders = ["tests/fault/", "tests/integration/", "tests/local/", "tests/webhook/"];
+const slowFolders = ["tests/fault/", "tests/slow/", "tests/integration/", "tests/local/", "tests/webhook/"];
 const rankOf = ({ moduleId }: TestSpecification) => {
   const index = slowFolders.findIndex((folder) => moduleId.includes(folder));
   return index === -1 ? slowFolders.length : index;
@@ -20,15 +20,21 @@ const folders = (...names: string[]) => names.map((name) => `tests/${name}/**/*.
 
 export default defineConfig({
   test: {
-    // Tests that need Debian packages or SST's platform have their own configuration. Tests in tests/fault
-    // are slow, because they wait for leases, pauses and reconnects: `npm run test:fault` runs them. `.ci/run` runs everything.
+    // Tests that need Debian packages or SST's platform have their own configuration. Tests in tests/fault break parts of the
+    // gateway, and tests in tests/slow only take long, because they wait for leases, pauses and reconnects: `npm run test:fault`
+    // and `npm run test:slow` run them. `.ci/run` runs everything.
     projects: [
       {
         extends: true,
         test: {
           name: "whole",
           // Lambda handlers keep their connections open, so each file needs its own process (the default).
-          include: folders("integration", "local", ...(process.env.FAULT_ROUNDS ? ["fault"] : [])),
+          include: folders(
+            "integration",
+            "local",
+            ...(process.env.FAULT_ROUNDS ? ["fault"] : []),
+            ...(process.env.SLOW_TESTS ? ["slow"] : []),
+          ),
         },
       },
       {

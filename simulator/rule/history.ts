@@ -16,7 +16,7 @@ export const historyRules = [
     ],
     checked: "2026-11",
     tests: [
-      "tests/fault/session/history-import.test.ts > imports what the setting asks for, without a webhook for each message",
+      "tests/slow/session/history-import.test.ts > imports what the setting asks for, without a webhook for each message",
     ],
     enforced: true,
     witness: false,

@@ -78,7 +78,7 @@ export const messageRules = [
     sources: [whatsmeow("receipt.go", "SetForceActiveDeliveryReceipts")],
     checked: "2026-11",
     tests: [
-      "tests/fault/session/online-state.test.ts > a message counts as delivered for its sender only when the owner's phone has the message",
+      "tests/slow/session/online-state.test.ts > a message counts as delivered for its sender only when the owner's phone has the message",
     ],
     enforced: true,
     witness: false,

@@ -1,7 +1,7 @@
 import { baileys, defineRule, issue, whatsmeow } from "./define.ts";
 
 const waits =
-  "tests/fault/message/bulk-and-scheduled.test.ts > sends to new chats wait with the reason, replies go on, and all go out in order when WhatsApp ends it";
+  "tests/slow/message/bulk-and-scheduled.test.ts > sends to new chats wait with the reason, replies go on, and all go out in order when WhatsApp ends it";
 
 /** What WhatsApp restricts for an account that sends too much, or to too many strangers. */
 export const restrictionRules = [
@@ -28,7 +28,7 @@ export const restrictionRules = [
     ],
     checked: "2026-11",
     tests: [
-      "tests/fault/message/bulk-and-scheduled.test.ts > a time-lock that WhatsApp announces ends by itself at its time",
+      "tests/slow/message/bulk-and-scheduled.test.ts > a time-lock that WhatsApp announces ends by itself at its time",
     ],
     enforced: true,
     witness: false,
@@ -65,7 +65,7 @@ export const restrictionRules = [
     ],
     checked: "2026-11",
     tests: [
-      "tests/fault/message/bulk-and-scheduled.test.ts > when the messages to new chats are used up, further ones wait until WhatsApp allows more",
+      "tests/slow/message/bulk-and-scheduled.test.ts > when the messages to new chats are used up, further ones wait until WhatsApp allows more",
     ],
     enforced: true,
     witness: false,
@@ -76,7 +76,7 @@ export const restrictionRules = [
     sources: [issue("WhiskeySockets/Baileys", 1248), whatsmeow("errors.go", "ErrIQRateOverLimit")],
     checked: "2026-11",
     tests: [
-      "tests/fault/message/bulk-and-scheduled.test.ts > after a 429, all sends wait, a caller can ask to fail instead, and a waiting send can be canceled",
+      "tests/slow/message/bulk-and-scheduled.test.ts > after a 429, all sends wait, a caller can ask to fail instead, and a waiting send can be canceled",
     ],
     enforced: true,
     witness: false,

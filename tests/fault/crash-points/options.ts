@@ -1,4 +1,4 @@
-import { readNumberOptions } from "../number-options.ts";
+import { readNumberOptions } from "../../support/number-options.ts";
 import { type Path, pathOf, paths } from "../suite/path.ts";
 
 export interface CrashOptions {

@@ -28,7 +28,7 @@ export const linking = [
     multiInstance: ["POST /api/instances/import", "POST /api/instances/{instanceId}/import"],
     simulator: "linking",
     tests: [
-      "tests/fault/session/account-settings.test.ts > continues as an instance that waited for a scan, from a tar archive",
+      "tests/slow/session/account-settings.test.ts > continues as an instance that waited for a scan, from a tar archive",
     ],
   }),
 ];

@@ -17,7 +17,7 @@ const upload = "tests/integration/media/upload.test.ts";
 const chats = "tests/integration/contact/chats.test.ts";
 const polls = "tests/integration/message/polls-and-calendar-events.test.ts";
 const recovery = "tests/fault/recovery.test.ts";
-const accountSettings = "tests/fault/session/account-settings.test.ts";
+const accountSettings = "tests/slow/session/account-settings.test.ts";
 const retention = "tests/webhook/retention.test.ts";
 
 /** The cases in the order of the page. */
@@ -81,7 +81,7 @@ export const runningCases: readonly RunningCase[] = [
     source: "evolution-api#2469, waha#412, Baileys#2553",
     now: "connections are offline by default; `presence` is a setting of each instance that outlasts reconnects",
     tests: [
-      "tests/fault/session/online-state.test.ts > the presence setting shows the account online after linking, reconnecting and restarting, with any name",
+      "tests/slow/session/online-state.test.ts > the presence setting shows the account online after linking, reconnecting and restarting, with any name",
     ],
   },
   {
@@ -197,7 +197,7 @@ export const runningCases: readonly RunningCase[] = [
     source: "waha#2244",
     now: "`METRICS_INSTANCES` adds metrics of the busiest instances; a dashboard for Grafana shows them",
     tests: [
-      "tests/fault/fleet-operations.test.ts > a host shows the connection and the messages of its busiest instances",
+      "tests/slow/fleet-operations.test.ts > a host shows the connection and the messages of its busiest instances",
       "tests/unit/core/metric.test.ts > have one label, and only the busiest instances have them",
       "tests/unit/core/metric.test.ts > the Grafana dashboard shows every metric, and no metric that doesn't exist",
     ],
@@ -248,7 +248,7 @@ export const runningCases: readonly RunningCase[] = [
     source: "found by trying",
     now: "all data is kept, and linked instances need no new scan",
     tests: [
-      "tests/fault/upgrade.test.ts > data of the version before is complete in this version, and its linked instance goes on without a new scan",
+      "tests/slow/upgrade.test.ts > data of the version before is complete in this version, and its linked instance goes on without a new scan",
       "tests/host/migrations.test.ts > each migration works on a database with rows in all tables, and keeps the rows",
     ],
   },

@@ -8,7 +8,7 @@ import { type GatewayCases, type GatewayFixture, holds } from "./case.ts";
 const link = testIn("integration/session/link.test.ts");
 const log = testIn("api/webhook/gateway-webhook.test.ts");
 const imported = testIn("api/instance/import.test.ts");
-const fleet = testIn("fault/fleet-operations.test.ts");
+const fleet = testIn("slow/fleet-operations.test.ts");
 const observed = testIn("api/observability.test.ts");
 const scanned = link(
   "a scanned QR code links the instance, and neither the code nor the restart after linking is visible",
@@ -139,7 +139,7 @@ export const instanceCases: GatewayCases = {
     on: fresh,
     with: () => ({ body: { name: "Renamed", history: "recent" } }),
     answers: { data: { name: "Renamed", history: "recent" }, message: "Instance updated successfully" },
-    testedBy: testIn("fault/session/history-import.test.ts")(
+    testedBy: testIn("slow/session/history-import.test.ts")(
       "imports what the setting asks for, without a webhook for each message",
     ),
     invalid: [{ body: { history: "all" } }, { body: { name: "" } }],
@@ -155,7 +155,7 @@ export const instanceCases: GatewayCases = {
     on: fresh,
     with: () => ({ body: { session: baileysSession("4915550000902:9") } }),
     simulator: "linking",
-    testedBy: testIn("fault/session/account-settings.test.ts")(
+    testedBy: testIn("slow/session/account-settings.test.ts")(
       "continues as an instance that waited for a scan, from a tar archive",
     ),
     invalid: [{ body: {} }, { body: { archive: 1 } }],

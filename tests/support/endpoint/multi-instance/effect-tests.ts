@@ -10,7 +10,7 @@ const link = testIn("integration/session/link.test.ts");
 const actions = testIn("integration/message/actions.test.ts");
 const contacts = testIn("integration/contact/contacts.test.ts");
 const upload = testIn("integration/media/upload.test.ts");
-const bulk = testIn("fault/message/bulk-and-scheduled.test.ts");
+const bulk = testIn("slow/message/bulk-and-scheduled.test.ts");
 const manage = testIn("integration/session/disable-and-secret.test.ts");
 const users = testIn("api/access/users.test.ts");
 const keys = testIn("api/access/keys.test.ts");
@@ -55,7 +55,7 @@ export const multiInstanceEffectTests: Record<string, { simulator?: Feature; tes
   "POST /api/instances": { simulator: "linking", testedBy: link(scanned) },
   "POST /api/instances/import": {
     simulator: "linking",
-    testedBy: testIn("fault/session/account-settings.test.ts")(
+    testedBy: testIn("slow/session/account-settings.test.ts")(
       "continues as an instance without a QR code, in the same Signal sessions",
     ),
   },

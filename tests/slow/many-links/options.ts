@@ -1,4 +1,4 @@
-import { readNumberOptions } from "../number-options.ts";
+import { readNumberOptions } from "../../support/number-options.ts";
 
 export interface LinkOptions {
   instances: number;
