@@ -12,8 +12,8 @@ import { type Account, linkAccount } from "../suite/world/accounts.ts";
 import { collect, quiesce } from "../suite/world/collect.ts";
 import { Rest } from "../suite/world/rest.ts";
 import { Traffic } from "../suite/world/traffic.ts";
-import { type ProcessName, World } from "../suite/world/world.ts";
-import type { Order } from "./hook.ts";
+import { World } from "../suite/world/world.ts";
+import { disarm, order, reachedBy } from "./orders.ts";
 import { writeSources } from "./sources.ts";
 
 export type Victim = "api" | "worker-0" | "host-0";
@@ -106,20 +106,15 @@ export class Stage {
 
   /** Runs the scenario without a crash, and returns the crash points that the processes reach. */
   async discover(): Promise<Point[]> {
-    for (const victim of this.#victims) this.#order(victim, { crashPoints: "record" });
+    for (const victim of this.#victims) order(this.#world.process(victim), { crashPoints: "record" });
     for (let round = 0; round < discoveryRounds; round++) {
       await this.#scenario();
       await quiesce(this.#world, [this.#account]);
     }
     const points = await Promise.all(
       this.#victims.map(async (victim) => {
-        const report = new Promise<string[]>((resolve) => {
-          this.#world.process(victim).process.on("message", (message: { reached?: string[] }) => {
-            if (message.reached) resolve(message.reached);
-          });
-        });
-        this.#order(victim, { crashPoints: "report" });
-        return (await report).sort().map((at) => ({ victim, at }));
+        const reached = (await reachedBy(this.#world.process(victim))) ?? [];
+        return reached.sort().map((at) => ({ victim, at }));
       }),
     );
     return points.flat();
@@ -129,7 +124,7 @@ export class Stage {
   async crash(point: Point): Promise<PointResult> {
     const child = this.#world.process(point.victim);
     const startedAt = this.#world.now();
-    this.#order(point.victim, { crashPoints: "stop", at: point.at });
+    order(child, { crashPoints: "stop", at: point.at });
     let healedAt = startedAt;
     const waiting = new AbortController();
     const exited = once(child.process, "exit", { signal: waiting.signal });
@@ -144,13 +139,10 @@ export class Stage {
       await this.#scenario();
       await quiesce(this.#world, [this.#account]);
     }
-    const stopped = !child.running;
-    if (stopped) await restarted;
-    else {
-      // Without this, a later end of the process would start it twice.
-      waiting.abort();
-      this.#order(point.victim, { crashPoints: "stop", at: "" });
-    }
+    const stopped = !(await disarm(child));
+    // Without this, a later end of the process would start it twice.
+    if (!stopped) waiting.abort();
+    await restarted;
     const recoveredAt = this.#world.now();
     this.#faults.push({
       kind: `${point.victim} stopped at ${point.at}`,
@@ -175,10 +167,6 @@ export class Stage {
     await this.#account.sink?.stop();
     await this.#rest.close();
     await this.#world.stop();
-  }
-
-  #order(victim: ProcessName, order: Order): void {
-    this.#world.process(victim).process.send(order);
   }
 
   /** Exchanges messages in both directions, and reacts to one. */

@@ -62,7 +62,10 @@ export async function startParts({
   await mkdir(folder, { recursive: true });
   const wa = await startWhatsApp({ directory: folder, ...(latency && { latency }) });
   const endpoints = await Endpoints.start();
-  const files = await startFileServer({ "/picture.png": { body: png(16), type: "image/png" } });
+  const files = await startFileServer({
+    "/picture.png": { body: png(16), type: "image/png" },
+    "/page": { body: Buffer.from("<title>A page</title>"), type: "text/html" },
+  });
   const dataDir = await openDataDir(join(folder, "data"));
   await seedPostgres(join(folder, "postgres"));
   const postgres = await startPostgres({ dataDir: join(folder, "postgres") });

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Agent, request } from "undici";
-import type { World } from "./world.ts";
+import type { ProcessName, World } from "./world.ts";
 
 export interface Answer {
   status: number;
@@ -14,11 +14,13 @@ export interface Answer {
 export class Rest {
   readonly #world: World;
   readonly #inARow: number;
+  readonly #only: ProcessName | undefined;
   #turn = 0;
   readonly #http = new Agent({ connections: 32, pipelining: 1, headersTimeout: 40_000 });
 
-  /** `inARow`: number of requests in a row that one API process gets. */
-  constructor(world: World, { inARow = 8 } = {}) {
+  /** `inARow`: number of requests in a row that one API process gets. `only`: the process that gets all requests. */
+  constructor(world: World, { inARow = 8, only }: { inARow?: number; only?: ProcessName } = {}) {
+    this.#only = only;
     this.#world = world;
     this.#inARow = inARow;
   }
@@ -61,7 +63,8 @@ export class Rest {
 
   /** Returns the URL of each API process in turn. */
   #url(): string {
-    const urls = [...this.#world.apiUrls.values()];
+    const { apiUrls } = this.#world;
+    const urls = this.#only ? [apiUrls.get(this.#only)] : [...apiUrls.values()];
     const url = urls[Math.floor(this.#turn++ / this.#inARow) % urls.length];
     if (url === undefined) throw new Error("no API has started yet");
     return url;

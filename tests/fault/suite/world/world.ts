@@ -5,6 +5,7 @@ import type { Database } from "../../../../core/db/index.ts";
 import { type LocalPostgres, startPostgres } from "../../../../local/postgres/index.ts";
 import type { WhatsApp } from "../../../../simulator/index.ts";
 import type { FileServer } from "../../../support/network/file-server.ts";
+import { until } from "../../../support/until.ts";
 import type { Path } from "../path.ts";
 import { Child, type Program } from "../process/child.ts";
 import type { Endpoints } from "./endpoints.ts";
@@ -20,6 +21,9 @@ export interface WorldOptions extends PartsOptions {
 
 /** The settings that a whole gateway sets itself. */
 const awsSettings = ["SQS_ENDPOINT", "S3_ENDPOINT", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] as const;
+
+/** How long the hosts may take to start, on a busy machine. Milliseconds. */
+const startLimitMs = 300_000;
 
 /** The worlds that run or start. */
 const running = new Set<Promise<World>>();
@@ -102,12 +106,23 @@ export class World {
     await world.#measureClock();
     await Promise.all(world.processNames.map((name) => world.start(name)));
     if (!options.whole) await world.aws.request("poll");
+    await until(() => world.#allHostsServe(), startLimitMs);
     return world;
   }
 
   /** The names of all processes of the gateway. */
   get processNames(): ProcessName[] {
     return [...new Set([...this.apiNames, ...this.workerNames, ...this.hostNames])];
+  }
+
+  /**
+   * Returns true when each host serves shards. A host that starts takes shards of another host, and the instances of these
+   * shards can't be linked meanwhile.
+   */
+  async #allHostsServe(): Promise<true | undefined> {
+    const [row] = await this.db.sql<{ hosts: number; free: number }[]>`
+      select count(distinct host)::int as hosts, count(*) filter (where host is null)::int as free from shards`;
+    return (row?.hosts === this.hostNames.length && row.free === 0) || undefined;
   }
 
   /** The time of the database's clock, in milliseconds. */
