@@ -1,27 +1,23 @@
 import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { expect, test } from "vitest";
+import { expect } from "vitest";
 import { systemClock } from "../../core/clock.ts";
 import { type Database, openDatabase } from "../../core/db/index.ts";
 import { findDueWork } from "../../session-host/host/due-work.ts";
 import type { Phone } from "../../simulator/index.ts";
 import { startTestGateway, type TestGateway } from "../support/gateway/test-gateway.ts";
 import { until } from "../support/until.ts";
-import { allowed, isAllowed } from "./allowed.ts";
-import { type Busy, fill, fullSizes, sizesFor } from "./fill.ts";
+import { type Busy, fill, sizesFor } from "./fill.ts";
 import { readPlans, type Statement } from "./plans.ts";
+import { many } from "./sizes.ts";
 
-const scale = Number(process.env.SCALE ?? 1);
-const large = Math.round(fullSizes.messages * scale);
 const shards = 128;
 /** A table with fewer rows than this is small: reading all of it is cheap. */
-const manyRows = Math.max(2_000, large / 100);
-/** The rows of the largest page that a statement takes: `claimLimit`. */
-const pageRows = 1_000;
+const manyRows = Math.max(2_000, many / 100);
 
-/** What is measured with `rows` messages and the other tables in proportion. */
-interface Measured {
+/** What is measured with a number of messages and the other tables in proportion. */
+export interface Measured {
   statements: Map<string, Statement>;
   /** The tables with many rows. */
   largeTables: Set<string>;
@@ -29,25 +25,8 @@ interface Measured {
   hot: Map<string, number>;
 }
 
-test(`no hot statement reads a whole table or sorts more than a page, with ${large} messages`, async () => {
-  const many = await measure(large);
-  print(many);
-  const faults = [...many.statements.values()].flatMap(({ text, scanned, sorted }) => [
-    ...[...scanned]
-      .filter((table) => many.largeTables.has(table) && !isAllowed(text))
-      .map((table) => `reads all of ${table}: ${text}`),
-    ...(sorted > pageRows && !isAllowed(text) ? [`sorts ${sorted} rows: ${text}`] : []),
-  ]);
-  expect(faults).toEqual([]);
-  const unused = allowed.filter(({ part }) => ![...many.statements.keys()].some((text) => text.includes(part)));
-  expect(unused).toEqual([]);
-  // Statements of every subject were seen.
-  for (const part of ["insert into commands", "from events", "insert into messages", "deliveries", "session_keys"])
-    expect([...many.statements.keys()].filter((text) => text.includes(part))).not.toEqual([]);
-  for (const table of ["messages", "session_keys", "usage", "hosts"]) expect(many.hot.get(table)).toBeGreaterThan(0.75);
-});
-
-async function measure(messages: number): Promise<Measured> {
+/** Starts a gateway with filled tables and uses it. Only one per process. */
+export async function measure(messages: number): Promise<Measured> {
   const gate = await startTestGateway({ env: { SHARDS: String(shards) } });
   try {
     return await measureOn(gate, messages);
@@ -172,16 +151,4 @@ async function hotUpdates({ sql }: Database): Promise<Pick<Measured, "hot" | "la
     largeTables: new Set(tables.filter(({ rows }) => rows >= manyRows).map(({ name }) => name)),
     hot: new Map(tables.filter(({ updates }) => updates > 0).map(({ name, updates, hot }) => [name, hot / updates])),
   };
-}
-
-/** Prints the statements with the most pages. */
-function print({ statements, hot }: Measured): void {
-  const rows = [...statements.values()].sort((a, b) => b.buffers - a.buffers).slice(0, 60);
-  const cell = (value: number, digits = 0) => value.toFixed(digits).padStart(9);
-  const lines = rows.map(
-    ({ text, calls, ms, buffers }) => `${cell(buffers)}${cell(ms, 2)}${cell(calls)}  ${text.slice(0, 150)}`,
-  );
-  console.info(`${statements.size} statements\npages, ms, calls, statement\n${lines.join("\n")}`);
-  const shares = [...hot].map(([table, share]) => `${table} ${Math.round(share * 100)} %`);
-  console.info(`updates without an index write: ${shares.join(", ")}`);
 }
