@@ -33,17 +33,18 @@ const repeatSeconds = 3600;
 /** A little more than the time between two runs of the sweep. */
 const runSeconds = 90;
 const batchSize = 500;
+/** The number of commands of one shard that a run sends again, so that a shard without a host delays no other shard. */
+const perShard = 100;
 
 /**
  * Sends commands that are still `queued` to their queue again, because the process that accepted them may have died
- * between writing the row and sending it to the queue. Returns the number of commands that the queues accepted. Throws
- * if SQS is not available.
+ * between writing the row and sending it to the queue: the oldest of each shard. Returns the number of commands that the
+ * queues accepted. Throws if SQS is not available.
  */
 export async function requeueCommands(deps: SweepDeps): Promise<number> {
   const now = nowOf(deps);
   const rows = await deps.db.sql<{ id: string; instance_id: string; shard: number; kind: string }[]>`
-    select id, instance_id, shard, kind from commands
-    where ${isLost(deps.db.sql, now)} order by created_at limit ${batchSize}`;
+    select lost.* from ${lostPerShard(deps.db.sql, now, perShard)}`;
   let sent = 0;
   for (const [shard, commands] of Map.groupBy(rows, (row) => row.shard)) {
     for (let start = 0; start < commands.length; start += 10) {
@@ -59,6 +60,12 @@ export async function requeueCommands(deps: SweepDeps): Promise<number> {
   return sent;
 }
 
+/** A list of the oldest commands of each shard that are sent to their queue again, as `lost`. Reads the index by shard. */
+const lostPerShard = (sql: postgres.ISql, now: string, limit: number) => sql`
+  shards cross join lateral (
+    select id, instance_id, shard, kind from commands where shard = shards.id and ${isLost(sql, now)}
+    order by created_at limit ${limit}) lost`;
+
 /** A condition on a command: it is sent to its queue again. */
 const isLost = (sql: postgres.ISql, now: string) => sql`
   status = 'queued' and created_at < ${now}::timestamptz - ${requeueAfter}::interval and deadline > ${now}::timestamptz
@@ -68,7 +75,7 @@ const isLost = (sql: postgres.ISql, now: string) => sql`
 
 /** An SQL condition: a run of `requeueCommands` has something to do. */
 export const hasLostCommands = (deps: Pick<SweepDeps, "db" | "clock">): postgres.PendingQuery<postgres.Row[]> =>
-  deps.db.sql`exists (select from commands where ${isLost(deps.db.sql, nowOf(deps))})`;
+  deps.db.sql`exists (select from ${lostPerShard(deps.db.sql, nowOf(deps), 1)})`;
 
 const nowOf = ({ clock }: Pick<SweepDeps, "clock">) => clock.now().toISOString();
 

@@ -64,11 +64,19 @@ interface CommandOptions {
   status?: "queued" | "claimed" | "done";
   kind?: "send" | "query";
   messageStatus?: string;
+  shard?: number;
 }
 
 /** Inserts a command that was accepted `age` ms ago and, for a send, its message. */
 async function command(instanceId: string, options: CommandOptions) {
-  const { age, deadlineIn = 1 * hours, status = "queued", kind = "send", messageStatus = "pending" } = options;
+  const {
+    age,
+    deadlineIn = 1 * hours,
+    status = "queued",
+    kind = "send",
+    messageStatus = "pending",
+    shard = 0,
+  } = options;
   const { sql } = world.db;
   const id = uuidv7(world.clock.now().getTime() - age);
   const waId = kind === "send" ? systemIds.messageId() : null;
@@ -77,7 +85,7 @@ async function command(instanceId: string, options: CommandOptions) {
   await sql`
     insert into commands (id, instance_id, user_id, shard, name, kind, input, wa_id, status, correlation_id, deadline,
       created_at, finished_at)
-    values (${id}, ${instanceId}, ${world.userId}, 0, ${name}, ${kind}, '{}', ${waId}, ${status}, 'c',
+    values (${id}, ${instanceId}, ${world.userId}, ${shard}, ${name}, ${kind}, '{}', ${waId}, ${status}, 'c',
       ${past(-deadlineIn)}, ${past(age)}, ${finished})`;
   if (waId) {
     await sql`
@@ -123,6 +131,19 @@ test("a command that stays `queued` is sent to its queue again, and SQS keeps on
       { id: query.id, group: query.id },
     ]),
   );
+});
+
+test("many queued commands of one shard don't keep those of another shard out of their queue", async () => {
+  const instance = await world.instance();
+  await command(instance, { age: 3 * minutes, shard: 2 });
+  await world.db.sql`
+    insert into commands (id, instance_id, user_id, shard, name, kind, input, status, correlation_id, deadline, created_at)
+    select gen_random_uuid(), instance_id, user_id, shard, name, kind, input, status, correlation_id, deadline, created_at
+    from commands, generate_series(1, 600)`;
+  const other = await command(instance, { age: 40 * seconds, shard: 3 });
+  await requeueCommands(deps);
+  const messages = await queues.receive(commandQueue(3), { waitSeconds: 0 });
+  expect(messages.map(({ Body }) => JSON.parse(Body ?? "").id)).toEqual([other.id]);
 });
 
 test("the commands of an unavailable host are sent to their queue again once an hour, not in every run", async () => {
