@@ -1,3 +1,4 @@
+import { sql } from "drizzle-orm";
 import { bigint, index, integer, pgTable, primaryKey, smallint, uuid } from "drizzle-orm/pg-core";
 import { instant } from "../db/columns.ts";
 import { users } from "../user/user.sql.ts";
@@ -21,6 +22,7 @@ export const usage = pgTable(
     slot: instant("slot").notNull(),
     /**
      * The writer: 0 for the event log, 1 for webhooks, 2 and up for API processes. Separate rows have separate locks.
+     * After an hour, `rollUpUsage` adds the others to lane 0.
      */
     lane: smallint().notNull(),
     messagesSent: count("messages_sent"),
@@ -35,5 +37,7 @@ export const usage = pgTable(
   (table) => [
     primaryKey({ columns: [table.userId, table.slot, table.instanceId, table.lane] }),
     index("usage_instance").on(table.instanceId, table.slot),
+    // The rows that `rollUpUsage` has not added up yet.
+    index("usage_lanes").on(table.slot).where(sql`lane <> 0`),
   ],
 );

@@ -13,6 +13,7 @@ import { readPerson } from "../../core/privacy/read.ts";
 import type { Queues } from "../../core/queue/index.ts";
 import { deleteExpired, type RetentionDeps } from "../../core/retention/index.ts";
 import type { Storage } from "../../core/storage/index.ts";
+import { rollUpUsage } from "../../core/usage/roll-up.ts";
 import type { WebhookDeps } from "../../core/webhook/delivery/batch.ts";
 import { fileLinks } from "../../core/webhook/delivery/file-link.ts";
 import { retryDeliveries } from "../../core/webhook/delivery/retry-worker.ts";
@@ -55,6 +56,7 @@ export function createCronHandler(open: () => Promise<CronDeps>) {
         isUnhurried && prune(deps, Math.min(pruneMs, budgetMs)),
         (isUnhurried || due.cleared) && deleteExpired(deps, Math.min(pruneMs, budgetMs)),
         isUnhurried && pruneUploads(deps),
+        isUnhurried && rollUpUsage(deps, Math.min(pruneMs, budgetMs)),
         due.unindexed && indexOldMessages(deps, Math.min(pruneMs, budgetMs)),
         due.exports && runExports({ ...deps, linkToFile: fileLinks(deps), readPerson }, Math.min(exportMs, budgetMs)),
         due.erasures && runErasures(deps, Math.min(eraseMs, budgetMs)),

@@ -5,6 +5,7 @@ import { migrate } from "../../../core/db/migrate.ts";
 import { appendEvents, type EventRow } from "../../../core/event/append.ts";
 import { systemIds } from "../../../core/id.ts";
 import { instanceUsage, type Period } from "../../../core/usage/index.ts";
+import { rollUpUsage } from "../../../core/usage/roll-up.ts";
 import { startApi, type TestApi } from "../../support/api/api.ts";
 
 let api: TestApi;
@@ -326,3 +327,84 @@ test("a migration counts the data of the previous version", async () => {
     await old.end();
   }
 });
+
+describe("rolling up older usage", () => {
+  const zones = ["UTC", "Asia/Kathmandu", "Pacific/Chatham", "America/St_Johns", "Australia/Lord_Howe"];
+  const answers = async (key: string, id: string) => {
+    const paths = zones.flatMap((zone) =>
+      (["today", "week", "month", "year", "all"] as const).flatMap((period) => {
+        const query = `period=${period}&timeZone=${encodeURIComponent(zone)}`;
+        return [`/api/stats/instances/${id}?${query}`, `/api/stats/user?${query}`];
+      }),
+    );
+    const found = [];
+    for (const path of paths) {
+      const { status, body } = await api.request("GET", path, { key });
+      // The requests themselves are counted.
+      found.push({
+        path,
+        status,
+        body: JSON.parse(JSON.stringify(body, (name, value) => (name === "apiCalls" ? null : value))),
+      });
+    }
+    return found;
+  };
+  const calls = async (user: string) =>
+    (
+      await api.db
+        .sql`select sum(api_calls)::int as n from usage where user_id = ${user} and slot < now() - interval '2 hours'`
+    )[0]?.n;
+
+  test("changes no answer in any time zone, and leaves one row for each interval", async () => {
+    const { key, id: user } = await api.user();
+    const id = await api.instance(key);
+    await api.db.sql`
+      insert into usage (user_id, instance_id, slot, lane, messages_sent, messages_received, media_sent, media_received,
+        media_size, api_calls, webhook_sent)
+      select ${user}, case when n % 3 = 0 then '00000000-0000-0000-0000-000000000000' else ${id}::uuid end,
+        date_bin('15 minutes', now(), timestamptz '2000-01-01Z') - n * interval '15 minutes' - interval '2 hours', lane,
+        n, n + lane, lane, 1, 5000000000, n * lane, 2
+      from generate_series(0, 400) n, generate_series(0, 4) lane`;
+    const [before, callsBefore] = [await answers(key, id), await calls(user)];
+    expect(new Set(before.map(({ status }) => status))).toEqual(new Set([200]));
+    expect(await rollUpUsage(api.deps, 30_000)).toBeGreaterThanOrEqual(401 * 4);
+    expect(await answers(key, id)).toEqual(before);
+    expect(await calls(user)).toBe(callsBefore);
+    const [left] = await api.db.sql`
+      select count(*)::int as rows, max(lane) as lane from usage
+      where user_id = ${user} and slot < now() - interval '2 hours'`;
+    expect(left).toEqual({ rows: 401, lane: 0 });
+
+    // A late count is added by the next run.
+    const late = api.db.sql`
+      insert into usage (user_id, instance_id, slot, lane, webhook_sent)
+      values (${user}, ${id}, date_bin('15 minutes', now(), timestamptz '2000-01-01Z') - interval '135 minutes', 1, 7)`;
+    await late;
+    const after = await answers(key, id);
+    expect(await rollUpUsage(api.deps, 30_000)).toBe(1);
+    expect(await answers(key, id)).toEqual(after);
+  });
+
+  test("leaves the rows of the last hour, and does not wait for a writer", async () => {
+    const { key, id: user } = await api.user();
+    const id = await api.instance(key);
+    const [recent, old] = [sqlSlot(30), sqlSlot(180)];
+    for (const slot of [recent, old])
+      await api.db.sql`
+        insert into usage (user_id, instance_id, slot, lane, webhook_sent) values (${user}, ${id}, ${slot}, 1, 1)`;
+    await api.db.sql.begin(async (sql) => {
+      await sql`update usage set webhook_sent = 2 where user_id = ${user} and slot = ${old}`;
+      expect(await rollUpUsage(api.deps, 30_000)).toBe(0);
+    });
+    expect(await rollUpUsage(api.deps, 30_000)).toBe(1);
+    const rows = await api.db
+      .sql`select lane, webhook_sent from usage where user_id = ${user} and webhook_sent > 0 order by slot`;
+    expect(rows).toEqual([
+      { lane: 0, webhook_sent: 2 },
+      { lane: 1, webhook_sent: 1 },
+    ]);
+  });
+});
+
+/** The start of the 15 minutes that were `minutes` ago. */
+const sqlSlot = (minutes: number) => new Date(Math.floor((Date.now() - minutes * 60_000) / 900_000) * 900_000);

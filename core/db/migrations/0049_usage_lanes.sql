@@ -1,0 +1,1 @@
+CREATE INDEX CONCURRENTLY IF NOT EXISTS "usage_lanes" ON "usage" USING btree ("slot") WHERE lane <> 0;
