@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { migrate } from "../../core/db/migrate.ts";
 import { parseMigration, readMigrations } from "../../core/db/migration-file.ts";
 import { MigrationUnfinished } from "../../core/db/migration-run.ts";
+import { version } from "../../core/version.ts";
 import { type LocalPostgres, startPostgres } from "../../local/postgres/index.ts";
 import { fillTables } from "../support/database/fill-tables.ts";
 import { seedPostgres } from "../support/postgres.ts";
@@ -146,6 +147,10 @@ test("the previous version keeps its leases and accepts while migrations wait fo
   await migrating;
   expect(await indexes(sql)).toEqual(expect.arrayContaining([...old, "commands_queued_of_shard"]));
 
+  // Hosts of the previous version still report.
+  await migrate(url, 4);
+  expect(await indexes(sql)).toEqual(expect.arrayContaining(old));
+  await sql`update hosts set version = ${version}`;
   const reading = await holdOpen(url, (open) => open`select 1 from commands, hosts, claim_leases limit 1`);
   const contracting = migrate(url, 4);
   await waitsFor(sql, "drop index concurrently");
