@@ -32,7 +32,7 @@ export interface LedgerDeps extends CommitDeps {
    * may have more events of it.
    */
   onEvents: (events: readonly AppendedEvent[], inDoubt: boolean) => void;
-  /** Called after a commit that stored replies to commands of the ingress queue. */
+  /** Called after a commit that stored replies to commands of the ingress queue, or may have stored some before. */
   onReplies: () => void;
 }
 
@@ -90,9 +90,9 @@ export class Ledger {
     this.#flushing = undefined;
   }
 
-  async #flush(batch: Entry[]): Promise<void> {
+  /** `inDoubt`: an earlier attempt may have committed these changes. */
+  async #flush(batch: Entry[], inDoubt = false): Promise<void> {
     let stepwise = false;
-    let inDoubt = false;
     let alone = false;
     for (;;) {
       try {
@@ -117,7 +117,7 @@ export class Ledger {
           continue;
         }
         if (!isTransient(error)) {
-          await this.#isolate(batch, error);
+          await this.#isolate(batch, error, inDoubt);
           return;
         }
         inDoubt = true;
@@ -141,23 +141,24 @@ export class Ledger {
    * Commits the changes of a rejected batch one by one, so that only the change that causes the rejection fails. If a
    * stanza led to that change, tries again, and quarantines the stanza after `maxRefusals` refusals.
    */
-  async #isolate(batch: Entry[], error: unknown): Promise<void> {
+  async #isolate(batch: Entry[], error: unknown, inDoubt: boolean): Promise<void> {
     const [only] = batch;
     if (batch.length === 1 && only) {
       if (only.change.stanza && isRefusal(error)) {
-        await this.#refuse(only, only.change.stanza(), error);
+        await this.#refuse(only, only.change.stanza(), error, inDoubt);
         return;
       }
       const { instanceId, change } = only;
       const { correlationId } = change;
       this.#deps.log.error({ err: error, instanceId, correlationId }, "the database rejected a change");
       only.reject(error);
+      if (inDoubt) this.#deps.onEvents([], inDoubt);
       return;
     }
-    for (const entry of batch) await this.#flush([entry]);
+    for (const entry of batch) await this.#flush([entry], inDoubt);
   }
 
-  async #refuse(entry: Entry, source: StanzaSource, error: unknown): Promise<void> {
+  async #refuse(entry: Entry, source: StanzaSource, error: unknown, inDoubt: boolean): Promise<void> {
     const { db, host, lease, log } = this.#deps;
     const { instanceId, change } = entry;
     const reason = reasonOf(error);
@@ -177,7 +178,7 @@ export class Ledger {
       entry.change = quarantineOf(change, source, reason);
       entry.eventIds = [];
     }
-    await this.#flush([entry]);
+    await this.#flush([entry], inDoubt);
   }
 
   /** Returns the result of `work`, or undefined if the lease is lost meanwhile. Repeats it while there is no database. */
@@ -200,7 +201,7 @@ export class Ledger {
     const { onEvents, onReplies, log } = this.#deps;
     for (const entry of batch) entry.resolve();
     if (events.length > 0 || inDoubt) onEvents(events, inDoubt);
-    if (hasReplies) onReplies();
+    if (hasReplies || inDoubt) onReplies();
     for (const { instanceId, change } of batch) logEnds(log, instanceId, change);
   }
 }

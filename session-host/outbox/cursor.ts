@@ -17,6 +17,11 @@ export class Cursor {
     return this.#position;
   }
 
+  /** Whether sent events were recorded that the cursor has not passed. */
+  get waits(): boolean {
+    return this.#next !== undefined;
+  }
+
   /** Notes that the transaction `xid` began after an event with this position was in the log. */
   note(position: number, xid: bigint): void {
     this.#latest = { position, xid };
@@ -24,8 +29,8 @@ export class Cursor {
   }
 
   /**
-   * Moves on after a read that found all events of the lane after the cursor, and after all of these have left the
-   * outbox. All transactions before `xmin` had ended when the read began.
+   * Moves on after a read that found no event of the lane after the cursor in the outbox. All transactions before `xmin` had
+   * ended when the read began.
    */
   passed(xmin: bigint): void {
     if (!this.#next || xmin < this.#next.xid) return;

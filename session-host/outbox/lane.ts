@@ -27,6 +27,8 @@ export interface RelayDeps {
 export const pageSize = 125;
 /** Maximum number of events of commits that wait in memory. If there are more, they are read from the log. */
 const maxFresh = 1_000;
+/** How often the cursor moves at most, in milliseconds: each time, a recording is flushed to disk. */
+const cursorMs = 500;
 /** Maximum number of instances whose last sent event is known. */
 const maxInstances = 20_000;
 
@@ -39,6 +41,8 @@ export class Lane {
   readonly #lane: number;
   readonly #recorder: Recorder;
   readonly #cursor = new Cursor();
+  /** When the cursor may move again, as `performance.now()`. */
+  #cursorDueAt = 0;
   /** Events of commits that are not sent yet. Empty while the log must be read. */
   #fresh: OutboxEvent[] = [];
   #mustRead = true;
@@ -106,16 +110,23 @@ export class Lane {
     if (following.length > 0) await this.#send(following);
   }
 
+  /**
+   * Sends the events that are in the log. Moves the cursor after a read that found none, if all recordings before that read
+   * were durable: the relay never reads again what is behind the cursor.
+   */
   async #sendLog(): Promise<void> {
-    for (;;) {
+    for (let last = false; ; ) {
+      const durable = last && this.#cursor.waits;
       // Otherwise the page would have them again.
-      await this.#recorder.flush();
+      await this.#recorder.flush({ durable });
       this.#mustRead = false;
       const { events, xmin } = await this.#read();
       if (events.length > 0) await this.#send(events);
+      else if (durable) this.#cursor.passed(xmin);
       if (events.length === pageSize) continue;
-      this.#cursor.passed(xmin);
-      return;
+      if (last || !this.#cursor.waits || performance.now() < this.#cursorDueAt) return;
+      last = true;
+      this.#cursorDueAt = performance.now() + cursorMs;
     }
   }
 

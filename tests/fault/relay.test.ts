@@ -293,6 +293,31 @@ test("a long snapshot doesn't make the relay read the events that it has sent", 
   reader.release();
 });
 
+test("the cursor passes only events whose recording a crash of the server can't lose", async () => {
+  const { sql } = database.db;
+  await sql`alter system set wal_writer_delay = '10s'`;
+  await sql`select pg_reload_conf()`;
+  onTestFinished(async () => {
+    await sql`alter system reset wal_writer_delay`;
+    await sql`select pg_reload_conf()`;
+  });
+  const id = await instanceInLane(2);
+  const relay = await warmRelay([id]);
+  for (let round = 0; round < 3; round++) {
+    const [event] = await commit(id);
+    relay.publish(event ? [event] : [], false);
+    await received(1);
+    const recorded = await until(async () => {
+      const [row] = await sql<{ lsn: string }[]>`
+        select pg_current_wal_insert_lsn()::text as lsn from events where id = ${event?.id ?? ""} and emitted_at is not null`;
+      return row?.lsn;
+    });
+    await until(async () => (relay.positions[2] ?? 0) >= (event?.position ?? 0) || undefined);
+    const [row] = await sql`select pg_current_wal_flush_lsn() >= ${recorded}::pg_lsn as flushed`;
+    expect(row).toEqual({ flushed: true });
+  }
+});
+
 test("the relay reads no further than an event of a transaction that is not committed yet", async () => {
   const [early, late] = [await instanceInLane(3), await instanceInLane(3)];
   const relay = await warmRelay([early, late]);

@@ -31,6 +31,7 @@ beforeEach(async () => {
 async function open() {
   let requests = "";
   let lose = false;
+  let replies = 0;
   const url = new URL(database.url);
   const filterOf = () => ({
     onRequest(chunk: Buffer) {
@@ -48,7 +49,9 @@ async function open() {
   const ledger = new Ledger({
     ...{ db, vault, ids: systemIds, log: createLogger("test", "silent"), host, lease, now: () => new Date() },
     onEvents: (events, inDoubt) => appended.push(...events, ...(inDoubt ? (["in doubt"] as const) : [])),
-    onReplies: () => undefined,
+    onReplies: () => {
+      replies++;
+    },
   });
   // The driver describes a statement before its first use on a connection.
   for (const waId of ["warm 1", "warm 2"]) await ledger.append(instanceId, text(waId));
@@ -57,6 +60,7 @@ async function open() {
   return {
     ...{ db, ledger, proxy, appended, lease },
     requests: () => requests,
+    replies: () => replies,
     loseAnswers(lost: boolean) {
       lose = lost;
     },
@@ -189,6 +193,25 @@ test("a commit whose answers are lost is tried again, announces each event once,
   await durable;
   expect(await stored()).toEqual({ messages: ["A", "B"], keys: ["A", "B"], events: ["3 A", "4 B"] });
   expect(appended).toEqual(["in doubt"]);
+});
+
+test("a batch in doubt that is then refused reports the doubt, and that replies may be due, for each change", async () => {
+  const { ledger, proxy, requests, appended, replies, loseAnswers } = await open();
+  const { id: removed } = await database.createInstance();
+  const release = proxy.hold();
+  onTestFinished(release);
+  const durable = Promise.allSettled([ledger.append(instanceId, text("A")), ledger.append(removed, text("B"))]);
+  await vi.waitFor(() => expect(requests()).toContain("commit"), 20_000);
+  await vi.waitFor(async () => expect((await stored())?.events).toHaveLength(1), 20_000);
+  loseAnswers(true);
+  release();
+  // The next attempt fails, because the instance is gone.
+  await database.db.sql`delete from instances where id = ${removed}`;
+  loseAnswers(false);
+  expect((await durable).map(({ status }) => status)).toEqual(["fulfilled", "rejected"]);
+  expect(await stored()).toEqual({ messages: ["A"], keys: ["A"], events: ["3 A"] });
+  expect(appended).toContain("in doubt");
+  expect(replies()).toBeGreaterThan(0);
 });
 
 test("a connection that ends before the commit leaves nothing, and the change is stored by the next attempt", async () => {
