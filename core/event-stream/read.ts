@@ -1,6 +1,7 @@
 import type { Database } from "../db/index.ts";
 import { type PageColumns, withinBytes } from "../db/page.ts";
 import type { LogRow } from "../event-sink/envelope.ts";
+import type { Dialect } from "../instance/instance.sql.ts";
 
 /** Which instances are read: all of these users, and these. Instances that are being deleted don't count. */
 export interface Scope {
@@ -11,6 +12,9 @@ export interface Scope {
 /** An event of the log with its place among the events of all instances. */
 export interface PlacedRow extends LogRow {
   position: number;
+  /** Of the instance. */
+  dialect: Dialect;
+  phone_number: string | null;
 }
 
 /** Where a stream starts. `sequence` is for a single instance. */
@@ -166,17 +170,18 @@ export async function readPage(
       ${ranges.map(({ id }) => id)}::uuid[], ${ranges.map(({ after }) => after)}::bigint[],
       ${ranges.map(({ upTo }) => upTo)}::bigint[]) as r(id, after, up_to)
     cross join lateral (
-      select id, instance_id, seq::float8 as seq, position, type, data, correlation_id, created_at,
-        (select metadata from instances i where i.id = r.id) as metadata from events
+      select events.id, instance_id, seq::float8 as seq, position, type, data, correlation_id, events.created_at,
+        i.metadata, i.dialect, i.phone_number from events join instances i on i.id = r.id
       where instance_id = r.id and seq > r.after and seq <= r.up_to order by seq limit ${limit + 1}) e
     order by e.position limit ${limit + 1}`;
-  type Row = LogRow & PageColumns & { position: string; xid: string };
+  type Row = Omit<PlacedRow, "position"> & PageColumns & { position: string; xid: string };
   const found = await sql<Row[]>`
     select sized.*, pg_current_xact_id()::text as xid from (${withinBytes(sql, page, sql`bytes`)}) sized
     order by page_row`;
   const rows = found.slice(0, limit).map(
-    ({ id, instance_id, seq, position, type, data, correlation_id, created_at, metadata = null }): PlacedRow => ({
-      ...{ id, instance_id, seq, position: Number(position), type, data, correlation_id, created_at, metadata },
+    ({ id, instance_id, seq, position, type, data, correlation_id, created_at, ...instance }): PlacedRow => ({
+      ...{ id, instance_id, seq, position: Number(position), type, data, correlation_id, created_at },
+      ...{ metadata: instance.metadata ?? null, dialect: instance.dialect, phone_number: instance.phone_number },
     }),
   );
   const last = rows.at(-1);

@@ -1,5 +1,5 @@
 import { functionEnvironment } from "../base/environment.ts";
-import { useKey } from "../base/permission.ts";
+import { media, objects, useKey } from "../base/permission.ts";
 import { sizes } from "../base/stage.ts";
 import { functionArgs } from "./function.ts";
 import { migration } from "./migration.ts";
@@ -21,7 +21,8 @@ export const streamFunction = new sst.aws.Function(
     url: { authorization: "none", cors: false },
     concurrency: { reserved: sizes.streams },
     environment: functionEnvironment,
-    permissions: [useKey],
+    // Links to files, in streams of webhook bodies.
+    permissions: [objects(["s3:GetObject"], [media]), useKey],
   }),
   { dependsOn: [migration] },
 );

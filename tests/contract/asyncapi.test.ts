@@ -3,6 +3,8 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { commandCatalog } from "../../core/command/catalog/index.ts";
 import { eventCatalog } from "../../core/event/catalog/index.ts";
+import { gatewayBodies } from "../../core/webhook/body/gateway.ts";
+import { multiInstanceBodies } from "../../core/webhook/body/multi-instance.ts";
 import { asyncApi, queueSchemas } from "../../functions/api/document/asyncapi.ts";
 
 /** Programs that use the queues rely on these documents, so a change affects them. `vitest run -u` writes them again. */
@@ -37,9 +39,12 @@ test("every reference in the AsyncAPI document resolves, and message names are u
     expect(found, reference).toBeDefined();
   }
   const commands = Object.keys(commandCatalog);
-  const messages = commands.length * 2 + 3 + Object.keys(eventCatalog).length;
+  const bodies = Object.keys(gatewayBodies).length + Object.keys(multiInstanceBodies).length;
+  const messages = commands.length * 2 + 3 + Object.keys(eventCatalog).length + bodies + 3;
   expect(Object.keys(document.components?.messages ?? {})).toHaveLength(messages);
-  expect(Object.keys(document.operations ?? {}).sort()).toEqual([...commands, "events"].sort());
+  expect(Object.keys(document.operations ?? {}).sort()).toEqual(
+    [...commands, "events", "instance-stream", "stream"].sort(),
+  );
 });
 
 test("the AsyncAPI document does not show encrypted fields", () => {

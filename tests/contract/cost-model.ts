@@ -31,6 +31,9 @@ export const prices = {
   lambdaGbSecond: 0.0000133334,
   // The same page: [infracost], [transcript]
   lambdaMillionRequests: 0.2,
+  // The same page, bytes of streamed responses beyond the first 6 MB of each request. That these are free: cloudchipr.com of
+  // 2025. The price is from memory, and no source was found for it
+  lambdaStreamedGb: 0.008,
   // https://aws.amazon.com/api-gateway/pricing/ the first 300 million: [infracost]
   httpApiMillionRequests: 1,
   // https://aws.amazon.com/sqs/pricing/ each started 64 KB is a request: [infracost], cloudburn.io of March 2026
@@ -149,6 +152,42 @@ export function monthly(of: Assumptions): Record<string, number> {
       prices.hostedZoneMonth +
       5 * prices.ecrGbMonth,
   };
+}
+
+/** A client that follows events all the time. `memoryGb` and `seconds` are those of the function in infra/service. */
+interface Follower {
+  memoryGb: number;
+  /** How long one request lasts. */
+  seconds: number;
+  /** Price of a million requests. */
+  million: number;
+}
+
+export const followers: Record<string, Follower> = {
+  "Stream, through the function URL": { memoryGb: 0.5, seconds: 295, million: prices.lambdaMillionRequests },
+  "Long polling with `wait=20`, through the HTTP API": {
+    memoryGb: 1,
+    seconds: 20,
+    million: prices.lambdaMillionRequests + prices.httpApiMillionRequests,
+  },
+};
+
+/** Dollars an hour of one client. Its events cost traffic in addition. */
+export const followerHour = ({ memoryGb, seconds, million }: Follower): number =>
+  3600 * memoryGb * prices.lambdaGbSecond + (3600 / seconds / 1e6) * million;
+
+/** Returns the table of live events in docs/operations/costs.md. */
+export function streamTable(): string {
+  const dollars = (value: number) => (value < 100 ? value.toFixed(3) : Math.round(value).toLocaleString("en-US"));
+  return [
+    "| US$ | one, an hour | one, a month | 1,000, an hour | 1,000, a month |",
+    "| --- | ---: | ---: | ---: | ---: |",
+    ...Object.entries(followers).map(([name, follower]) => {
+      const hour = followerHour(follower);
+      const cells = [hour, hour * hours, hour * 1000, hour * hours * 1000].map(dollars);
+      return `| ${name} | ${cells.join(" | ")} |`;
+    }),
+  ].join("\n");
 }
 
 /** Returns the table of docs/operations/costs.md. */

@@ -1,14 +1,10 @@
-import type { EventData } from "../../event/catalog/index.ts";
-import { inventedName } from "../../media/filename.ts";
-import { servedAs } from "../../media/served.ts";
-import type { FileLink } from "../body/context.ts";
 import type { WebhookEvent } from "../body/event.ts";
 import { bodyOf, isEnabled } from "../body/index.ts";
 import { isSelected } from "../body/selection.ts";
 import type { WebhookDeps } from "./batch.ts";
 import { deliveryIdOf } from "./delivery-id.ts";
 import { type BrokenEndpoint, type Endpoint, hasUrl, isBroken } from "./endpoint.ts";
-import { fileLinkSeconds, signFileLink } from "./file-link.ts";
+import { linkTo } from "./event-link.ts";
 
 /** A record of the event queue. */
 export interface EventRecord {
@@ -62,6 +58,7 @@ export async function prepare(
     const [context] = chosen;
     if (!context) continue;
     try {
+      // A retry has the link of the first attempt, because the body of a delivery never changes.
       const link = await linkTo(deps, event);
       const body = bodyOf(event, context, link);
       if (body === null) continue;
@@ -76,42 +73,4 @@ export async function prepare(
     }
   }
   return prepared;
-}
-
-/** How long a link to the bucket works, in seconds. It may expire earlier, together with the credentials of a function. */
-const bucketLinkSeconds = 6 * 60 * 60;
-
-/**
- * Returns the link to the file of a message. The body of a delivery never changes, so a retry has the link of the first
- * attempt. The link leads to the API, which waits for the file while the session host fetches it. Without the URL of the
- * API, the link leads to the bucket.
- */
-async function linkTo(deps: WebhookDeps, event: WebhookEvent): Promise<FileLink | null> {
-  const media = mediaIn(event);
-  if (!media) return null;
-  const { publicUrl, vault } = deps;
-  const seconds = publicUrl ? fileLinkSeconds : bucketLinkSeconds;
-  const expires = new Date(deps.clock.now().getTime() + seconds * 1000);
-  if (publicUrl) {
-    const file = { instanceId: event.instanceId, storageKey: media.storageKey };
-    return { url: signFileLink({ publicUrl, vault }, file, expires), urlExpiresAt: expires.toISOString() };
-  }
-  const filename = media.filename || inventedName(event.id, media.mimetype);
-  const served = servedAs("inline", media.mimetype, filename);
-  return {
-    url: await deps.storage.presign(media.storageKey, bucketLinkSeconds, served),
-    urlExpiresAt: expires.toISOString(),
-  };
-}
-
-function mediaIn(event: WebhookEvent): EventData<"media.stored">["media"] | null {
-  switch (event.type) {
-    case "message.received":
-    case "message.sent":
-    case "status.received":
-    case "media.stored":
-      return event.data.media;
-    default:
-      return null;
-  }
 }

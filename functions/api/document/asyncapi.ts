@@ -5,6 +5,8 @@ import { publicData, publicEvent } from "../../../core/event-sink/envelope.ts";
 import { ingressMessage, ingressReply } from "../../../core/ingress/message.ts";
 import { ingressQueue } from "../../../core/queue/name.ts";
 import { version } from "../../../core/version.ts";
+import { streamQueries } from "../shape/live-event.ts";
+import { streamChannels, streamMessages, streamOperations, streamServer } from "./asyncapi-streams.ts";
 import { schema, withSharedSchemas } from "./openapi.ts";
 
 type Json = Record<string, unknown>;
@@ -74,10 +76,10 @@ export function asyncApi(): Json {
   return withSharedSchemas({
     asyncapi: "3.0.0",
     info: {
-      title: "Switchboard over SQS",
+      title: "Switchboard over SQS and Server-Sent Events",
       version,
       description:
-        "Commands in, replies and events out, over SQS FIFO queues. Each message is a JSON document. New fields and new event types can be added at any time: ignore the ones that you do not know. A repeated message has the same id.",
+        "Commands in, replies and events out, over SQS FIFO queues, and events over HTTP streams. Each message is a JSON document. New fields and new event types can be added at any time: ignore the ones that you do not know. A repeated message has the same id.",
       license: { name: "MIT" },
     },
     defaultContentType: "application/json",
@@ -87,9 +89,10 @@ export function asyncApi(): Json {
         protocol: "sqs",
         variables: { region: { default: "us-east-1", description: "AWS Region of the deployment" } },
       },
+      api: streamServer,
     },
-    channels: channels(),
-    operations: operations(),
+    channels: { ...channels(), ...streamChannels },
+    operations: { ...operations(), ...streamOperations(streamQueries) },
     components: { messages: messages() },
   });
 }
@@ -98,6 +101,7 @@ const channels = (): Json => ({
   ingress: {
     title: "Command ingress",
     address: `{queuePrefix}-${ingressQueue}`,
+    servers: [{ $ref: "#/servers/aws" }],
     description:
       "Accepts every command. Commands of one message group run in order: use the id of the instance as the message group. Rejected commands get a reply on the reply queue.",
     parameters: { queuePrefix: { default: "switchboard", description: "QUEUE_PREFIX of the deployment" } },
@@ -106,12 +110,14 @@ const channels = (): Json => ({
   replies: {
     title: "Replies",
     address: null,
+    servers: [{ $ref: "#/servers/aws" }],
     description: "The FIFO queue that a command names in replyTo. The deployment must allow it in REPLY_QUEUES.",
     messages: references(["accepted", ...commands.map(({ name }) => `${name}.done`), "failed", "rejected"]),
   },
   events: {
     title: "Events",
     address: null,
+    servers: [{ $ref: "#/servers/aws" }],
     description:
       "The FIFO queue that an instance or its user names in eventQueue. The message group is the instance, so events arrive in the order of their seq.",
     messages: references(events.map(({ type }) => eventKey(type))),
@@ -160,6 +166,7 @@ const messages = (): Json =>
       const [, declared] = message(type, summary, publicEvent(type));
       return [eventKey(type), declared];
     }),
+    ...streamMessages(),
   ]);
 
 /** The prefix keeps events and commands of the same name apart (`group.leave`). */

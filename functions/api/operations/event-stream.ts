@@ -1,13 +1,15 @@
 import type * as z from "zod";
 import { AppError } from "../../../core/error.ts";
-import { type LogPage, readLog } from "../../../core/event/log.ts";
+import { type LoggedEvent, type LogPage, readLog } from "../../../core/event/log.ts";
 import type { publicEvent } from "../../../core/event-sink/envelope.ts";
 import { parseCursor } from "../../../core/event-stream/cursor.ts";
 import type { EventFilter, StreamRequest } from "../../../core/event-stream/live.ts";
-import type { Start } from "../../../core/event-stream/read.ts";
+import { readPage, type Start } from "../../../core/event-stream/read.ts";
 import type { Batch, EventSession } from "../../../core/event-stream/session.ts";
 import { loadInstance } from "../../../core/instance/store.ts";
+import { once } from "../../../core/once.ts";
 import { type CallerContext, type InstanceContext, RawResponse } from "../engine/context.ts";
+import { type EventFormat, streamComment } from "../shape/live-event.ts";
 
 /** What a request for live events asks for. */
 export interface EventRequest {
@@ -16,6 +18,8 @@ export interface EventRequest {
   instances?: readonly string[] | undefined;
   /** The place to continue from: a sequence number for one instance, otherwise a cursor. */
   since?: string | undefined;
+  /** Default: `event`. */
+  format?: EventFormat | undefined;
 }
 
 /** Time between two signs of life without events, in milliseconds. Proxies close connections that are silent for longer. */
@@ -27,6 +31,9 @@ const graceMs = 15_000;
 const retryMs = 2_000;
 /** Lambda stops a function at its timeout, so a stream ends this much earlier. */
 const marginMs = 5_000;
+
+/** Most streams don't need the bodies of webhooks. */
+const loadBodies = once(() => import("../../../core/webhook/delivery/live-body.ts"));
 
 type StreamContext = CallerContext & Partial<InstanceContext>;
 
@@ -44,11 +51,57 @@ export async function streamEvents(context: StreamContext, request: EventRequest
   const wanted = await streamOf(context, { ...request, since });
   if (bodiless) return new RawResponse(null, streamHeaders);
   const opened = await (await context.deps.live()).open({ ...wanted, lasting: true });
-  return new RawResponse(serverSentEvents(opened, streaming.remainingMs), streamHeaders);
+  const formatted = formatter(context, request);
+  return new RawResponse(serverSentEvents(opened, streaming.remainingMs, formatted), streamHeaders);
 }
 
-/** Returns a page of an instance's log. If it is empty, waits for the first event. */
+/** Returns the events of a batch as JSON, each with its place. Events that have no body in the format are left out. */
+type Formatter = (events: Batch["events"]) => Promise<{ id: string; body: string }[]>;
+
+function formatter({ deps }: StreamContext, { format = "event", filter }: EventRequest): Formatter {
+  if (format === "event") return async (events) => events;
+  const { config } = deps;
+  const links = { ...deps, publicUrl: config.WEBHOOK_FILES_URL ?? config.PUBLIC_URL };
+  return async (events) => {
+    const { liveBody } = await loadBodies();
+    const bodies: { id: string; body: string }[] = [];
+    for (const { id, row } of events) {
+      const dialect = format === "webhook" ? row.dialect : format;
+      const body = await liveBody(links, row, { dialect, chosen: filter.types !== undefined });
+      if (body !== null) bodies.push({ id, body });
+    }
+    return bodies;
+  };
+}
+
+/** Returns a page of an instance's log, in another format with the webhook bodies of its events. */
 export async function listEvents(
+  context: InstanceContext,
+  { since, limit, waitMs, ...request }: Omit<EventRequest, "since"> & { since: number; limit: number; waitMs: number },
+): Promise<LogPage & { metadata: Record<string, string> | undefined; webhooks?: Map<string, unknown> }> {
+  const page = await listLogged(context, { since, limit, waitMs, filter: request.filter });
+  if (!request.format || request.format === "event") return page;
+  return { ...page, webhooks: await webhooksOf(context, page.events, request) };
+}
+
+/** Returns the webhook bodies of events in a list, by event id. */
+async function webhooksOf(context: InstanceContext, events: readonly LoggedEvent[], request: EventRequest) {
+  const { deps, instance } = context;
+  const format = formatter(context, request);
+  const found = new Map<string, unknown>();
+  for (let from = 0; from < events.length; ) {
+    const ranges = events.slice(from).map(({ sequence }) => ({ id: instance.id, after: sequence - 1, upTo: sequence }));
+    const { rows } = await readPage(deps.db, ranges, ranges.length);
+    for (const { id, body } of await format(rows.map((row) => ({ id: row.id, body: "", row }))))
+      found.set(id, JSON.parse(body));
+    // The rest of a page that was too large, or that was deleted meanwhile.
+    from = Math.max(from + 1, rows.length === ranges.length ? events.length : from + rows.length);
+  }
+  return found;
+}
+
+/** Returns a page of the log. If it is empty, waits for the first event. */
+async function listLogged(
   context: InstanceContext,
   { filter, since, limit, waitMs }: { filter: EventFilter; since: number; limit: number; waitMs: number },
 ): Promise<LogPage & { metadata: Record<string, string> | undefined }> {
@@ -73,11 +126,12 @@ export async function listEvents(
 export async function pollEvents(
   context: CallerContext,
   { waitMs, ...request }: EventRequest & { waitMs: number },
-): Promise<{ events: PublicEvent[]; nextSince: string }> {
+): Promise<{ events: PublicEvent[] | Record<string, unknown>[]; nextSince: string }> {
   const { events, id } = await nextEvents(context, request, waitMs);
   // Only while a transaction of the database that began before the request is still open.
   if (id === undefined) throw new AppError("unavailable", "the place in the events is not known yet; try again");
-  return { events: events.map(({ body }) => JSON.parse(body) as PublicEvent), nextSince: id };
+  const formatted = await formatter(context, request)(events);
+  return { events: formatted.map(({ body }) => JSON.parse(body) as PublicEvent), nextSince: id };
 }
 
 type PublicEvent = z.output<ReturnType<typeof publicEvent>>;
@@ -122,6 +176,7 @@ function startOf({ since, filter }: EventRequest, single: boolean): Start {
 function serverSentEvents(
   { session, close }: { session: EventSession; close(): void },
   remainingMs: number,
+  format: Formatter,
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   let stalled: NodeJS.Timeout | undefined;
@@ -156,14 +211,14 @@ function serverSentEvents(
       // Called only when the client has read what was sent before.
       async pull(controller) {
         clearTimeout(stalled);
-        const batch = await session.next(waitMs).catch((error: unknown) => {
+        const batch = await nextText(session, waitMs, format).catch((error: unknown) => {
           // The client continues where it was when it connects again.
           finish();
           throw error;
         });
         if (finished) return;
         waitMs = heartbeatMs;
-        controller.enqueue(encoder.encode(textOf(batch)));
+        controller.enqueue(encoder.encode(batch.text));
         if (batch.ended) {
           finish();
           controller.close();
@@ -177,10 +232,16 @@ function serverSentEvents(
   );
 }
 
-function textOf({ events, id, ended }: Batch): string {
+/** Waits for the next events, and returns them as text of the stream. */
+async function nextText(session: EventSession, waitMs: number, format: Formatter) {
+  const batch = await session.next(waitMs);
+  return { text: textOf(batch, await format(batch.events)), ended: batch.ended !== undefined };
+}
+
+function textOf({ id, ended }: Batch, events: Awaited<ReturnType<Formatter>>): string {
   const place = id === undefined ? "" : `id: ${id}\n`;
   const messages = events.map(({ id: after, body }) => `id: ${after}\ndata: ${body}\n\n`).join("");
-  if (!ended) return messages || `${place}: still here\n\n`;
+  if (!ended) return messages || `${place}: ${streamComment}\n\n`;
   const { reason, error } = ended;
   return `${messages}${place}${message("closing", { reason, ...(error && { code: error.code }) })}`;
 }

@@ -1,6 +1,9 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Phone } from "../../../simulator/index.ts";
 import { startTestGateway, type TestGateway } from "../../support/gateway/test-gateway.ts";
+import { png } from "../../support/media/png.ts";
+import { openStream, type StreamMessage } from "../../support/network/event-stream.ts";
+import { contractOf } from "../../support/network/stream-contract.ts";
 import { type EventConsumer, makeQueue, type QueuedEvent, startConsumer } from "../../support/queue/event-consumer.ts";
 import { until } from "../../support/until.ts";
 
@@ -154,4 +157,94 @@ test("only an event queue that the user is allowed to use is accepted", async ()
   const given = await gate.api("PUT", `/api/users/${ann.id}`, { body: { eventQueue: users } });
   expect(given.body.eventQueue).toBe(users);
   expect((await gate.api("PUT", "/api/auth/me", { key, body: { eventQueue: users } })).status).toBe(200);
+});
+
+describe("a stream or a list of events", () => {
+  const address = (path: string) => new URL(path, gate.gateway.url);
+  const key = () => gate.gateway.firstAdmin?.apiKey.key ?? "";
+  const stream = (path: string) => openStream(address(path), { key: key() });
+  /** A file's link has a new token each time. */
+  const withoutLink = (body: unknown) =>
+    JSON.parse(JSON.stringify(body, (name, value) => (/^(mediaUrl|url|urlExpiresAt)$/.test(name) ? "a link" : value)));
+  const ids: Record<string, string> = {};
+  const people: Record<string, Phone> = {};
+  beforeAll(async () => {
+    for (const [index, dialect] of (["gateway", "multi-instance"] as const).entries()) {
+      people[dialect] = await gate.wa.addPhone({ number: `491555000001${index}`, pushName: dialect });
+      ids[dialect] = await gate.linked(people[dialect], dialect, { metadata: { tenant: dialect } });
+    }
+  });
+  /** Lets something happen on both instances, and returns the webhook bodies that came for it. */
+  async function happen(): Promise<Record<string, unknown>[]> {
+    const from = gate.receiver.deliveries.length;
+    for (const phone of Object.values(people)) {
+      const { id } = await bob.sendText(phone.number, "for the stream");
+      await bob.sendImage(phone.number, png());
+      await gate.receiver.waitFor(({ body }) => JSON.stringify(body).includes(id));
+    }
+    const isStored = ({ body }: { body: { event: string } }) => /^media.stored$|^media_stored$/.test(body.event);
+    await until(async () => gate.receiver.deliveries.slice(from).filter(isStored).length >= 2 || undefined);
+    return gate.receiver.deliveries.slice(from).map(({ body }) => body);
+  }
+  const order = (one: unknown, other: unknown) => (JSON.stringify(one) < JSON.stringify(other) ? -1 : 1);
+  const sorted = (bodies: readonly unknown[]) => bodies.map(withoutLink).sort(order);
+
+  test("has the bodies of webhooks with format=webhook, in the API of each instance", async () => {
+    const all = await stream(`/api/events/stream?format=webhook&instances=${Object.values(ids).join(",")}`);
+    const begun = (await gate.api("GET", "/api/events")).body.data.nextSince;
+    const webhooks = await happen();
+    const streamed = await all.wait(webhooks.length);
+    expect(sorted(streamed.map(({ data }) => data))).toEqual(sorted(webhooks));
+    expect(contractOf("stream")(streamed)).toEqual([]);
+    const listed = await gate.api("GET", `/api/events?format=webhook&since=${encodeURIComponent(begun)}`);
+    expect(sorted(listed.body.data.events)).toEqual(sorted(webhooks));
+    all.close();
+  });
+
+  test.each(["gateway", "multi-instance"] as const)("has the bodies of the API %s for any instance", async (format) => {
+    for (const [dialect, id] of Object.entries(ids)) {
+      const one = await stream(`/api/instances/${id}/events/stream?since=0&format=${format}`);
+      const messages = await one.wait(3);
+      expect(contractOf("instance-stream")(messages)).toEqual([]);
+      const names = messages.map(({ data }) => data.event as string);
+      expect(names.every((name) => name.includes(".") === (format === "gateway"))).toBe(true);
+      const page = (await gate.api("GET", `/api/instances/${id}/events?format=${format}&limit=1000`)).body.events;
+      const bodies = page.flatMap((event: { webhook: unknown }) => event.webhook ?? []);
+      expect(sorted(bodies).map((body) => body.event)).toEqual(expect.arrayContaining(names));
+      expect(
+        bodies.every((body: { metadata: unknown }) => Boolean(body.metadata)),
+        dialect,
+      ).toBe(true);
+      one.close();
+    }
+  });
+
+  test("has only messages that the AsyncAPI document describes, heartbeats and ends included", async () => {
+    const id = ids.gateway ?? "";
+    const { apiKey, id: keyId } = (await gate.api("POST", "/api/keys", { body: { name: "short" } })).body;
+    await gate.db.sql`delete from events where instance_id = ${id} and seq <= 2`;
+    const opened: [Parameters<typeof contractOf>[0], string][] = [
+      ["instance-stream", `/api/instances/${id}/events/stream?since=0`],
+      ["stream", "/api/events/stream?since=0"],
+    ];
+    const streams = await Promise.all(opened.map(([, path]) => openStream(address(path), { key: apiKey })));
+    await streams[0]?.wait(1, "missing");
+    for (const one of streams) await one.wait(3);
+    await gate.api("DELETE", `/api/keys/${keyId}`);
+    for (const [index, one] of streams.entries()) {
+      const [closing] = await one.wait(1, "closing");
+      expect(closing?.data).toEqual({ reason: "credentials", code: "invalid_credentials" });
+      expect(contractOf(opened[index]?.[0] ?? "stream")(one.messages)).toEqual([]);
+    }
+    const wrong: StreamMessage = { event: "closing", id: "", data: { reason: "because" } };
+    expect(contractOf("stream")([wrong])).toHaveLength(1);
+    const quiet = await fetch(address(`/api/instances/${id}/events/stream?types=call.ended`), {
+      headers: { "x-api-key": key() },
+    });
+    const text = quiet.body?.pipeThrough(new TextDecoderStream()).getReader();
+    let seen = "";
+    while (!/still here\n\n$/.test(seen)) seen += (await text?.read())?.value ?? "";
+    expect(seen).toMatch(/^retry: 2000\n\nid: \d+\n: still here\n\n$/);
+    await text?.cancel();
+  });
 });

@@ -1,5 +1,6 @@
 import { defineCapability } from "./define.ts";
 
+const bodies = "tests/integration/event/event-queue.test.ts";
 const tests = "tests/api/message/events.test.ts";
 
 export const liveEvents = [
@@ -13,6 +14,18 @@ export const liveEvents = [
       `${tests} > of an instance sends new events with their sequence numbers as ids, and continues after any of them`,
       "tests/fault/live-events.test.ts > a stream continues after its process was killed, without loss or double",
       `${tests} > neither skips nor repeats an event that is committed after an event with a greater position`,
+    ],
+  }),
+  defineCapability({
+    name: "Stream or list the bodies of webhooks, in either API",
+    commands: [],
+    gateway: ["GET /api/events/stream", "GET /api/events"],
+    multiInstance: ["GET /api/instances/{instanceId}/events/stream", "GET /api/instances/{instanceId}/events"],
+    simulator: "messages",
+    tests: [
+      `${bodies} > has the bodies of webhooks with format=webhook, in the API of each instance`,
+      `${bodies} > has the bodies of the API %s for any instance`,
+      `${bodies} > has only messages that the AsyncAPI document describes, heartbeats and ends included`,
     ],
   }),
   defineCapability({

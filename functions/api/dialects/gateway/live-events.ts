@@ -7,14 +7,16 @@ import {
   cursorText,
   eventFilterOf,
   eventFilterQuery,
-  headerless,
+  formatQuery,
   instancesQuery,
   liveEvent,
+  streamQueries,
   waitQuery,
 } from "../../shape/live-event.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 const query = eventFilterQuery.extend({
+  format: formatQuery,
   instances: instancesQuery,
   since: cursorText.optional().meta({ description: "The place after the last event that you have; default: now" }),
 });
@@ -32,14 +34,14 @@ export const liveEventEndpoints = [
     query: query.extend({ wait: waitQuery }),
     response: envelope(
       z.object({
-        events: z.array(liveEvent),
+        events: z.union([z.array(liveEvent), z.array(z.record(z.string(), z.unknown()))]),
         /** Send it as `since` in the next request to get each event exactly once. */
         nextSince: z.string(),
       }),
     ),
     secrets: true,
-    toInput: ({ query: { since, instances, wait = 0, ...filter } }) => ({
-      ...{ since, instances, waitMs: wait * 1000, filter: eventFilterOf(filter) },
+    toInput: ({ query: { since, instances, format, wait = 0, ...filter } }) => ({
+      ...{ since, instances, format, waitMs: wait * 1000, filter: eventFilterOf(filter) },
     }),
     operation: pollEvents,
     toResponse: (page) => enveloped(page),
@@ -53,13 +55,13 @@ export const liveEventEndpoints = [
     access: "read",
     scope: "events:read",
     limitable: true,
-    query: query.extend({ ...headerless }),
+    query: z.object(streamQueries.stream),
     response: z.object({}),
     rawTypes: ["text/event-stream"],
     errors: ["not_supported", "instance_not_found"],
     secrets: true,
-    toInput: ({ query: { since, lastEventId, instances, token: _token, ...filter } }) => ({
-      ...{ since: lastEventId || since, instances, filter: eventFilterOf(filter) },
+    toInput: ({ query: { since, lastEventId, instances, format, token: _token, ...filter } }) => ({
+      ...{ since: lastEventId || since, instances, format, filter: eventFilterOf(filter) },
     }),
     operation: streamEvents,
     toResponse: (response: never) => response,

@@ -4,14 +4,17 @@ import { defined } from "../../../../core/object.ts";
 import { instanceEndpoint } from "../../engine/endpoint.ts";
 import { listEvents, streamEvents } from "../../operations/event-stream.ts";
 import { isoDate, pageQuery } from "../../shape/common.ts";
-import { eventFilterOf, eventFilterQuery, headerless, waitQuery } from "../../shape/live-event.ts";
+import { eventFilterOf, eventFilterQuery, formatQuery, streamQueries, waitQuery } from "../../shape/live-event.ts";
 
 const { limit, skip } = pageQuery(100).shape;
-const sequence = skip.meta({ description: "Sequence number of the last event that you have" });
 
 const query = eventFilterQuery.extend({
-  since: sequence.meta({ description: "Sequence number of the last event that you have; default 0" }),
+  since: skip.meta({ description: "Sequence number of the last event that you have; default 0" }),
   limit,
+  format: formatQuery.meta({
+    description:
+      "`webhook`, `gateway` or `multi-instance`: each event also has `webhook`, the webhook body in the API that created the instance, or in the API with this name",
+  }),
   wait: waitQuery,
 });
 
@@ -21,6 +24,7 @@ interface PublicEvent {
   type: EventType;
   data: unknown;
   createdAt: string;
+  webhook?: Record<string, unknown> | null | undefined;
 }
 
 /** An event with the data of its type, without the fields that are stored encrypted. */
@@ -36,6 +40,8 @@ const event: z.ZodType<PublicEvent, PublicEvent> = z.discriminatedUnion(
       createdAt: isoDate,
       /** The instance's `metadata`. Absent if it has none. */
       metadata: z.record(z.string(), z.string()).optional(),
+      /** Only with `format`: the webhook body. Null if the event has none in this format. */
+      webhook: z.record(z.string(), z.unknown()).nullable().optional(),
     }),
   ) as unknown as [z.ZodObject<{ type: z.ZodLiteral<EventType> }>],
 ) as unknown as z.ZodType<PublicEvent, PublicEvent>;
@@ -60,16 +66,17 @@ export const eventEndpoints = [
       oldestSequence: z.int(),
     }),
     secrets: true,
-    toInput: ({ query: { since = 0, limit: most = 100, wait = 0, ...filter } }) => ({
-      ...{ since, limit: most, waitMs: wait * 1000, filter: eventFilterOf(filter) },
+    toInput: ({ query: { since = 0, limit: most = 100, format, wait = 0, ...filter } }) => ({
+      ...{ since, format, limit: most, waitMs: wait * 1000, filter: eventFilterOf(filter) },
     }),
     operation: listEvents,
-    toResponse: (page) => ({
+    toResponse: ({ webhooks, ...page }) => ({
       ...page,
       events: page.events.map((logged) => ({
         ...logged,
         createdAt: logged.createdAt.toISOString(),
         ...defined({ metadata: page.metadata }),
+        ...(webhooks && { webhook: (webhooks.get(logged.id) ?? null) as Record<string, unknown> | null }),
       })),
     }),
   }),
@@ -81,12 +88,13 @@ export const eventEndpoints = [
       "Server-Sent Events. The `id` of an event is its sequence number. A client that connects again with `Last-Event-ID` gets each event exactly once. Without it, and without `since` and `startDate`, the stream begins now.",
     access: "read",
     scope: "events:read",
-    query: eventFilterQuery.extend({ since: sequence, ...headerless }),
+    query: z.object(streamQueries["instance-stream"]),
     response: z.object({}),
     rawTypes: ["text/event-stream"],
     errors: ["not_supported"],
     secrets: true,
-    toInput: ({ query: { since, lastEventId, token: _token, ...filter } }) => ({
+    toInput: ({ query: { since, lastEventId, format, token: _token, ...filter } }) => ({
+      format,
       filter: eventFilterOf(filter),
       since: lastEventId || (since === undefined ? undefined : String(since)),
     }),
