@@ -15,6 +15,7 @@ import { groupRoutes } from "./routes/groups.ts";
 import { inboxRoutes } from "./routes/inbox.ts";
 import { labelRoutes } from "./routes/labels.ts";
 import { linkRoutes } from "./routes/link.ts";
+import { ownerRoutes } from "./routes/owner.ts";
 import { phoneRoutes } from "./routes/phones.ts";
 import { restrictionRoutes } from "./routes/restrictions.ts";
 import { ruleRoutes } from "./routes/rules.ts";
@@ -32,6 +33,7 @@ const routes: Route[] = [
   ...callRoutes,
   ...communityRoutes,
   ...labelRoutes,
+  ...ownerRoutes,
   ...channelRoutes,
   ...deviceRoutes,
   ...restrictionRoutes,

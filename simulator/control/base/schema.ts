@@ -198,6 +198,7 @@ const Sealed = z
   .default(false)
   .describe("Encrypt it with the secret of the message, as WhatsApp's apps do since 2026");
 export const React = z.object({ message: AnyMessage, emoji: z.string(), sealed: Sealed });
+export const Comment = z.object({ message: AnyMessage, text: z.string().min(1) });
 export const Pin = z.object({
   message: AnyMessage,
   seconds: z
@@ -368,6 +369,10 @@ export const GroupView = z.object({
     .enum(["group", "community", "announcements", "general"])
     .describe("`announcements` and `general` are the groups that WhatsApp creates with a community"),
   community: z.string().optional().describe("JID of the community that contains the group"),
+  description: z.string().optional(),
+  picture: z.boolean(),
+  inviteCode: z.string().describe("The part of the invite link after https://chat.whatsapp.com/"),
+  requests: z.array(z.string()).describe("JIDs of the people who ask to join"),
   members: z.array(z.object({ jid: z.string(), lid: z.string(), role: z.enum(["superadmin", "admin", "member"]) })),
 });
 

@@ -69,5 +69,13 @@ export function groupView(group: Group): z.input<typeof GroupView> {
   const members = [...group.members].map(([account, role]) => ({ jid: account.pnJid, lid: account.lidJid, role }));
   const kind = group.community ? "community" : (group.purpose ?? "group");
   const { jid, subject, createdAt, parent } = group;
-  return { jid, subject, createdAt, kind, ...(parent && { community: parent.jid }), members };
+  const { description, picture, inviteCode, requests } = group;
+  return {
+    ...{ jid, subject, createdAt, kind, ...(parent && { community: parent.jid }) },
+    ...(description && { description: description.text }),
+    picture: picture !== undefined,
+    inviteCode,
+    requests: [...requests.keys()].map((account) => account.pnJid),
+    members,
+  };
 }

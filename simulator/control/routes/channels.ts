@@ -2,10 +2,22 @@ import { z } from "zod";
 import type { Channel } from "../../model/channel.ts";
 import { postView } from "../../phone/channels.ts";
 import { channelOf, phoneOf } from "../base/lookup.ts";
-import { type Route, route } from "../base/route.ts";
+import { present } from "../base/present.ts";
+import { ControlError, type Route, route } from "../base/route.ts";
 
 const NewChannel = z.object({ name: z.string().min(1), description: z.string().default("") });
-const NewPost = z.object({ text: z.string().min(1), id: z.string().optional() });
+const NewPost = z
+  .object({
+    text: z.string().min(1).optional().describe("The text, or the caption of an image"),
+    image: z.base64().optional().describe("A JPEG in Base64"),
+    id: z.string().optional().describe("Only for a text"),
+  })
+  .refine(({ text, image }) => text !== undefined || image !== undefined, "needs a text or an image");
+const ChannelChange = z.object({
+  name: z.string().min(1).optional(),
+  description: z.string().optional(),
+  muted: z.boolean().optional().describe("Whether the phone is notified of channel posts"),
+});
 const ChannelView = z.object({
   jid: z.string(),
   name: z.string(),
@@ -55,14 +67,77 @@ export const channelRoutes: Route[] = [
   route({
     method: "post",
     path: "/phones/{number}/channels/{channel}/posts",
-    summary: "Publish a channel post with a text, as an admin of the channel",
+    summary: "Publish a channel post with a text or an image, as an admin of the channel",
     body: NewPost,
     answer: z.object({ id: z.string() }),
-    run: (request) => ({
-      id: phoneOf(request).channels.post(channelOf(request).jid, request.body.text, request.body.id),
-    }),
+    run: (request) => {
+      const { channels } = phoneOf(request);
+      const { text, image, id } = request.body;
+      const { jid } = channelOf(request);
+      if (image !== undefined) return { id: channels.postImage(jid, Buffer.from(image, "base64"), text) };
+      return { id: channels.post(jid, text ?? "", id) };
+    },
+  }),
+  route({
+    method: "patch",
+    path: "/phones/{number}/channels/{channel}",
+    summary: "Rename or describe a channel as its owner, or mute it as a follower",
+    body: ChannelChange,
+    answer: ChannelView,
+    run: (request) => {
+      const { channels } = phoneOf(request);
+      const { muted, ...texts } = request.body;
+      const { jid } = channelOf(request);
+      if (Object.values(texts).some((value) => value !== undefined)) channels.rename(jid, present(texts));
+      if (muted !== undefined) channels.setMuted(jid, muted);
+      return channelView(channelOf(request));
+    },
+  }),
+  route({
+    method: "delete",
+    path: "/phones/{number}/channels/{channel}",
+    summary: "Delete a channel, as its owner",
+    run: (request) => phoneOf(request).channels.remove(channelOf(request).jid),
+  }),
+  route({
+    method: "post",
+    path: "/phones/{number}/channels/{channel}/admins",
+    summary: "Make a follower an admin, as the owner of the channel",
+    body: z.object({ number: z.string().min(3).describe("Digits of the phone number") }),
+    answer: ChannelView,
+    run: (request) => {
+      phoneOf(request).channels.promote(channelOf(request).jid, request.body.number);
+      return channelView(channelOf(request));
+    },
+  }),
+  route({
+    method: "patch",
+    path: "/phones/{number}/channels/{channel}/posts/{post}",
+    summary: "Edit the text of a channel post",
+    body: z.object({ text: z.string().min(1) }),
+    run: (request) => phoneOf(request).channels.edit(channelOf(request).jid, postOf(request), request.body.text),
+  }),
+  route({
+    method: "delete",
+    path: "/phones/{number}/channels/{channel}/posts/{post}",
+    summary: "Delete a channel post",
+    run: (request) => phoneOf(request).channels.revoke(channelOf(request).jid, postOf(request)),
+  }),
+  route({
+    method: "post",
+    path: "/phones/{number}/channels/{channel}/posts/{post}/react",
+    summary: "React to a channel post. An empty emoji removes the reaction.",
+    body: z.object({ emoji: z.string() }),
+    run: (request) => phoneOf(request).channels.react(channelOf(request).jid, postOf(request), request.body.emoji),
   }),
 ];
+
+/** Throws 404 if the channel has no such post. */
+function postOf(request: Parameters<Route["run"]>[0]): string {
+  const id = request.params.post ?? "";
+  if (channelOf(request).posts.some((post) => post.id === id && !post.deleted)) return id;
+  throw new ControlError(404, `the channel has no post ${id}`);
+}
 
 const channelView = (channel: Channel): z.input<typeof ChannelView> => ({
   jid: channel.jid,

@@ -70,6 +70,17 @@ export const sendRoutes: Route[] = [
   }),
   route({
     method: "post",
+    path: "/phones/{number}/comment",
+    summary: "Comment on a message in the announcement group of a community",
+    body: schema.Comment,
+    answer: schema.SentView,
+    run: async (request) => {
+      const { message, text } = request.body;
+      return sentView(await phoneOf(request).about.sealedComment(anyMessageOf(request, message), text));
+    },
+  }),
+  route({
+    method: "post",
     path: "/phones/{number}/pin",
     summary: "Pin a message in its chat, or remove the pin",
     body: schema.Pin,

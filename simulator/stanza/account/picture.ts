@@ -26,16 +26,31 @@ export const picture: IqHandler = (iq, origin) => {
       checkPrivacyToken(world, { connection: origin.connection, sender: device.account, recipient: owner }, request);
     return result(iq, [pictureNode(iq, owner, origin)]);
   }
-  if (group ? !group.members.has(device.account) : owner !== device.account) throw new Refusal(401, "not-authorized");
-  if (group?.locked && !group.isAdmin(device.account)) throw new Refusal(403, "forbidden");
+  if (!group && owner !== device.account) throw new Refusal(401, "not-authorized");
   const image = bytes(child(iq, "picture"));
-  owner.picture = image && { id: String(world.clock()), directPath: world.media.put("pps", Buffer.from(image)) };
-  const author = device.account.lidJid;
-  const notice = owner.picture ? node("set", { id: owner.picture.id, author }) : node("delete", { author });
-  if (group) notifyGroup(world, group, device.account, notice, { type: "picture" });
-  else notifyContacts(world, device.account, notice);
+  if (group) changePictureOf(world, group, device.account, image);
+  else changePicture(world, device.account, image);
   return result(iq, owner.picture ? [node("picture", { id: owner.picture.id })] : undefined);
 };
+
+/** Sets or removes the picture of an account, and notifies its contacts. */
+export function changePicture(world: World, account: Account, image: Uint8Array | undefined): void {
+  notifyContacts(world, account, replace(world, account, account, image));
+}
+
+/** Sets or removes the picture of a group, and notifies its members. Throws `Refusal` if the account may not. */
+export function changePictureOf(world: World, group: Group, actor: Account, image: Uint8Array | undefined): void {
+  if (!group.members.has(actor)) throw new Refusal(401, "not-authorized");
+  if (group.locked && !group.isAdmin(actor)) throw new Refusal(403, "forbidden");
+  notifyGroup(world, group, actor, replace(world, group, actor, image), { type: "picture" });
+}
+
+/** Replaces a picture, and returns the notice of it. */
+function replace(world: World, owner: Account | Group, actor: Account, image: Uint8Array | undefined): BinaryNode {
+  owner.picture = image && { id: String(world.clock()), directPath: world.media.put("pps", Buffer.from(image)) };
+  const author = actor.lidJid;
+  return owner.picture ? node("set", { id: owner.picture.id, author }) : node("delete", { author });
+}
 
 function pictureNode(iq: BinaryNode, owner: Account | Group, { world, device }: Origin): BinaryNode {
   if (owner instanceof Account && !owner.shows("profile", device.account)) throw new Refusal(401, "not-authorized");

@@ -1,3 +1,4 @@
+import type { Account } from "../../model/account.ts";
 import { child, children, node } from "../../wire/node.ts";
 import { Refusal, Unsupported } from "../errors.ts";
 import { type IqHandler, result } from "../iq.ts";
@@ -20,6 +21,12 @@ const VALUES: Record<string, readonly string[]> = {
   messages: ["all", "contacts"],
 };
 
+/** Changes a privacy setting. Throws `Refusal` for an unknown setting or value. */
+export function changePrivacy(account: Account, name: string, value: string): void {
+  if (!VALUES[name]?.includes(value)) throw new Refusal(400, "bad-request");
+  account.privacy.set(name, value);
+}
+
 /**
  * `privacy`: returns and changes the settings, and issues privacy tokens. Source: `fetchPrivacySettings` and
  * `privacyQuery` in Baileys' Socket/chats.ts.
@@ -36,9 +43,7 @@ export const privacy: IqHandler = (iq, { world, device }) => {
   }
   if (!child(iq, "privacy")) throw new Unsupported("privacy");
   for (const { attrs } of children(child(iq, "privacy"), "category")) {
-    const { name = "", value = "" } = attrs;
-    if (!VALUES[name]?.includes(value)) throw new Refusal(400, "bad-request");
-    account.privacy.set(name, value);
+    changePrivacy(account, attrs.name ?? "", attrs.value ?? "");
   }
   const categories = Object.keys(VALUES).map((name) =>
     node("category", { name, value: account.privacy.get(name) ?? "all" }),

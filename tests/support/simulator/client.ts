@@ -161,6 +161,9 @@ export class Client {
       "presence.update",
       "labels.edit",
       "labels.association",
+      "chats.delete",
+      "contacts.upsert",
+      "blocklist.update",
     ] as const) {
       sock.ev.on(name, (value: unknown) => this.events.push({ name, value }));
     }
