@@ -21,9 +21,13 @@ export function faultsOf(issues: readonly Issue[]): Fault[] {
         message: `${issue.message}: ${message}`,
       }));
     }
-    return [{ path: issue.path, message: issue.message }];
+    return [{ path: issue.path, message: isMissing(issue) ? "is required" : issue.message }];
   });
 }
+
+/** Whether a field of an object is absent, for which zod says that it expected a type and received `undefined`. */
+const isMissing = ({ code, path, message }: Issue): boolean =>
+  code === "invalid_type" && path.length > 0 && /^Invalid input: expected \w+, received undefined$/.test(message);
 
 /**
  * The option that takes a value of this kind, and finds faults in its parts, is the one that is meant. If no option takes the

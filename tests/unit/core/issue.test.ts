@@ -12,6 +12,12 @@ const schema = z.object({
     .optional(),
 });
 
+test("says of a missing field that it is required, also within other fields", () => {
+  const inner = z.object({ q: z.string(), at: z.object({ n: z.int() }) });
+  const refused = () => validated(inner, { at: {} }, { whole: "body", field: "field" });
+  expect(refused).toThrow(expect.objectContaining({ details: "q: is required; at.n: is required" }));
+});
+
 test.each<[object, RegExp]>([
   [{ rejectCalls: { message: "" } }, /^rejectCalls\.message: Too small/],
   [{ rejectCalls: { answerAfterHours: 0, message: "" } }, /rejectCalls\.answerAfterHours: .*/],

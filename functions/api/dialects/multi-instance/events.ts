@@ -70,12 +70,12 @@ export const eventEndpoints = [
       ...{ since, format, limit: most, waitMs: wait * 1000, filter: eventFilterOf(filter) },
     }),
     operation: listEvents,
-    toResponse: ({ webhooks, ...page }) => ({
+    toResponse: ({ webhooks, metadata, ...page }) => ({
       ...page,
       events: page.events.map((logged) => ({
         ...logged,
         createdAt: logged.createdAt.toISOString(),
-        ...defined({ metadata: page.metadata }),
+        ...defined({ metadata }),
         ...(webhooks && { webhook: (webhooks.get(logged.id) ?? null) as Record<string, unknown> | null }),
       })),
     }),
