@@ -25,6 +25,17 @@ afterAll(() => world.stop());
 const handle = (records: readonly QueueRecord[], changes: Partial<WebhookHandlerDeps> = {}) =>
   world.handle(records, { patienceMs: 50_000, ...changes });
 
+const bothWays = [
+  { what: "attempted at once", again: false },
+  { what: "stored before their attempts", again: true },
+];
+
+/** With `again`, counts that SQS has delivered the records before. */
+function maybeAgain(records: QueueRecord[], again: boolean): QueueRecord[] {
+  if (again) for (const record of records) received(record);
+  return records;
+}
+
 const bodies = (received: { body: string }[]) => received.map(({ body }) => JSON.parse(body).data.body);
 
 /** Runs the function and returns the statements of the webhook function, without those that read the endpoints of tests. */
@@ -139,30 +150,22 @@ describe("a database that refuses the rows of one instance", () => {
   });
   afterEach(() => world.db.sql`alter table deliveries drop constraint refused`);
 
-  test.each([
-    { what: "attempted at once", again: false },
-    { what: "stored before their attempts", again: true },
-  ])("returns only its records, in order, if deliveries are $what", async ({ again }) => {
+  test.each(bothWays)("returns only its records, in order, if deliveries are $what", async ({ again }) => {
     const ignored = world.record(instance, "connection.close", { reason: "logged out", willReconnect: false });
     const own = world.texts(instance, 2);
-    const records = [ignored, ...others.flatMap((id) => world.texts(id, 1)), ...own];
-    if (again) for (const record of records) received(record);
+    const records = maybeAgain([ignored, ...others.flatMap((id) => world.texts(id, 1)), ...own], again);
     expect(await handle(records)).toEqual(own.map(({ messageId }) => messageId));
     for (const id of others) expect(await world.deliveries(id)).toMatchObject([{ status: "succeeded", attempts: 1 }]);
     expect(await world.deliveries(instance)).toEqual([]);
   });
 });
 
-test.each([
-  { what: "attempted at once", again: false },
-  { what: "stored before their attempts", again: true },
-])("a locked instance delays no other instance whose deliveries are $what", async ({ again }) => {
+test.each(bothWays)("a locked instance delays no other instance whose deliveries are $what", async ({ again }) => {
   const receiver = await receiverOfTest();
   const [locked, ...others] = await Promise.all([0, 1, 2].map(() => world.instance({ url: receiver.url })));
   const deliver = async (ids: readonly string[]) => {
     const records = ids.flatMap((id) => world.texts(id, 1));
-    if (again) for (const record of records) received(record);
-    expect(await handle(records)).toEqual([]);
+    expect(await handle(maybeAgain(records, again))).toEqual([]);
   };
   let waiting: Promise<void> = Promise.resolve();
   await world.db.sql.begin(async (sql) => {

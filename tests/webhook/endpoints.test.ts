@@ -1,9 +1,12 @@
 import { createHmac } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { sealedPlace } from "../../core/crypto/sealed-place.ts";
+import { Claims } from "../../core/db/claim-lease.ts";
+import { openDatabase } from "../../core/db/index.ts";
+import { Successes } from "../../core/webhook/delivery/successes.ts";
 import { receiverOfTest } from "../support/network/receiver-of-test.ts";
 import type { ReceivedRequest } from "../support/network/webhook-receiver.ts";
-import { startWorld, text, type World } from "../support/webhook/delivery-setup.ts";
+import { received, startWorld, text, type World } from "../support/webhook/delivery-setup.ts";
 
 // The tests use a real database, which is slow on a busy machine.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
@@ -267,4 +270,34 @@ describe("a filter for a person matches by phone number and by LID", () => {
     await world.handle(world.texts(instance, 1));
     expect(receiver.received).toHaveLength(1);
   });
+});
+
+test.each([
+  { what: "attempted at once", again: false },
+  { what: "stored before their attempts", again: true },
+])("Postgres does not plan the statements of each batch anew if deliveries are $what", async ({ again }) => {
+  const receiver = await receiverOfTest();
+  const instance = await world.instance({ url: receiver.url });
+  // Postgres counts the plans of each connection.
+  const db = openDatabase(world.url, { max: 1 });
+  const own = {
+    db,
+    successes: new Successes(db),
+    claims: new Claims({ db, log: world.deps.log }),
+  };
+  try {
+    for (let batch = 0; batch < 12; batch++) {
+      const records = world.texts(instance, 1);
+      if (again) for (const record of records) received(record);
+      expect(await world.handle(records, { patienceMs: 50_000, ...own })).toEqual([]);
+    }
+    const statements = await db.sql`
+      select statement, custom_plans::int from pg_prepared_statements
+      where custom_plans + generic_plans >= 12 order by 1`;
+    expect(statements.length).toBeGreaterThanOrEqual(again ? 3 : 2);
+    // Postgres tries five plans for the given values before it keeps one for all values.
+    for (const statement of statements) expect(statement).toMatchObject({ custom_plans: 5 });
+  } finally {
+    await db.close();
+  }
 });

@@ -1,5 +1,6 @@
 import type postgres from "postgres";
 import { claimHasEnded } from "../../db/claim-lease.ts";
+import { someTime } from "../../db/generic-plan.ts";
 
 /**
  * A subquery with the number of endpoints of each user that occupy workers of the event queue: `user_id`, `endpoints`.
@@ -12,6 +13,6 @@ export const busyOfUsers = (sql: postgres.ISql, now: Date) => sql`(
       union all
       select user_id from webhooks where id = p.endpoint_id
     ) t
-    where p.busy_until > ${now.toISOString()}::timestamptz and not ${claimHasEnded(sql, sql`p.busy_by`)}
+    where p.busy_until > ${someTime(sql, now)} and not ${claimHasEnded(sql, sql`p.busy_by`)}
     group by t.user_id
   )`;

@@ -1,6 +1,7 @@
 import type { Clock } from "../../clock.ts";
 import type { Vault } from "../../crypto/index.ts";
 import { sealedPlace } from "../../crypto/sealed-place.ts";
+import { someIds } from "../../db/generic-plan.ts";
 import type { Database } from "../../db/index.ts";
 import type { Dialect, StoredHeaders, WebhookFilters } from "../../instance/instance.sql.ts";
 import type { BodyContext } from "../body/context.ts";
@@ -138,7 +139,7 @@ export function loadRecipients(
   const { sql } = db;
   return load(db, vault, instanceIds, {
     columns: sql`coalesce(busy.endpoints, 0) as busy_of_user,
-      (select array_agg(d.event_id) from deliveries d where d.event_id = any(${eventIds as string[]}::uuid[])) as delivered`,
+      (select array_agg(d.event_id) from deliveries d where d.event_id = any(${someIds(sql, eventIds)})) as delivered`,
     busy: sql`left join ${busyOfUsers(sql, clock.now())} busy on busy.user_id = i.user_id`,
   });
 }
@@ -158,11 +159,11 @@ async function load(
         webhook_previous_secret_until as previous_secret_until, webhook_headers as headers, webhook_events as events,
         webhook_filters as filters, webhook_timeout_ms as timeout_ms, max_retries, retry_interval, notify_received,
         notify_sent, notify_delivery, notify_read, '-infinity'::timestamptz as since
-      from instances where id = any(${ids}::uuid[])
+      from instances where id = any(${someIds(db.sql, ids)})
       union all
       select w.id, s.id, w.instance_id, w.url, w.enabled, s.secret, s.previous_secret, s.previous_secret_until, s.headers,
         s.events, s.filters, s.timeout_ms, s.max_retries, s.retry_interval, true, true, true, true, w.created_at
-      from webhooks w join webhooks s on s.id = coalesce(w.default_id, w.id) where w.instance_id = any(${ids}::uuid[])
+      from webhooks w join webhooks s on s.id = coalesce(w.default_id, w.id) where w.instance_id = any(${someIds(db.sql, ids)})
     )
     select endpoint.*, u.disabled_at is null as user_enabled, i.user_id, i.dialect, i.phone_number, i.metadata,
       b.state, b.url = endpoint.url as same_url, b.failures, b.failing_since, p.average_ms,

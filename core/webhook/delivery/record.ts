@@ -1,4 +1,5 @@
 import type { ClaimLease } from "../../db/claim-lease.ts";
+import { someIds } from "../../db/generic-plan.ts";
 import { type Database, storableText } from "../../db/index.ts";
 import { lockTimeout, SharedStatements } from "../../db/shared-statements.ts";
 import { webhookLane } from "../../usage/lane.ts";
@@ -112,7 +113,7 @@ export async function record(
       select d.id, d.instance_id, d.attempts + 1 as number, d.status = 'pending' and coalesce(d.claimed_by = ${leaseId}::uuid, false) as open,
         outcome.*
       from outcome join deliveries d on d.id = outcome.delivery_id
-      where d.id = any(${ids}::uuid[])
+      where d.id = any(${someIds(db.sql, ids)})
       order by d.id for update of d
     ), logged as (
       insert into attempts (id, delivery_id, number, at, duration_ms, status, error, response)
@@ -136,7 +137,7 @@ export async function record(
       claimed_by = case when known.open then null else d.claimed_by end,
       finished_at = case when known.open and known.verdict <> 'pending'
         then known.at + known.duration_ms * interval '1 millisecond' else d.finished_at end
-    from known where d.id = known.id and d.id = any(${ids}::uuid[])`;
+    from known where d.id = known.id and d.id = any(${someIds(db.sql, ids)})`;
 }
 
 /** Cutting a response can split a surrogate pair. Postgres rejects lone surrogates and NUL. */

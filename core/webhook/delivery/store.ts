@@ -1,5 +1,6 @@
 import type postgres from "postgres";
 import { type ClaimLease, claimHasEnded, leaseHolds } from "../../db/claim-lease.ts";
+import { someIds } from "../../db/generic-plan.ts";
 import { lockTimeout, lockWaitMs } from "../../db/shared-statements.ts";
 import { unusablePauseMs, type WebhookDeps } from "./batch.ts";
 import { openBacklogs } from "./circuit-breaker.ts";
@@ -101,7 +102,7 @@ async function insert(
         begun boolean), ${lockTimeout(sql, waitsForLocks ? undefined : lockWaitMs)}
     ), backlog as materialized (
       select endpoint_id from endpoint_breakers
-      where endpoint_id = any(${endpoints}::uuid[]) and state <> 'failing' order by endpoint_id for share
+      where endpoint_id = any(${someIds(sql, endpoints)}) and state <> 'failing' order by endpoint_id for share
     )
     insert into deliveries (id, instance_id, endpoint_id, event_id, event_seq, event_type, correlation_id, url,
       endpoint_url, body, next_at, claimed_by, created_at)
@@ -110,7 +111,7 @@ async function insert(
       case when backlog.endpoint_id is not null then 'infinity' when d.broken then ${brokenUntil.toISOString()}::timestamptz
         else ${until.toISOString()}::timestamptz end,
       case when backlog.endpoint_id is null and not d.broken then ${lease.id}::uuid end, ${now.toISOString()}::timestamptz
-    from d join instances i on i.id = d.instance_id and i.id = any(${instances}::uuid[])
+    from d join instances i on i.id = d.instance_id and i.id = any(${someIds(sql, instances)})
       left join backlog on backlog.endpoint_id = ${endpointOf(sql)} and not d.begun
     order by d.event_id, d.endpoint_id
     on conflict do nothing
@@ -130,8 +131,8 @@ async function resume(deps: WebhookDeps, prepared: readonly Prepared[], { lease,
   const rows = await sql<(ClaimedRow & { endpoint_id: string })[]>`
     update deliveries d set next_at = ${until.toISOString()}::timestamptz, claimed_by = ${lease.id} where id in (
       select id from deliveries d
-      where event_id = any(${events}::uuid[]) and status = 'pending' and ${claimHasEnded(sql, sql`d.claimed_by`)}
-        and ${endpointOf(sql)} = any(${[...endpoints.keys()]}::uuid[]) and ${leaseHolds(sql, lease)}
+      where event_id = any(${someIds(sql, events)}) and status = 'pending' and ${claimHasEnded(sql, sql`d.claimed_by`)}
+        and ${endpointOf(sql)} = any(${someIds(sql, [...endpoints.keys()])}) and ${leaseHolds(sql, lease)}
         and not exists (
           select from endpoint_breakers b where b.endpoint_id = ${endpointOf(sql)} and b.state <> 'failing')
       for update skip locked)

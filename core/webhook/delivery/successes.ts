@@ -1,3 +1,4 @@
+import { someIds } from "../../db/generic-plan.ts";
 import type { Database } from "../../db/index.ts";
 import { lockTimeout, SharedStatements } from "../../db/shared-statements.ts";
 import { webhookLane } from "../../usage/lane.ts";
@@ -78,7 +79,7 @@ async function storeGroups(db: Database, groups: readonly Group[], lockWaitMs: n
         endpoint_url, body, status, attempts, next_at, created_at, finished_at)
       select s.id, i.id, s.endpoint_id, s.event_id, s.event_seq, s.event_type, s.correlation_id, s.url, s.endpoint_url,
         s.body, 'succeeded', 1, s.at, s.at, s.at + s.duration_ms * interval '1 millisecond'
-      from success s join instances i on i.id = s.instance_id and i.id = any(${instances}::uuid[])
+      from success s join instances i on i.id = s.instance_id and i.id = any(${someIds(sql, instances)})
       order by s.event_id, s.endpoint_id
       on conflict do nothing
       returning id, instance_id
@@ -89,7 +90,7 @@ async function storeGroups(db: Database, groups: readonly Group[], lockWaitMs: n
       insert into usage (user_id, instance_id, slot, lane, webhook_sent)
       select i.user_id, i.id, date_bin('15 minutes', s.at, '2000-01-01Z'), ${webhookLane}, count(*)
       from stored join success s using (id)
-        join instances i on i.id = stored.instance_id and i.id = any(${instances}::uuid[])
+        join instances i on i.id = stored.instance_id and i.id = any(${someIds(sql, instances)})
       group by 1, 2, 3 order by 1, 3, 2
       on conflict (user_id, slot, instance_id, lane) do update set webhook_sent = usage.webhook_sent + excluded.webhook_sent
     )
