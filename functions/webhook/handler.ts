@@ -34,9 +34,9 @@ export function createWebhookHandler(open: () => Promise<WebhookHandlerDeps>) {
 }
 
 /**
- * Removes finished records from the queue while a slow endpoint delays the batch. Otherwise the next events of other
- * instances, and of other endpoints of the same instance, would wait, because SQS delivers one batch of an instance at a time. Lambda later removes the same
- * records again, which has no effect.
+ * Removes finished records from the queue while a slow endpoint delays the batch. Otherwise, the next events of other
+ * instances, and of other endpoints of the same instance, would wait, because SQS delivers one batch of an instance at a
+ * time. Lambda later removes the same records again, which has no effect.
  */
 class EarlyRemoval {
   readonly #deps: WebhookHandlerDeps;

@@ -146,10 +146,7 @@ async function runPaced(
   return { tried, untried: deliveries.slice(tried).map(({ id }) => id), failed, failures, failingSince, yielded };
 }
 
-/**
- * Whether the delivery itself is at fault. It is if its endpoint has accepted another delivery since this delivery
- * first failed.
- */
+/** Whether the delivery itself is at fault, because its endpoint has accepted another delivery since this one first failed. */
 function isAtFault(delivery: Claimed, failingSince: Date | null): boolean {
   return delivery.firstFailedAt !== null && (failingSince === null || delivery.firstFailedAt < failingSince);
 }
@@ -203,7 +200,7 @@ const refusals: readonly (number | null)[] = [400, 404, 405, 406, 409, 415, 422,
 const isRefused = ({ dialect, events }: Target, { eventType }: Claimed, { status }: Attempt) =>
   refusals.includes(status) && events === null && !isDocumented(dialect, eventType);
 
-/** Whether the endpoint has accepted a later delivery since this one first failed. If not, it may refuse all of them. */
+/** Whether the endpoint has accepted a later delivery since this one first failed. Otherwise, it may refuse everything. */
 async function hasAccepted({ db: { sql } }: WebhookDeps, endpoint: Target, delivery: Claimed): Promise<boolean> {
   const [row] = await sql`
     select 1 from deliveries d where d.instance_id = ${endpoint.instanceId} and ${endpointOf(sql)} = ${endpoint.id}

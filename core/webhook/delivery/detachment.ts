@@ -4,12 +4,12 @@ import { holdBacklog } from "./circuit-breaker.ts";
 import type { Target } from "./endpoint.ts";
 
 /**
- * After this many milliseconds, a batch no longer delays the next events of the other endpoints of its instance: they are
- * taken from the event queue, and those for the endpoint of this batch wait in its backlog.
+ * After this time, in milliseconds, a batch stops delaying the other endpoints of its instance: workers take the next events
+ * of the instance from the queue, and store those for the endpoint of this batch in its backlog.
  */
 export const detachAfterMs = 1_000;
 
-/** Returns a function to call when an endpoint needs its events no longer. It reports an instance after its last endpoint. */
+/** Returns a function to call for each endpoint that no longer needs its events. It reports an instance after its last one. */
 export function countdown<Of extends Pick<Target, "instanceId">>(
   endpoints: readonly Of[],
   isDone: (instanceId: string) => void,

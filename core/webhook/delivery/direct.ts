@@ -11,9 +11,9 @@ import { type Batch, type Begun, deliverStored } from "./stored.ts";
 import type { Success, Successes } from "./successes.ts";
 
 /**
- * How long the deliveries of a batch to one endpoint may be without a row, in milliseconds. Then they are stored, so that
- * the API and other workers see them. Shorter than `busyAfterMs` and `detachAfterMs`, and much shorter than the time after
- * which SQS delivers the records of a dead worker again.
+ * The deliveries of a batch to one endpoint are stored after this time, in milliseconds, even if they have no result yet, so
+ * that the API and other workers see them. It is shorter than `busyAfterMs` and `detachAfterMs`, and much shorter than the
+ * time after which SQS delivers the records of a dead worker again.
  */
 const patienceMs = 250;
 
@@ -25,15 +25,15 @@ const staleMs = 8_000;
 
 export type DirectDeps = WebhookDeps & {
   successes: Successes;
-  /** How long deliveries may be without a row, in milliseconds. Default: 250. */
+  /** Deliveries without a result are stored after this time, in milliseconds. Default: 250. */
   patienceMs?: number;
 };
 
 type Direct = Prepared & { endpoint: Target };
 
 /**
- * Whether deliveries to an endpoint are attempted before they are stored: the endpoint has neither failed recently nor a
- * backlog, is fast, and no delivery must be stored first.
+ * Whether deliveries to an endpoint are attempted before they are stored. The endpoint must be fast, without recent failures
+ * and without a backlog, and none of the deliveries may need a row first.
  */
 export function isDirect(deps: WebhookDeps, deliveries: readonly Prepared[]): deliveries is readonly Direct[] {
   return deliveries.every(
@@ -47,8 +47,8 @@ export function isDirect(deps: WebhookDeps, deliveries: readonly Prepared[]): de
 }
 
 /**
- * Attempts deliveries to one endpoint in order, and stores those that succeed together with their attempts. The first
- * delivery that fails or that isn't finished in time, and all after it, are stored like those of other endpoints.
+ * Attempts deliveries to one endpoint in order, and stores the successful ones together with their attempts. At the first
+ * delivery that fails or takes too long, this delivery and all later ones are stored with `deliverStored`.
  *
  * If the process dies before a delivery is stored, the queue delivers the record again, and the delivery gets the same
  * id (`deliveryIdOf`). Never rejects, see `Batch.onFailure`.
@@ -75,9 +75,9 @@ export async function deliverDirectly(deps: DirectDeps, deliveries: readonly Dir
 
 interface Attempted {
   successes: Success[];
-  /** The deliveries to store before their attempts end. */
+  /** The deliveries that must be stored now. */
   rest: readonly Direct[];
-  /** The attempt of the first of them, if it has begun. */
+  /** The attempt at the first delivery of `rest`, if it has begun. */
   outcome?: Promise<AttemptRecord>;
 }
 

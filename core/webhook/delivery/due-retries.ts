@@ -6,8 +6,8 @@ import { slowTraffic } from "./pace.ts";
 import { targets } from "./target.ts";
 
 /**
- * An SQL condition: a run of `retryDeliveries` has something to do. Deliveries or backlogs are due, their worker has
- * ended, a slow endpoint gets deliveries, or the state of an endpoint that is off is left.
+ * Returns an SQL condition that is true if `retryDeliveries` has work: a delivery or a backlog is due, the worker of one has
+ * ended, a slow endpoint gets deliveries, or an endpoint that was switched off or removed still has state.
  */
 export function hasDueRetries(
   deps: Pick<WebhookDeps, "db" | "clock" | "log" | "limits">,

@@ -9,7 +9,7 @@ import { endpointOf, targets } from "./target.ts";
 export interface PaceLimits {
   /** An endpoint is slow if the moving average of its response time reaches this number of milliseconds. */
   slowMs: number;
-  /** Number of endpoints of one user that may occupy workers of the event queue for longer than `busyAfterMs`. */
+  /** Maximum number of endpoints of one user that may occupy a worker of the event queue for longer than `busyAfterMs`. */
   perUser: number;
 }
 
