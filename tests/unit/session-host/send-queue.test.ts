@@ -15,6 +15,8 @@ import type { ConnectedContext } from "../../../session-host/executors/types.ts"
 import type { Change } from "../../../session-host/ledger/change.ts";
 import { until } from "../../support/until.ts";
 
+const authState = { creds: {} };
+
 const command = (id: string, deadline: number): OrderedCommand => ({
   id,
   instanceId: "instance",
@@ -83,7 +85,7 @@ test("a poll declares its type in the stanza, and a text does not", async () => 
   queue.push(prepared("POLL", { pollCreationMessage: { name: "x" } }));
   queue.push(prepared("CHOICE", { pollCreationMessageV3: { name: "x" } }));
   queue.resume({
-    sock: { relayMessage },
+    sock: { relayMessage, authState },
     recipients: { of: async () => ({ list: { jids: [], people: [] } }) },
     addressing,
   } as unknown as ConnectedContext);
@@ -114,7 +116,7 @@ test("a send whose user was disabled after the claim is not sent, and later send
   });
   for (const id of ["FIRST", "DISABLED", "LAST"]) queue.push(prepared(id));
   queue.resume({
-    sock: { relayMessage },
+    sock: { relayMessage, authState },
     recipients: { of: async () => ({ list: { jids: [], people: [] } }) },
     addressing,
   } as unknown as ConnectedContext);
@@ -145,6 +147,7 @@ function startUnacknowledged(answersPings: () => boolean) {
     monotonic: () => now,
   });
   const sock = {
+    authState,
     relayMessage: async (_jid: string, _message: unknown, { messageId }: { messageId: string }) =>
       void sent.push(messageId),
     generateMessageTag: () => "ping",
@@ -242,6 +245,7 @@ function startTyped() {
   const push = (id: string, position: number, more: Partial<OrderedCommand> = {}) =>
     queue.push({ ...command(id, Date.now() + 86_400_000), payload, position, ...more } as OrderedCommand);
   const sock = {
+    authState,
     relayMessage: async (_jid: string, _message: unknown, { messageId }: { messageId: string }) =>
       void done.push(messageId),
     sendPresenceUpdate: async (state: string) => void done.push(state),
@@ -409,7 +413,7 @@ function startSteps(
         await steps.resolve();
         return "1@lid";
       };
-      const sock = { relayMessage, signalRepository: { lidMapping: { getLIDForPN } }, ...parts };
+      const sock = { authState, relayMessage, signalRepository: { lidMapping: { getLIDForPN } }, ...parts };
       queue.resume({
         sock,
         recipients,
@@ -692,6 +696,7 @@ function startPreparing(deps: Partial<SendQueueDeps> = {}) {
   const { media, ...pages } = startPages();
   const mutated: string[] = [];
   const sock = {
+    authState,
     user: { id: "1:1@s.whatsapp.net" },
     query: async ({ attrs }: BinaryNode) => void mutated.push(attrs.xmlns === "w:mex" ? "about set" : "picture set"),
     groupMetadata: async () => ({}),
