@@ -11,6 +11,14 @@ import { Rest } from "./world/rest.ts";
 import { Traffic } from "./world/traffic.ts";
 import { World } from "./world/world.ts";
 
+export interface FaultResult {
+  kind: FaultKind;
+  /** Time from the end of the cause until everything that was under way had arrived, without the periods of other faults. */
+  recoveryMs: number | null;
+  /** The same with the periods of other faults. The first results don't have it. */
+  tookMs?: number | null;
+}
+
 /** What a run has shown. */
 export interface RunResult {
   seed: number;
@@ -24,7 +32,7 @@ export interface RunResult {
   droppedCopies: number;
   /** Webhooks that arrived again. */
   repeatedWebhooks: number;
-  faults: { kind: FaultKind; recoveryMs: number | null }[];
+  faults: FaultResult[];
   violations: Violation[];
   seconds: number;
   load: number;
@@ -71,7 +79,12 @@ export async function runPlan(
       repeatedWebhooks: record.webhooks.length - new Set(record.webhooks.map(({ eventId }) => eventId)).size,
       faults: faults.map((fault) => {
         const took = recoveryMs(fault, faults, load);
-        return { kind: fault.kind as FaultKind, recoveryMs: took === null ? null : Math.round(took) };
+        const { healedAt, recoveredAt } = fault;
+        return {
+          kind: fault.kind as FaultKind,
+          recoveryMs: took === null ? null : Math.round(took),
+          tookMs: recoveredAt === null ? null : Math.round(recoveredAt - healedAt),
+        };
       }),
       violations: check(record, { calmMs, load }),
       seconds: Math.round((performance.now() - started) / 1000),
