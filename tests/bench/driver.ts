@@ -36,6 +36,7 @@ const studies: Partial<Record<Part, () => Promise<Study>>> = {
   bulk: async () => (await import("./part/bulk.ts")).bulk,
   start: async () => (await import("./part/start.ts")).start,
   counts: async () => (await import("./part/counts.ts")).counts,
+  restart: async () => (await import("./part/restart.ts")).restart,
   isolation: async () => (await import("./part/isolation.ts")).isolation,
 };
 let repeatedWebhooks = 0;

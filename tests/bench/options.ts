@@ -42,6 +42,7 @@ export const parts = [
   "start",
   "counts",
   "isolation",
+  "restart",
   "history",
   "webhooks",
   "bulk",

@@ -54,8 +54,11 @@ export interface Subject {
   settled(direction: "out" | "in", count: number): Promise<number>;
   cpu(): Promise<Cpu>;
   memory(): Promise<Memory[]>;
-  /** Ends the process and starts another with the same accounts. Resolves when all are connected again. */
-  restart(): Promise<void>;
+  /**
+   * Ends the process and starts another with the same accounts. Calls `onStart` when the new process runs. Resolves when
+   * all accounts are connected again.
+   */
+  restart(onStart?: () => Promise<void>): Promise<void>;
   stop(): Promise<void>;
 }
 

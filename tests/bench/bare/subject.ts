@@ -116,13 +116,14 @@ export class Bare implements Subject {
     return this.probes.memory();
   }
 
-  async restart(): Promise<void> {
+  async restart(onStart?: () => Promise<void>): Promise<void> {
     const file = join(this.#folder, "bare-state.json");
     await this.#request({ name: "save", file });
     await this.stop();
     this.#ending = false;
     ({ child: this.#child, probes: this.probes, ready: this.#ready } = this.#start());
     await this.#ready;
+    await onStart?.();
     await this.#request({ name: "load", file });
   }
 

@@ -218,10 +218,11 @@ export class WholeGateway implements Subject {
     return this.probes.memory();
   }
 
-  async restart(): Promise<void> {
+  async restart(onStart?: () => Promise<void>): Promise<void> {
     await this.#end();
     this.#ending = false;
     await this.#start();
+    await onStart?.();
     await this.#until(
       "/api/instances",
       ({ instances }: { instances: { status: string }[] }) =>

@@ -9,6 +9,27 @@ import { inLanes, type Subject } from "../subject.ts";
 /** Concurrent first logins. Each generates 812 keys in one go, and WhatsApp waits only a limited time for the keys. */
 const linksAtOnce = 4;
 
+/** Links instances to phones that do nothing. Calls `onProgress` from time to time. */
+export async function linkIdle(
+  wa: WhatsApp,
+  subject: Subject,
+  series: string,
+  { from, to }: { from: number; to: number },
+  onProgress: (linked: number) => void,
+): Promise<void> {
+  let linked = from;
+  const phones = await Promise.all(
+    Array.from({ length: to - from }, (_, index) =>
+      wa.addPhone({ number: `49155${series}${String(from + index).padStart(5, "0")}`, pushName: "idle" }),
+    ),
+  );
+  await inLanes(phones, linksAtOnce, async (phone) => {
+    await subject.link(phone);
+    linked++;
+    if (linked % 25 === 0 && linked < to) onProgress(linked);
+  });
+}
+
 /** Links more and more instances and measures the subject's memory at each number, then again after a restart with all. */
 export async function measureMemory(
   wa: WhatsApp,
@@ -39,16 +60,10 @@ export async function measureMemory(
   };
   await measure("linked");
   for (const number of options.instances) {
-    const phones = await Promise.all(
-      Array.from({ length: number - linked }, (_, index) =>
-        wa.addPhone({ number: `49155${series}${String(linked + index).padStart(5, "0")}`, pushName: "idle" }),
-      ),
+    await linkIdle(wa, subject, series, { from: linked, to: number }, (count) =>
+      progress(`memory of ${subject.name}: ${count} of ${number} linked`),
     );
-    await inLanes(phones, linksAtOnce, async (phone) => {
-      await subject.link(phone);
-      linked++;
-      if (linked % 25 === 0 && linked < number) progress(`memory of ${subject.name}: ${linked} of ${number} linked`);
-    });
+    linked = number;
     await measure("linked");
   }
   startedAt = now();

@@ -1,11 +1,17 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import type { Environment } from "../environment.ts";
 import { figure, type Line, summarize } from "./report.ts";
-import type { Result } from "./result.ts";
+import type { Figure, Result } from "./result.ts";
 import { percentile } from "./statistics.ts";
 
 const page = fileURLToPath(new URL("../../../docs/reference/performance.md", import.meta.url));
-const [begin, end] = ["<!-- The benchmark writes this part. -->", "<!-- End of the part of the benchmark. -->"];
+
+/** The parts of the page that the benchmark writes, between their marks. */
+const parts = {
+  main: ["<!-- The benchmark writes this part. -->", "<!-- End of the part of the benchmark. -->"],
+  restart: ["<!-- The benchmark of restarts writes this part. -->", "<!-- End of the part about restarts. -->"],
+} as const;
 
 interface Goal {
   /** The name of the line in the benchmark's table. */
@@ -32,26 +38,62 @@ const goals: readonly Goal[] = [
 
 /**
  * Writes the goals and the figures of all runs into the page of the documentation: the median, and the lowest and the
- * highest value. Returns the name of the file.
+ * highest value. Leaves the parts alone that these runs didn't measure. Returns the name of the file.
  */
 export function writePerformancePage(results: readonly Result[]): string {
   const text = existsSync(page) ? readFileSync(page, "utf8") : "";
-  const [from, to] = [text.indexOf(begin), text.indexOf(end)];
-  if (from === -1 || to === -1) throw new Error(`${page} has no part for the benchmark`);
-  writeFileSync(page, `${text.slice(0, from)}${begin}\n\n${content(results)}\n\n${text.slice(to)}`);
+  writeFileSync(page, withResults(text, results));
   return page;
 }
 
-function content(results: readonly Result[]): string {
-  const runs = results.map((result) => summarize(result));
+/** Returns the text of the page with the figures of these runs. */
+export function withResults(text: string, results: readonly Result[]): string {
   const [first] = results;
   if (!first) throw new Error("no run to write about");
-  const { date, cpu, cores, memoryGiB, system, node, baileys, commit, before } = first.environment;
-  const loads = results.map(({ environment }) => environment.loadAverage.toFixed(1)).join(", ");
-  const names = runs[0]?.map(({ name }) => name) ?? [];
-  const lines = names.map((_, index) => runs.flatMap((run) => run[index] ?? []));
-  return `Measured on ${date.slice(0, 10)}: ${cpu}, ${cores} cores, ${memoryGiB} GiB, ${system}, Node.js ${node}, Baileys ${baileys}. Commit \`${commit}\`,
-compared with \`${before}\` (before). Runs: ${results.length}, with a load average of ${loads} at their start. Each value is the median of the runs, with the lowest and the highest
+  const main = linesOf(results, (figure) => figure.section === undefined);
+  const restart = linesOf(onlyFigures(results), (figure) => figure.section === "restart");
+  const withMain = main.length === 0 ? text : replaced(text, parts.main, content(results, first, main));
+  return restart.length === 0 ? withMain : replaced(withMain, parts.restart, restartContent(results, first, restart));
+}
+
+function replaced(text: string, [begin, end]: readonly [string, string], by: string): string {
+  const [from, to] = [text.indexOf(begin), text.indexOf(end)];
+  if (from === -1 || to === -1) throw new Error(`${page} has no part between ${begin} and ${end}`);
+  return `${text.slice(0, from)}${begin}\n\n${by}\n\n${text.slice(to)}`;
+}
+
+const onlyFigures = (results: readonly Result[]) => results.map((one) => ({ ...one, rounds: [], holdings: [] }));
+
+/** Returns each line of the table with its values in all runs. Uses only the figures that `isPart` chooses. */
+function linesOf(results: readonly Result[], isPart: (figure: Figure) => boolean): Line[][] {
+  const runs = results.map((result) => summarize({ ...result, figures: result.figures.filter(isPart) }));
+  return (runs[0] ?? []).map((_, index) => runs.flatMap((run) => run[index] ?? []));
+}
+
+const machineOf = ({ date, cpu, cores, memoryGiB, system, node, baileys }: Environment) =>
+  `Measured on ${date.slice(0, 10)}: ${cpu}, ${cores} cores, ${memoryGiB} GiB, ${system}, Node.js ${node}, Baileys ${baileys}.`;
+
+const loadsOf = (results: readonly Result[]) =>
+  results.map(({ environment }) => environment.loadAverage.toFixed(1)).join(", ");
+
+function restartContent(results: readonly Result[], { environment, options }: Result, lines: Line[][]): string {
+  const rows = lines.map((runs) => {
+    const values = (["bare", "gateway", "ratio"] as const).map((of) => spread(runs.map((one) => one[of])));
+    return `| ${[runs[0]?.name, runs[0]?.unit, ...values].join(" | ")} |`;
+  });
+  const command = `npm run bench -- --part restart --instances ${options.instances.at(-1)} --runs ${results.length} --document`;
+  return `${machineOf(environment)} Commit \`${environment.commit}\`, load average ${loadsOf(results)} at the start. To measure again, run
+\`${command}\`.
+
+| figure | unit | bare Baileys | gateway | ratio |
+| --- | --- | --: | --: | --: |
+${rows.join("\n")}`;
+}
+
+function content(results: readonly Result[], { environment }: Result, lines: Line[][]): string {
+  const { commit, before } = environment;
+  return `${machineOf(environment)} Commit \`${commit}\`,
+compared with \`${before}\` (before). Runs: ${results.length}, with a load average of ${loadsOf(results)} at their start. Each value is the median of the runs, with the lowest and the highest
 in parentheses. To measure again, run \`npm run bench -- --runs ${results.length} --before ${before} --document\`.
 
 ### Goals

@@ -51,6 +51,8 @@ export interface Figure {
   unit: string;
   value: number;
   bare?: number;
+  /** The section of the documentation's page, if it has one of its own. */
+  section?: "restart";
 }
 
 /** A part of the benchmark that measures figures of the gateway, in a folder of its own. */
