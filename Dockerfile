@@ -6,6 +6,8 @@ RUN apt-get update \
  && curl --fail --silent --show-error --output /etc/ssl/rds.pem https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem \
  && apt-get purge -y curl && apt-get autoremove -y && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
+# See `nodeFlags` in local/gateway/host-process.ts.
+ENV NODE_OPTIONS=--max-semi-space-size=8
 # tini forwards signals to the program and reaps orphaned ffmpeg processes.
 ENTRYPOINT ["tini", "--"]
 

@@ -62,18 +62,19 @@ export interface Subject {
   stop(): Promise<void>;
 }
 
-/** Starts a child process with a probe. Writes its output to `<folder>/<name>.log`. */
+/** Starts a child process with a probe. Writes its output to `<folder>/<name>.log`. `flags` are for Node. */
 export function startChild(
   name: string,
   module: string,
   folder: string,
   argument: unknown,
+  flags: readonly string[] = [],
 ): { child: ChildProcess; probes: string } {
   const probes = join(folder, `${name}-probes`);
   mkdirSync(probes, { recursive: true });
   const log = openSync(join(folder, `${name}.log`), "a");
   const child = fork(module, [JSON.stringify(argument)], {
-    execArgv: ["--import", probeModule],
+    execArgv: [...flags, "--import", probeModule],
     env: { ...process.env, BENCH_PROBES: probes },
     stdio: ["ignore", log, log, "ipc"],
   });

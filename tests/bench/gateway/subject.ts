@@ -102,6 +102,7 @@ export class WholeGateway implements Subject {
       join(this.#root, "tests/bench/gateway/process.ts"),
       this.#folder,
       this.#setting,
+      startFlags(this.#root),
     );
     this.#child = child;
     this.probes = new Probes(probes);
@@ -274,6 +275,12 @@ export class WholeGateway implements Subject {
     const file = join(this.#folder, "data/postgres/data/postmaster.pid");
     return existsSync(file) ? Number.parseInt(readFileSync(file, "utf8"), 10) : undefined;
   }
+}
+
+/** Returns the flags with which `npm start` of a checkout starts Node. */
+function startFlags(root: string): string[] {
+  const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { scripts: { start: string } };
+  return scripts.start.split(" ").filter((part) => part.startsWith("--"));
 }
 
 /** Baileys logs an error when WhatsApp closes the socket after a pairing, which is normal. */
