@@ -66,13 +66,9 @@ async function answer(path: string, file: string | null): Promise<unknown> {
       const { rss, heapUsed, external } = process.memoryUsage();
       return { pid: process.pid, rss, heapUsed, external } satisfies Memory;
     }
-    case "/profile/start": {
-      profiling = new Session();
-      profiling.connect();
-      await profiling.post("Profiler.enable");
-      await profiling.post("Profiler.start");
+    case "/profile/start":
+      await startProfile();
       return {};
-    }
     case "/profile/stop": {
       if (!profiling) throw new Error("no profile was started");
       const { profile } = (await profiling.post("Profiler.stop")) as Profiler.StopReturnType;
@@ -85,6 +81,14 @@ async function answer(path: string, file: string | null): Promise<unknown> {
   }
 }
 
+async function startProfile(): Promise<void> {
+  profiling = new Session();
+  profiling.connect();
+  await profiling.post("Profiler.enable");
+  await profiling.post("Profiler.start");
+}
+
+if (process.env.BENCH_PROFILE) await startProfile();
 const folder = process.env.BENCH_PROBES;
 if (folder) {
   const server = createServer((request, response) => {

@@ -55,27 +55,30 @@ export interface Subject {
   cpu(): Promise<Cpu>;
   memory(): Promise<Memory[]>;
   /**
-   * Ends the process and starts another with the same accounts. Calls `onStart` when the new process runs. Resolves when
-   * all accounts are connected again.
+   * Ends the process and starts another with the same accounts. With `profile`, the new process is profiled from its
+   * start. Resolves when all accounts are connected again.
    */
-  restart(onStart?: () => Promise<void>): Promise<void>;
+  restart(options?: { profile?: boolean }): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Starts a child process with a probe. Writes its output to `<folder>/<name>.log`. `flags` are for Node. */
+/**
+ * Starts a child process with a probe. Writes its output to `<folder>/<name>.log`. `flags` are for Node. With `profile`, the
+ * child is profiled from its start.
+ */
 export function startChild(
   name: string,
   module: string,
   folder: string,
   argument: unknown,
-  flags: readonly string[] = [],
+  { flags = [], profile = false }: { flags?: readonly string[]; profile?: boolean | undefined } = {},
 ): { child: ChildProcess; probes: string } {
   const probes = join(folder, `${name}-probes`);
   mkdirSync(probes, { recursive: true });
   const log = openSync(join(folder, `${name}.log`), "a");
   const child = fork(module, [JSON.stringify(argument)], {
     execArgv: [...flags, "--import", probeModule],
-    env: { ...process.env, BENCH_PROBES: probes },
+    env: { ...process.env, BENCH_PROBES: probes, ...(profile ? { BENCH_PROFILE: "true" } : {}) },
     stdio: ["ignore", log, log, "ipc"],
   });
   closeSync(log);

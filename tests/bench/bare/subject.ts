@@ -39,9 +39,9 @@ export class Bare implements Subject {
     return bare;
   }
 
-  #start() {
+  #start(profile?: boolean) {
     const { url, rootKey } = this.#wa;
-    const { child, probes } = startChild("bare", module, this.#folder, { url, rootKey });
+    const { child, probes } = startChild("bare", module, this.#folder, { url, rootKey }, { profile });
     const { promise: ready, resolve, reject } = Promise.withResolvers<void>();
     child.on("message", (message: Outgoing) => {
       if ("ready" in message) resolve();
@@ -116,14 +116,13 @@ export class Bare implements Subject {
     return this.probes.memory();
   }
 
-  async restart(onStart?: () => Promise<void>): Promise<void> {
+  async restart({ profile }: { profile?: boolean } = {}): Promise<void> {
     const file = join(this.#folder, "bare-state.json");
     await this.#request({ name: "save", file });
     await this.stop();
     this.#ending = false;
-    ({ child: this.#child, probes: this.probes, ready: this.#ready } = this.#start());
+    ({ child: this.#child, probes: this.probes, ready: this.#ready } = this.#start(profile));
     await this.#ready;
-    await onStart?.();
     await this.#request({ name: "load", file });
   }
 

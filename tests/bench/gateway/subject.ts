@@ -96,13 +96,13 @@ export class WholeGateway implements Subject {
     return gateway;
   }
 
-  async #start(): Promise<void> {
+  async #start(profile?: boolean): Promise<void> {
     const { child, probes } = startChild(
       "gateway",
       join(this.#root, "tests/bench/gateway/process.ts"),
       this.#folder,
       this.#setting,
-      startFlags(this.#root),
+      { flags: startFlags(this.#root), profile },
     );
     this.#child = child;
     this.probes = new Probes(probes);
@@ -219,11 +219,10 @@ export class WholeGateway implements Subject {
     return this.probes.memory();
   }
 
-  async restart(onStart?: () => Promise<void>): Promise<void> {
+  async restart({ profile }: { profile?: boolean } = {}): Promise<void> {
     await this.#end();
     this.#ending = false;
-    await this.#start();
-    await onStart?.();
+    await this.#start(profile);
     await this.#until(
       "/api/instances",
       ({ instances }: { instances: { status: string }[] }) =>

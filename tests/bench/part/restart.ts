@@ -35,7 +35,7 @@ async function measureRestart(
   );
   progress(`restart of ${subject.name} with ${instances} instances`);
   const startedAt = now();
-  await subject.restart(() => subject.probes.startProfile());
+  await subject.restart({ profile: true });
   const seconds = (now() - startedAt) / 1000;
   // The process is new, so this is its CPU time since its start.
   const cpu = await subject.cpu();

@@ -21,11 +21,13 @@ export function addPackages({ nodes, samples = [], timeDeltas = [] }: Profiler.P
   };
   for (const [index, id] of samples.entries()) {
     const name = nameOf(id);
-    if (name !== idle) to.set(name, (to.get(name) ?? 0) + (timeDeltas[index] ?? 0) / 1e6);
+    if (name !== idle && name !== profiler) to.set(name, (to.get(name) ?? 0) + (timeDeltas[index] ?? 0) / 1e6);
   }
 }
 
 const idle = "(idle)";
+/** The profiler itself. */
+const profiler = "node:inspector";
 
 /** Returns the package of a function; undefined for native functions. */
 function packageOf(functionName: string, url: string): string | undefined {

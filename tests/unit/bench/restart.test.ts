@@ -41,10 +41,10 @@ test("a run without restarts leaves their part of the page alone", () => {
   expect(text).not.toContain("the old goals");
 });
 
-test("a profile counts native functions for the package that calls them, and no idle time", () => {
+test("a profile counts native functions for the package that calls them, and neither idle time nor the profiler", () => {
   const root = "file:///home/user/switchboard";
   const functions: [functionName: string, url: string, children: number[]][] = [
-    ["(root)", "", [2, 5, 6, 8, 9]],
+    ["(root)", "", [2, 5, 6, 8, 9, 10]],
     ["handshake", `${root}/node_modules/@whiskeysockets/baileys/lib/socket.js`, [3]],
     ["sign", `${root}/node_modules/@whiskeysockets/baileys/node_modules/libsignal/src/curve.js`, [4]],
     ["ed25519", "", []],
@@ -53,13 +53,14 @@ test("a profile counts native functions for the package that calls them, and no 
     ["write", "node:internal/stream_base_commons", []],
     ["(garbage collector)", "", []],
     ["(program)", "", []],
+    ["post", "node:inspector", []],
   ];
   const nodes = functions.map(([functionName, url, children], index) => ({
     id: index + 1,
     callFrame: { functionName, url, scriptId: "", lineNumber: 0, columnNumber: 0 },
     children,
   }));
-  const samples = [2, 3, 4, 5, 6, 7, 8, 9];
+  const samples = [2, 3, 4, 5, 6, 7, 8, 9, 10];
   const profile: Profiler.Profile = { nodes, startTime: 0, endTime: 0, samples, timeDeltas: samples.map(() => 1e6) };
   const packages = new Map([["libsignal", 1]]);
   addPackages(profile, packages);
