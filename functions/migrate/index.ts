@@ -25,7 +25,7 @@ export const handler = async (
 ): Promise<{ finished: boolean }> => {
   const { resetAdmin = false, contract = false, partial = false } = event ?? {};
   const config = readConfig();
-  const signal = AbortSignal.timeout(context.getRemainingTimeInMillis() * usable);
+  const signal = AbortSignal.timeout(Math.floor(context.getRemainingTimeInMillis() * usable));
   try {
     await prepareDatabase({ ...config, ADMIN_RESET: config.ADMIN_RESET || resetAdmin }, { contract, signal });
     return { finished: true };
