@@ -6,7 +6,7 @@ import { eventLane } from "./lane.ts";
 /** Writers count in the current slot, so older slots have no writer that a separate lane would help. */
 const afterMs = 60 * 60 * 1000;
 /** The number of rows that one statement adds up. */
-const sliceRows = 5_000;
+const sliceRows = 1_000;
 
 type Deps = { db: Database; clock: Clock };
 
