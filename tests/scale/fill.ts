@@ -92,7 +92,7 @@ async function owners(sql: postgres.Sql, sizes: Sizes, busy: Busy, elsewhere: re
   await sql`
     insert into usage (user_id, instance_id, slot, lane, messages_sent, messages_received, api_calls)
     select user_id, id, date_bin('15 minutes', now(), timestamptz '2000-01-01Z') - s * interval '15 minutes', lane, 1, 1, 1
-    from owned, generate_series(0, 100) s, generate_series(0, 1) lane where number > 0`;
+    from owned, generate_series(0, 200) s, generate_series(0, case when s < 2 then 1 else 0 end) lane where number > 0`;
 }
 
 /** The number of the instance of row `n`: every tenth row belongs to the busy one. */
