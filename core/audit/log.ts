@@ -1,5 +1,6 @@
 import type { InferInsertModel } from "drizzle-orm";
 import type { Clock } from "../clock.ts";
+import { answerOf } from "../db/answer.ts";
 import type { Database } from "../db/index.ts";
 import { storableJson } from "../db/index.ts";
 import type { Logger } from "../log.ts";
@@ -45,7 +46,8 @@ class AuditLog {
   /** Skips refusals over the limit, so that a flood of them fills neither the table nor the disk, and those of nobody known. */
   async #insert(batch: readonly Waiting[]): Promise<void> {
     const rows = batch.map(({ entry, at }, position) => ({ ...entry, at: at.toISOString(), position }));
-    await this.#deps.db.sql`
+    const { db } = this.#deps;
+    const query = db.sql`
       insert into audit_log (at, user_id, key_id, ip, source, operation, owner_id, instance_id, target, fields, outcome,
         status, code, request_id)
       select at, "userId", "keyId", ip, source, operation, "ownerId", "instanceId", target, fields, outcome, status, code,
@@ -62,6 +64,7 @@ class AuditLog {
             and earlier.at > entry.at - interval '1 minute'
           limit ${refusalsPerMinute}::int) recent) <= ${refusalsPerMinute}::int
       order by position`;
+    await answerOf(db, query);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import { isUnsent, readInTime } from "../db/answer.ts";
 import type { Database } from "../db/index.ts";
 import { sqlState, sqlStates } from "../db/sql-state.ts";
 import { AppError } from "../error.ts";
@@ -17,7 +18,7 @@ import { commandMessage } from "./envelope.ts";
 import type { HandOver } from "./hand-over.ts";
 import { type Accepted, findAccepted, hashOf, type RequestIdentity } from "./idempotency.ts";
 import { assertLinked, assertRunAt } from "./schedule.ts";
-import { type NewCommand, requestRow, type StorableCommand, storeRows } from "./store.ts";
+import { type NewCommand, requestRow, type StorableCommand, type Stored, storeRows } from "./store.ts";
 import { isNotStored, storeBatchOf } from "./store-batch.ts";
 
 export interface AcceptDeps {
@@ -66,7 +67,8 @@ const callLifetimeMs = 60 * 1000;
  * on the queue. Returns when the row is written and the queue has the command. A scheduled command skips the queue, and
  * so does a command that a session host in the same process takes at once (see `HandOver`).
  * Throws `AppError`: `invalid_request`, `instance_not_connected`, `recipient_not_on_whatsapp` (for a number that was
- * recently checked with WhatsApp), `idempotency_conflict`, `quota_exceeded`, `unavailable`, and the errors of the command's precheck.
+ * recently checked with WhatsApp), `idempotency_conflict`, `quota_exceeded`, `unavailable`, `outcome_unknown`
+ * (the command may be stored; the same request with the same key is safe), and the errors of the command's precheck.
  */
 export async function acceptCommand(deps: AcceptDeps, request: AcceptRequest): Promise<Accepted> {
   const definition: CommandDefinition = commandCatalog[request.name];
@@ -91,11 +93,14 @@ export async function acceptCommand(deps: AcceptDeps, request: AcceptRequest): P
   try {
     isHandedOver = await storeCommand(deps, request, newCommand(deps.ids, request, command, now));
   } catch (error) {
-    // A concurrent request with the same key was stored first. Return the result of that request.
-    const winner = await findAccepted(deps.db, request);
-    if (winner) return winner;
-    if (command.preview?.messageId && sqlState(error) === sqlStates.uniqueViolation) throw idTaken();
-    throw error;
+    if (isKnown(error)) {
+      // A concurrent request with the same key was stored first. Return the result of that request.
+      const winner = await findAccepted(deps.db, request);
+      if (winner) return winner;
+      if (command.preview?.messageId && sqlState(error) === sqlStates.uniqueViolation) throw idTaken();
+      throw error;
+    }
+    isHandedOver = (await statusAfter(deps, command.id, error)) !== "queued";
   }
   const accepted = {
     commandId: command.id,
@@ -187,25 +192,38 @@ function newCommand(ids: Ids, request: AcceptRequest, command: ParsedCommand, no
   };
 }
 
+/** Whether the error says for certain that the command is not stored. */
+const isKnown = (error: unknown): boolean => error instanceof AppError || isNotStored(error) || isUnsent(error);
+
+/**
+ * Returns the status of a command whose statement has failed with `error` without a certain result. Throws the error if
+ * Postgres has ended the statement, and `outcome_unknown` if the statement may still run.
+ */
+async function statusAfter({ db }: AcceptDeps, commandId: string, error: unknown): Promise<string> {
+  const query = db.sql<{ status: string }[]>`select status from commands where id = ${commandId}`;
+  const rows = await readInTime(db, query).catch(() => undefined);
+  if (rows?.[0]) return rows[0].status;
+  if (rows && sqlState(error) !== undefined) throw error;
+  const details =
+    "the database did not answer, so the command may have been accepted: repeat the request with the same Idempotency-Key";
+  throw new AppError("outcome_unknown", details, { cause: error });
+}
+
 /**
  * Writes the command. A scheduled send counts toward a quota of the instance's owner. A command that a host of this
- * process can take is claimed in the same statement and handed to the host. Returns whether that was done.
+ * process can take is claimed in the same statement and handed to the host. Returns whether that was done. Throws
+ * `unavailable` if another request used the key first.
  */
 async function storeCommand(deps: AcceptDeps, request: AcceptRequest, command: NewCommand): Promise<boolean> {
   const { db } = deps;
   if (command.runAt) {
     await db.sql.begin(async (tx) => {
       await takeQuota(deps, tx, request.instance.userId, { scheduledSends: 1 });
-      await storeRows(tx, [requestRow(command)]);
+      assertStored(command, (await storeRows(tx, [requestRow(command)]))[0]);
     });
     return false;
   }
-  const store = async (storable: StorableCommand) => {
-    const stored = await storeBatchOf(db).store(storable);
-    if (stored !== "absent") return stored;
-    const recipient = command.message?.preview.to.split("@")[0];
-    throw new AppError("recipient_not_on_whatsapp", `${recipient} is not on WhatsApp`);
-  };
+  const store = async (storable: StorableCommand) => assertStored(command, await storeBatchOf(db).store(storable));
   const reservation = reservationFor(deps, request);
   if (reservation) {
     try {
@@ -214,7 +232,7 @@ async function storeCommand(deps: AcceptDeps, request: AcceptRequest, command: N
       reservation.take(stored);
       return true;
     } catch (error) {
-      if (!(error instanceof AppError || isNotStored(error))) reservation.search(command.id);
+      if (!isKnown(error)) reservation.search(command.id);
       if (sqlState(error) !== sqlStates.leaseLost) throw error;
     } finally {
       reservation.end();
@@ -222,6 +240,16 @@ async function storeCommand(deps: AcceptDeps, request: AcceptRequest, command: N
   }
   await store(command);
   return false;
+}
+
+function assertStored({ message }: NewCommand, stored: Stored | undefined): Exclude<Stored, "absent" | "repeated"> {
+  if (stored === "repeated") {
+    // The caller gets this only if the other command did not reach the queue, and was deleted together with its key.
+    throw new AppError("unavailable", "another request with this Idempotency-Key has just failed; try again");
+  }
+  if (stored !== undefined && stored !== "absent") return stored;
+  const recipient = message?.preview.to.split("@")[0];
+  throw new AppError("recipient_not_on_whatsapp", `${recipient} is not on WhatsApp`);
 }
 
 /**

@@ -1,4 +1,5 @@
 import { sha256 } from "../crypto/index.ts";
+import { readInTime } from "../db/answer.ts";
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
 import type { SendOptions } from "../restriction/index.ts";
@@ -51,13 +52,14 @@ export async function findKey(
   key: string,
   requestHash: Buffer,
 ): Promise<{ commandId: string; waId: string | null; runAt: Date | null; bulkId: string | null } | undefined> {
-  const [row] = await db.sql<
+  const query = db.sql<
     { requestHash: Buffer; commandId: string; waId: string | null; runAt: Date | null; bulkId: string | null }[]
   >`
     select k.request_hash as "requestHash", k.command_id as "commandId", c.wa_id as "waId", c.run_at as "runAt",
       c.bulk_id as "bulkId"
     from idempotency_keys k join commands c on c.id = k.command_id
     where k.user_id = ${userId} and k.key = ${key}`;
+  const [row] = await readInTime(db, query);
   if (!row) return undefined;
   if (row.requestHash.equals(requestHash)) return row;
   throw new AppError("idempotency_conflict", "this Idempotency-Key was used with another request");

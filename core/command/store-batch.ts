@@ -1,4 +1,4 @@
-import type postgres from "postgres";
+import { answerOf } from "../db/answer.ts";
 import type { Database } from "../db/index.ts";
 import { sqlState, sqlStates } from "../db/sql-state.ts";
 import { type RequestRow, requestRow, type StorableCommand, type Stored, storeRows } from "./store.ts";
@@ -13,6 +13,8 @@ const maxStatements = 2;
  * that lock rows in a different order wait no longer than this either.
  */
 const lockWaitMs = 100;
+/** How long the statement of a single command waits for a lock, in milliseconds. */
+const loneLockWaitMs = 5_000;
 
 interface Waiting {
   row: RequestRow;
@@ -27,15 +29,15 @@ interface Waiting {
  * are locked delays the others by at most `lockWaitMs`.
  */
 export class StoreBatch {
-  readonly #sql: postgres.Sql;
+  readonly #db: Pick<Database, "sql" | "answerMs">;
   #waiting: Waiting[] = [];
   #running = 0;
 
-  constructor(sql: postgres.Sql) {
-    this.#sql = sql;
+  constructor(db: Pick<Database, "sql" | "answerMs">) {
+    this.#db = db;
   }
 
-  /** Stores a command. Fails like `storeRows`. */
+  /** Stores a command. Fails like `storeRows`, or with `NoAnswer`: then the command may be stored, or may still be. */
   store(command: StorableCommand): Promise<Stored> {
     const { promise, resolve, reject } = Promise.withResolvers<Stored>();
     const waiting: Waiting = { row: requestRow(command), resolve, reject };
@@ -62,10 +64,9 @@ export class StoreBatch {
 
   async #store(batch: readonly Waiting[]): Promise<void> {
     try {
-      const stored = await storeRows(
-        this.#sql,
+      const stored = await this.#write(
         batch.map(({ row }) => row),
-        { lockWaitMs },
+        lockWaitMs,
       );
       for (const [index, { resolve }] of batch.entries()) resolve(stored[index] ?? "absent");
     } catch (error) {
@@ -76,11 +77,15 @@ export class StoreBatch {
 
   async #storeAlone({ row, resolve, reject }: Waiting): Promise<void> {
     try {
-      const [stored = "absent"] = await storeRows(this.#sql, [row]);
+      const [stored = "absent"] = await this.#write([row], loneLockWaitMs);
       resolve(stored);
     } catch (error) {
       reject(error);
     }
+  }
+
+  #write(rows: readonly RequestRow[], waitMs: number): Promise<Stored[]> {
+    return storeRows(this.#db.sql, rows, { lockWaitMs: waitMs, answer: (query) => answerOf(this.#db, query) });
   }
 
   #take(): Waiting[] {
@@ -107,7 +112,7 @@ export const isNotStored = (error: unknown): boolean => /^(?:22|23|40|54|55|SB)/
 const batches = new WeakMap<Database, StoreBatch>();
 
 export function storeBatchOf(db: Database): StoreBatch {
-  const known = batches.get(db) ?? new StoreBatch(db.sql);
+  const known = batches.get(db) ?? new StoreBatch(db);
   batches.set(db, known);
   return known;
 }

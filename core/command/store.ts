@@ -36,14 +36,15 @@ export interface NewCommand {
 }
 
 /**
- * The result of storing a command. `absent`: the recipient is not on WhatsApp, and nothing was stored. `stored`: no host
- * has claimed the command yet. Otherwise, the command, which is claimed for the host of the reservation.
+ * The result of storing a command. Nothing was stored if it is `absent` (the recipient is not on WhatsApp) or `repeated`
+ * (another request used the Idempotency-Key first). `stored`: no host has claimed the command yet. Otherwise, the command,
+ * which is claimed for the host of the reservation.
  */
-export type Stored = "absent" | "stored" | HandedCommand;
+export type Stored = "absent" | "repeated" | "stored" | HandedCommand;
 
 interface StoredRow {
   id: string;
-  status: "queued" | "scheduled" | "claimed";
+  status: "queued" | "scheduled" | "claimed" | "repeated";
   position: number | null;
 }
 
@@ -69,6 +70,13 @@ export const requestRow = (command: StorableCommand): RequestRow => ({
 
 const fenceOf = ({ host, grant: { shard, epoch } }: Reservation) => JSON.stringify({ host, shard, epoch });
 
+interface StoreOptions {
+  /** How long the statement waits for a lock. Default: the setting of the connection. */
+  lockWaitMs?: number;
+  /** Waits for the answer. */
+  answer?: (query: postgres.PendingQuery<StoredRow[]>) => Promise<StoredRow[]>;
+}
+
 /**
  * Stores commands with their messages and keys in one statement: this takes one round trip, and stores either everything
  * or nothing. A command with a reservation is also claimed, unless its user was disabled, or an earlier command of its
@@ -78,11 +86,11 @@ const fenceOf = ({ host, grant: { shard, epoch } }: Reservation) => JSON.stringi
 export async function storeRows(
   sql: postgres.ISql,
   requests: readonly RequestRow[],
-  { lockWaitMs }: { lockWaitMs?: number } = {},
+  { lockWaitMs, answer = (query) => query }: StoreOptions = {},
 ): Promise<Stored[]> {
   const fences = new Set(requests.flatMap(({ fence }) => fence ?? []));
   const lockTimeout = lockWaitMs === undefined ? null : `${lockWaitMs}ms`;
-  const rows = await sql<StoredRow[]>`
+  const query = sql<StoredRow[]>`
     with held as materialized (
       select fence(shard, host, epoch)
       from jsonb_to_recordset(${`[${[...fences].join()}]`}::text::jsonb) as t(shard int, host text, epoch bigint)
@@ -109,27 +117,35 @@ export async function storeRows(
       from request r where not exists (
         select from unknown_numbers u where u.instance_id = r.instance_id and u.jid = r.recipient
           and u.checked_at > r.created_at - ${absenceMs} * interval '1 ms')
+    ), key as (
+      -- A key that another request used first, also one in this statement, is not returned.
+      insert into idempotency_keys (user_id, key, request_hash, command_id, created_at)
+      select user_id, key, decode(hash, 'hex'), id, created_at from decided where key is not null
+      order by user_id, key, ord
+      on conflict (user_id, key) do nothing returning command_id
+    ), fresh as materialized (
+      select * from decided where key is null or id in (select command_id from key)
     ), command as (
       insert into commands (id, instance_id, user_id, shard, name, kind, input, wa_id, status, position, run_at,
         correlation_id, request_id, reply_to, deadline, created_at, options)
       select id, instance_id, user_id, shard, name, kind, input, wa_id, status,
         case when status = 'claimed' then (select position from start) + ord end, run_at, correlation_id, request_id,
         reply_to, deadline, created_at, options
-      from decided order by ord
+      from fresh order by ord
       returning id, status, position
     ), message as (
       insert into messages (id, instance_id, wa_id, chat_id, from_me, type, proto_type, body, status, sent_at, created_at)
       select message_id, instance_id, wa_id, chat_id, true, type, proto_type, body, 'pending', sent_at, created_at
-      from decided where message_id is not null order by ord
-    ), key as (
-      insert into idempotency_keys (user_id, key, request_hash, command_id, created_at)
-      select user_id, key, decode(hash, 'hex'), id, created_at from decided where key is not null order by ord
+      from fresh where message_id is not null order by ord
     )
-    select id, status, position::float8 as position from command`;
+    select id, status, position::float8 as position from command
+    union all select id, 'repeated', null from decided where key is not null and id not in (select command_id from key)`;
+  const rows = await answer(query);
   const byId = new Map(rows.map((row) => [row.id, row]));
   return requests.map((request) => {
     const row = byId.get(request.id);
     if (!row) return "absent";
+    if (row.status === "repeated") return "repeated";
     return row.position === null ? "stored" : handed(JSON.parse(request.json) as Request, row.position, request);
   });
 }

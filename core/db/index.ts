@@ -10,6 +10,8 @@ export { storableText } from "../text.ts";
 export interface Database {
   sql: postgres.Sql;
   orm: PostgresJsDatabase;
+  /** How long `answerOf` waits for an answer, in milliseconds. Undefined means its default. */
+  answerMs?: number | undefined;
   /** Listens for notifications on a connection of its own, which `close` ends. `ready` rejects if it can't be opened. */
   listen(channel: string, onNotification: (payload: string) => void): Listening;
   close(): Promise<void>;
@@ -27,6 +29,8 @@ export interface DatabaseOptions {
   prepare?: boolean;
   /** The pooler that the URL leads to. Default `none`. */
   pooler?: Pooler | undefined;
+  /** How long statements of requests wait for an answer, in milliseconds (`answerOf`). */
+  answerMs?: number;
   /** The `application_name` in `pg_stat_activity`. */
   name?: string;
   /**
@@ -59,6 +63,7 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
   return {
     sql,
     orm: createOrm(sql),
+    answerMs: options.answerMs,
     listen: (channel, onNotification) => {
       const own = postgres(url, settings);
       // The connection would be given to another client, which then gets the notifications.

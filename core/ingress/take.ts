@@ -89,6 +89,9 @@ export async function takeMessage(deps: IngressDeps, record: IngressRecord): Pro
   }
 }
 
+/** Errors after which SQS delivers the message again. Its id is its key, so a command that was stored stays the only one. */
+const retried = new Set<ErrorCode>(["internal", "unavailable", "outcome_unknown"]);
+
 /** Returns the error to reject a message with, or undefined for a fault that the sender did not cause. */
 function rejectionOf(error: unknown): AppError | undefined {
   // The instance was removed between the check and the write.
@@ -98,7 +101,7 @@ function rejectionOf(error: unknown): AppError | undefined {
   if (isRefusedValue(error)) {
     return new AppError("invalid_request", "the message contains a value that can't be stored", { cause: error });
   }
-  if (!(error instanceof AppError) || error.code === "internal" || error.code === "unavailable") return undefined;
+  if (!(error instanceof AppError) || retried.has(error.code)) return undefined;
   // The field that REST calls `sendAt` is `runAt` in messages.
   const details = error.details?.replace(/^sendAt:/, "runAt:");
   return details === error.details ? error : new AppError(error.code, details, { cause: error });

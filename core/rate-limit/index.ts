@@ -1,5 +1,6 @@
 import type { Caller } from "../caller.ts";
 import type { Clock } from "../clock.ts";
+import { answerOf } from "../db/answer.ts";
 import type { Database } from "../db/index.ts";
 import { AppError } from "../error.ts";
 import { clientNetwork } from "../http/ip-ranges.ts";
@@ -60,7 +61,8 @@ export class RateLimiter {
   async count(subjects: readonly string[]): Promise<Window[]> {
     const now = this.now().toISOString();
     // Ordered by key, so that two requests wait for each other instead of deadlocking.
-    const windows = await this.#deps.db.sql<Window[]>`
+    const { db } = this.#deps;
+    const query = db.sql<Window[]>`
       insert into rate_windows as w (subject, used, ends_at)
       select subject, 1, ${now}::timestamptz + ${windowSeconds}::int * interval '1 second'
       from unnest(${[...subjects]}::text[]) as counted (subject) order by subject
@@ -68,6 +70,7 @@ export class RateLimiter {
         used = case when w.ends_at > ${now}::timestamptz then w.used + 1 else 1 end,
         ends_at = case when w.ends_at > ${now}::timestamptz then w.ends_at else excluded.ends_at end
       returning subject, used, ends_at as "endsAt"`;
+    const windows = await answerOf(db, query);
     for (const window of windows) if (window.used > this.limit) this.#usedUp.set(window.subject, window);
     return windows;
   }

@@ -1,5 +1,6 @@
 import { randomInt } from "node:crypto";
 import type { Clock } from "../clock.ts";
+import { answerOf } from "../db/answer.ts";
 import type { Database } from "../db/index.ts";
 import type { Logger } from "../log.ts";
 import { MicroBatch } from "../micro-batch.ts";
@@ -41,7 +42,8 @@ export class CallCounter {
 
   async #insert(batch: readonly Waiting[]): Promise<void> {
     // Ordered by key, so that two processes in the same lane wait for each other instead of deadlocking.
-    await this.#deps.db.sql`
+    const { db } = this.#deps;
+    const query = db.sql`
       insert into usage (user_id, instance_id, slot, lane, api_calls)
       select user_id, instance_id, date_bin('15 minutes', at, timestamptz '2000-01-01Z'), ${this.#lane}::smallint, count(*)
       from unnest(${batch.map(({ userId }) => userId)}::uuid[], ${batch.map(({ instanceId }) => instanceId)}::uuid[],
@@ -50,5 +52,6 @@ export class CallCounter {
       group by 1, 2, 3
       order by 1, 3, 2
       on conflict (user_id, slot, instance_id, lane) do update set api_calls = usage.api_calls + excluded.api_calls`;
+    await answerOf(db, query);
   }
 }

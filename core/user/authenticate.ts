@@ -1,6 +1,7 @@
 import { type Caller, effectivePermissions, type Permission, permissions, type Role } from "../caller.ts";
 import type { Clock } from "../clock.ts";
 import { sha256 } from "../crypto/index.ts";
+import { answerOf } from "../db/answer.ts";
 import type { Database } from "../db/index.ts";
 import { AppError, type ErrorCode } from "../error.ts";
 import type { Logger } from "../log.ts";
@@ -183,12 +184,15 @@ export async function recordKeyUse(
   const stale = new Date(now.getTime() - lastUseIntervalMs);
   if (!key || (key.lastUsedAt && key.lastUsedAt > stale)) return;
   try {
-    await db.sql`
+    await answerOf(
+      db,
+      db.sql`
       update api_keys set last_used_at = ${now.toISOString()}::timestamptz, last_used_ip = ${ip ?? null}::text
       where id in (
         select id from api_keys
         where id = ${key.id} and (last_used_at is null or last_used_at <= ${stale.toISOString()}::timestamptz)
-        for update skip locked)`;
+        for update skip locked)`,
+    );
   } catch (error) {
     log.error({ err: error, keyId: key.id }, "can't record the last use of a key");
   }

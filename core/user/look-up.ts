@@ -1,6 +1,7 @@
 import type { Caller } from "../caller.ts";
 import type { Clock } from "../clock.ts";
 import { sha256 } from "../crypto/index.ts";
+import { readInTime } from "../db/answer.ts";
 import type { Database } from "../db/index.ts";
 import { isUuid } from "../id.ts";
 import type { Instance } from "../instance/index.ts";
@@ -76,7 +77,8 @@ export class LookUps {
   async #read(lookUps: readonly LookUp[]): Promise<void> {
     const hashes = lookUps.map(({ hash }) => hash?.toString("hex") ?? null);
     const ids = lookUps.map(({ instanceId }) => instanceId ?? null);
-    const rows = await this.#deps.db.sql<(KeyColumns & InstanceRow)[]>`
+    const { db } = this.#deps;
+    const query = db.sql<(KeyColumns & InstanceRow)[]>`
       select i.*, t.ord::int as ord, k.id as key_id, k.user_id as key_user_id, k.permissions as key_permissions,
         k.ip_ranges as key_ip_ranges, k.instances as key_instances, k.scopes as key_scopes, k.expires_at as key_expires_at,
         k.revoked_at as key_revoked_at, k.last_used_at as key_last_used_at, u.role as key_role,
@@ -84,7 +86,7 @@ export class LookUps {
       from unnest(${hashes}::text[], ${ids}::uuid[]) with ordinality as t(hash, instance_id, ord)
       left join (api_keys k join users u on u.id = k.user_id) on k.hash = decode(t.hash, 'hex')
       left join instances i on i.id = t.instance_id and i.deleted_at is null`;
-    for (const row of rows) {
+    for (const row of await readInTime(db, query)) {
       const lookUp = lookUps[row.ord - 1];
       if (!lookUp) continue;
       if (row.key_id !== null) lookUp.key = keyOf(row, row.key_id);

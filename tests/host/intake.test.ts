@@ -4,6 +4,8 @@ import { type AcceptDeps, acceptCommand } from "../../core/command/accept.ts";
 import type { CommandName } from "../../core/command/catalog/index.ts";
 import { commandMessage } from "../../core/command/envelope.ts";
 import { HandOver, handOverOf } from "../../core/command/hand-over.ts";
+import type { NewCommand } from "../../core/command/store.ts";
+import { StoreBatch } from "../../core/command/store-batch.ts";
 import { readConfig } from "../../core/config.ts";
 import { type Database, openDatabase } from "../../core/db/index.ts";
 import { sqlState } from "../../core/db/sql-state.ts";
@@ -13,6 +15,7 @@ import type { Instance } from "../../core/instance/index.ts";
 import { createLogger } from "../../core/log.ts";
 import { commandQueue, createQueues, openQueues, type Queues } from "../../core/queue/index.ts";
 import { defaultQuotas } from "../../core/quota/limits.ts";
+import { LookUps } from "../../core/user/look-up.ts";
 import { type LocalAws, startAws } from "../../local/aws/index.ts";
 import { type ClaimedCommand, isQuery, type OrderedCommand } from "../../session-host/command/claim/claimed-command.ts";
 import { Claimer } from "../../session-host/command/claim/claimer.ts";
@@ -21,6 +24,7 @@ import { SendQueue } from "../../session-host/command/send/send-queue.ts";
 import { DirectIntake } from "../../session-host/host/direct-intake.ts";
 import { CommandIntake } from "../../session-host/host/intake.ts";
 import { startLossyProxy } from "../support/network/lossy-proxy.ts";
+import { startTcpProxy } from "../support/network/tcp-proxy.ts";
 import { temporaryFolder } from "../support/process/temporary-folder.ts";
 import { loadInstance } from "../support/session-host/load-instance.ts";
 import { type ShardDatabase, startShardDatabase } from "../support/session-host/shard-database.ts";
@@ -260,6 +264,74 @@ async function lossyDatabase() {
   onTestFinished(() => db.close());
   return { proxy, db };
 }
+
+/** A pool of one connection that gives up after a short time. Its answers can be held back, at once or from a request on. */
+async function silentDatabase() {
+  let connections = 0;
+  let text: string | undefined;
+  let release: (() => void) | undefined;
+  const hold = () => {
+    release = proxy.hold();
+  };
+  const proxy = await startTcpProxy(Number(new URL(database.url).port), () => {
+    connections++;
+    return {
+      onRequest(chunk) {
+        if (text !== undefined && chunk.includes(text)) hold();
+      },
+      passesAnswer: () => true,
+    };
+  });
+  onTestFinished(() => proxy.stop());
+  const url = Object.assign(new URL(database.url), { port: String(proxy.port) });
+  const db = openDatabase(url.href, { max: 1, answerMs: 300 });
+  onTestFinished(() => db.close());
+  await db.sql`select 1`;
+  return {
+    ...{ db, hold, connections: () => connections },
+    holdFrom: (request: string) => {
+      text = request;
+    },
+    release: () => {
+      text = undefined;
+      release?.();
+    },
+  };
+}
+
+describe("when Postgres does not answer", () => {
+  test("a look-up of a key fails as unavailable, and the next one uses another connection", async () => {
+    const { db, hold, release, connections } = await silentDatabase();
+    const lookUps = new LookUps({ db, clock: systemClock });
+    const { id } = await database.createInstance();
+    expect(await lookUps.instance(id)).toMatchObject({ id });
+    hold();
+    expect(codeOf(await lookUps.instance(id).catch((error: unknown) => error))).toBe("unavailable");
+    release();
+    expect(await lookUps.instance(id)).toMatchObject({ id });
+    expect(connections()).toBe(2);
+  });
+
+  test.each([[true], [false]])(
+    "the outcome of a command is unknown, and it runs once if it is repeated with its key (host in the process: %s)",
+    async (inside) => {
+      const one = await database.createInstance();
+      const { handOver, of, intake } = await startIntake();
+      const { db, holdFrom, release } = await silentDatabase();
+      const deps = { db, ...(inside ? { handOver } : {}) };
+      const idempotencyKey = systemIds.uuid();
+      holdFrom('"kind":"send"');
+      const unknown = await accept(one.id, deps, { idempotencyKey }).catch((error: unknown) => error);
+      expect(codeOf(unknown)).toBe("outcome_unknown");
+      release();
+      const repeated = await accept(one.id, deps, { idempotencyKey });
+      if (!inside) await intake.takeWaiting(0);
+      await until(async () => of(one.id).length > 0 || undefined);
+      const rows = await database.db.sql`select id from commands where instance_id = ${one.id}`;
+      expect([of(one.id), rows]).toEqual([[repeated], [{ id: repeated }]]);
+    },
+  );
+});
 
 describe("commands that the API claims for a host of its process", () => {
   test("reach the session in order and skip the queue", async () => {
@@ -527,6 +599,29 @@ describe("commands that are accepted at the same time", () => {
       // no order.
       expect(of(id).toSorted()).toEqual(own.toSorted());
     }
+  });
+
+  test("share a statement although two of them have the same key, and the second gets the result of the first", async () => {
+    const { id, userId } = await database.createInstance();
+    const commandWith = (key?: string): NewCommand => ({
+      ...{ id: systemIds.uuid(), instance: { id, shard: 0 }, userId, correlationId: "test", reply: undefined },
+      ...{ definition: { name: "message.sendText", kind: "send" }, input: {}, message: undefined, options: undefined },
+      ...{ runAt: undefined, acceptedAt: new Date(), deadline: new Date(Date.now() + 60_000) },
+      idempotency: key === undefined ? undefined : { key, hash: Buffer.alloc(32) },
+    });
+    const batch = new StoreBatch(database.db);
+    const key = systemIds.uuid();
+    const commands = [undefined, undefined, key, key, undefined].map(commandWith);
+    // The first two are in progress at once. The others wait, and share the next statement.
+    const stored = await Promise.all(commands.map((command) => batch.store(command)));
+    expect(stored).toEqual(["stored", "stored", "stored", "repeated", "stored"]);
+    const rows = await database.db.sql`
+      select distinct xmin::text from commands where id in ${database.db.sql([commands[2]?.id ?? "", commands[4]?.id ?? ""])}`;
+    expect(rows).toHaveLength(1);
+
+    const options = { idempotencyKey: systemIds.uuid() };
+    const [first, second] = await Promise.all([accept(id, {}, options), accept(id, {}, options)]);
+    expect(second).toBe(first);
   });
 
   test("fail only because of themselves", async () => {

@@ -1,4 +1,5 @@
 import type * as z from "zod";
+import { isUnsent } from "../../../core/db/answer.ts";
 import { AppError, errorCodes } from "../../../core/error.ts";
 import { defined } from "../../../core/object.ts";
 import type { gatewayError, problem } from "../shape/error.ts";
@@ -24,10 +25,11 @@ export function toGatewayError(error: AppError): z.input<typeof gatewayError> {
   return { ...error.data, success: false, error: title, details: error.details ?? title, code: error.code };
 }
 
-/** Network errors that occur before a statement is sent to Postgres. */
-const connectCodes = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "CONNECT_TIMEOUT"]);
-/** SQLSTATEs with which Postgres refuses a connection (too many, starting up, shutting down) or cancels a slow statement. */
-const refusalStates = new Set(["53300", "57P01", "57P02", "57P03", "57014"]);
+/**
+ * SQLSTATEs with which Postgres refuses a connection (too many, starting up, shutting down), or cancels a statement that is
+ * slow or waits too long for a lock.
+ */
+const refusalStates = new Set(["53300", "57P01", "57P02", "57P03", "57014", "55P03"]);
 
 /**
  * Returns the error for the caller. Unknown errors become `internal`, and their cause appears only in the log. If the connection
@@ -38,7 +40,7 @@ export function asAppError(error: unknown, method: string): AppError {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   const errorCode = cause instanceof Error && "code" in cause ? String(cause.code) : "";
   const brokenRead = errorCode.startsWith("CONNECTION_") && (method === "GET" || method === "HEAD");
-  if (connectCodes.has(errorCode) || refusalStates.has(errorCode) || brokenRead) {
+  if (isUnsent(cause) || refusalStates.has(errorCode) || brokenRead) {
     return new AppError("unavailable", "the database is not available", { cause: error });
   }
   return new AppError("internal", undefined, { cause: error });

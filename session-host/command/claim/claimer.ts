@@ -133,9 +133,10 @@ export class Claimer {
     this.#remember([command]);
   }
 
-  /** Returns those of these commands that are claimed. */
+  /** Returns those of these commands that are claimed, except those that this claimer has returned before. */
   async find(ids: readonly string[]): Promise<ClaimedCommand[]> {
-    return this.#remember(await claimedAmong(this.#deps, ids));
+    const found = await claimedAmong(this.#deps, ids);
+    return this.#remember(found.filter(({ id }) => !this.#recent.has(id)));
   }
 
   /** Gives a claimed command back, so that a later claim takes it again. Tries until it succeeds or the lease is lost. */

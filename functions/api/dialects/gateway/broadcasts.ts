@@ -194,6 +194,7 @@ export const broadcastEndpoints = [
       "media_not_usable",
       "quota_exceeded",
       "idempotency_conflict",
+      "outcome_unknown",
     ],
     toInput: ({ params, body }) => ({
       broadcastId: params.broadcastId,

@@ -72,7 +72,7 @@ const convertEndpoint = (
     mayPend: true,
     body,
     response: convertedFile,
-    errors: [...commandCatalog[command].errors, "quota_exceeded", "idempotency_conflict"],
+    errors: [...commandCatalog[command].errors, "quota_exceeded", "idempotency_conflict", "outcome_unknown"],
     toInput: ({ body: { filePath, base64, mimeType } }) => {
       if (base64) {
         const { inline, upload } = base64;

@@ -135,6 +135,7 @@ export const mediaEndpoints = [
       "account_restricted",
       "rate_limited",
       "idempotency_conflict",
+      "outcome_unknown",
     ],
     toInput: ({ body }) => ({
       to: body.phone,
