@@ -1,4 +1,5 @@
 import type { InferInsertModel } from "drizzle-orm";
+import type postgres from "postgres";
 import type { Clock } from "../clock.ts";
 import { answerOf } from "../db/answer.ts";
 import type { Database } from "../db/index.ts";
@@ -8,6 +9,19 @@ import { MicroBatch } from "../micro-batch.ts";
 import type { auditLog } from "./audit.sql.ts";
 
 export type AuditEntry = Required<Omit<InferInsertModel<typeof auditLog>, "id" | "at">>;
+
+/** The columns of an entry, without its id and time. */
+export const entryColumns = (sql: postgres.ISql) => sql`
+  user_id, key_id, ip, source, operation, owner_id, instance_id, target, fields, outcome, status, code, request_id`;
+
+/** The fields of an entry in JSON, in the order of `entryColumns`. */
+export const entryFields = (sql: postgres.ISql) => sql`
+  "userId", "keyId", ip, source, operation, "ownerId", "instanceId", target, fields, outcome, status, code, "requestId"`;
+
+/** The fields of an entry in JSON with their types. */
+export const entryTypes = (sql: postgres.ISql) => sql`
+  "userId" uuid, "keyId" uuid, ip text, source text, operation text, "ownerId" uuid, "instanceId" uuid, target jsonb,
+  fields jsonb, outcome text, status int, code text, "requestId" text`;
 
 interface Waiting {
   entry: AuditEntry;
@@ -48,15 +62,12 @@ class AuditLog {
     const rows = batch.map(({ entry, at }, position) => ({ ...entry, at: at.toISOString(), position }));
     const { db } = this.#deps;
     const query = db.sql`
-      insert into audit_log (at, user_id, key_id, ip, source, operation, owner_id, instance_id, target, fields, outcome,
-        status, code, request_id)
-      select at, "userId", "keyId", ip, source, operation, "ownerId", "instanceId", target, fields, outcome, status, code,
-        "requestId"
+      insert into audit_log (at, ${entryColumns(db.sql)})
+      select at, ${entryFields(db.sql)}
       from (
         select entry.*, row_number() over (partition by coalesce("keyId", "userId"), outcome order by position) as place
         from jsonb_to_recordset(${storableJson(rows)}::text::jsonb) as entry(
-          position int, at timestamptz, "userId" uuid, "keyId" uuid, ip text, source text, operation text, "ownerId" uuid,
-          "instanceId" uuid, target jsonb, fields jsonb, outcome text, status int, code text, "requestId" text)) entry
+          position int, at timestamptz, ${entryTypes(db.sql)})) entry
       where outcome <> 'refused' or coalesce("keyId", "userId") is not null and place + (
         select count(*) from (
           select 1 from audit_log earlier

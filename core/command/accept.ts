@@ -1,3 +1,4 @@
+import type { AuditEntry } from "../audit/log.ts";
 import type { Clock } from "../clock.ts";
 import { isUnsent, readInTime } from "../db/answer.ts";
 import type { Database } from "../db/index.ts";
@@ -52,6 +53,11 @@ export interface AcceptRequest extends RequestIdentity {
    */
   reply?: { requestId: string; queue: string | null } | undefined;
   /**
+   * The entry of the audit log, which is written together with the command. The request then counts as a call of the API.
+   * `onWritten` is called if both were done: not for a request that fails, or that was accepted before.
+   */
+  audit?: { entry: AuditEntry; onWritten: () => void } | undefined;
+  /**
    * Called after the row is written and before the command can run. Not called for a request that was accepted before.
    */
   onAccepted?: ((accepted: Accepted) => Promise<void>) | undefined;
@@ -73,22 +79,18 @@ const callLifetimeMs = 60 * 1000;
 export async function acceptCommand(deps: AcceptDeps, request: AcceptRequest): Promise<Accepted> {
   const definition: CommandDefinition = commandCatalog[request.name];
   const input = parseInput(definition, request.input);
-  const earlier = await findAccepted(deps.db, request);
+  // A check may store a file, so it is only made for a new request. Other requests look for their key only if they fail.
+  const earlier = request.check && (await findAccepted(deps.db, request));
   if (earlier) return earlier;
   const now = deps.clock.now();
-  assertStartable(definition, request, now);
-  const context = { db: deps.db, instanceId: request.instance.id };
-  const fixed = await definition.fix?.(context, input);
-  const checked = await definition.precheck?.(context, input);
-  if (storesFile(request.name)) await assertRoomForFiles(deps, request.instance.userId);
-  await request.check?.();
-  const command = parsedCommand(
-    deps.ids,
-    definition,
-    fixed ? Object.assign({}, input, fixed) : input,
-    definition.preview?.(input, checked),
-  );
-  await assertOptions(deps, request, command, now);
+  let command: ParsedCommand;
+  try {
+    command = await checkedCommand(deps, request, { definition, input, now });
+  } catch (error) {
+    const accepted = await findAccepted(deps.db, request);
+    if (accepted) return accepted;
+    throw error;
+  }
   let isHandedOver: boolean;
   try {
     isHandedOver = await storeCommand(deps, request, newCommand(deps.ids, request, command, now));
@@ -102,6 +104,7 @@ export async function acceptCommand(deps: AcceptDeps, request: AcceptRequest): P
     }
     isHandedOver = (await statusAfter(deps, command.id, error)) !== "queued";
   }
+  request.audit?.onWritten();
   const accepted = {
     commandId: command.id,
     messageId: command.messageId,
@@ -111,6 +114,28 @@ export async function acceptCommand(deps: AcceptDeps, request: AcceptRequest): P
   await request.onAccepted?.(accepted);
   if (!request.runAt && !isHandedOver) await enqueue(deps, request, command);
   return accepted;
+}
+
+/** Makes all checks of a new request. */
+async function checkedCommand(
+  deps: AcceptDeps,
+  request: AcceptRequest,
+  { definition, input, now }: { definition: CommandDefinition; input: unknown; now: Date },
+): Promise<ParsedCommand> {
+  assertStartable(definition, request, now);
+  const context = { db: deps.db, instanceId: request.instance.id };
+  const fixed = await definition.fix?.(context, input);
+  const checked = await definition.precheck?.(context, input);
+  if (storesFile(request.name)) await assertRoomForFiles(deps, request.instance.userId);
+  await request.check?.();
+  const command = parsedCommand(
+    deps.ids,
+    definition,
+    fixed ? Object.assign({}, input, fixed) : input,
+    definition.preview?.(input, checked),
+  );
+  await assertOptions(deps, request, command, now);
+  return command;
 }
 
 function parseInput(definition: CommandDefinition, input: unknown): unknown {
@@ -188,6 +213,7 @@ function newCommand(ids: Ids, request: AcceptRequest, command: ParsedCommand, no
     deadline: new Date(startAt.getTime() + (preview ? sendLifetimeMs : callLifetimeMs)),
     correlationId: request.correlationId,
     reply: request.reply,
+    audit: request.audit?.entry,
     idempotency: key === undefined ? undefined : { key, hash: hashOf(request) },
   };
 }

@@ -1,6 +1,8 @@
+import { randomInt } from "node:crypto";
 import { answerOf } from "../db/answer.ts";
 import type { Database } from "../db/index.ts";
 import { sqlState, sqlStates } from "../db/sql-state.ts";
+import { callLanes, firstCallLane } from "../usage/lane.ts";
 import { type RequestRow, requestRow, type StorableCommand, type Stored, storeRows } from "./store.ts";
 
 /** Maximum number of commands in one statement, and of characters of their JSON. */
@@ -15,6 +17,8 @@ const maxStatements = 2;
 const lockWaitMs = 100;
 /** How long the statement of a single command waits for a lock, in milliseconds. */
 const loneLockWaitMs = 5_000;
+/** The first lane of this process. */
+const first = randomInt(callLanes);
 
 interface Waiting {
   row: RequestRow;
@@ -32,6 +36,8 @@ export class StoreBatch {
   readonly #db: Pick<Database, "sql" | "answerMs">;
   #waiting: Waiting[] = [];
   #running = 0;
+  /** Statements that run at the same time count calls in different lanes, so that they don't wait for each other. */
+  readonly #lanes = Array.from({ length: maxStatements }, (_, index) => firstCallLane + ((first + index) % callLanes));
 
   constructor(db: Pick<Database, "sql" | "answerMs">) {
     this.#db = db;
@@ -53,20 +59,22 @@ export class StoreBatch {
   async #next(): Promise<void> {
     if (this.#running >= maxStatements || this.#waiting.length === 0) return;
     const batch = this.#take();
+    const lane = this.#lanes.pop() ?? firstCallLane;
     this.#running++;
     try {
-      await this.#store(batch);
+      await this.#store(batch, lane);
     } finally {
       this.#running--;
+      this.#lanes.push(lane);
       void this.#next();
     }
   }
 
-  async #store(batch: readonly Waiting[]): Promise<void> {
+  async #store(batch: readonly Waiting[], lane: number): Promise<void> {
     try {
       const stored = await this.#write(
         batch.map(({ row }) => row),
-        lockWaitMs,
+        { lockWaitMs, lane },
       );
       for (const [index, { resolve }] of batch.entries()) resolve(stored[index] ?? "absent");
     } catch (error) {
@@ -77,15 +85,18 @@ export class StoreBatch {
 
   async #storeAlone({ row, resolve, reject }: Waiting): Promise<void> {
     try {
-      const [stored = "absent"] = await this.#write([row], loneLockWaitMs);
+      const [stored = "absent"] = await this.#write([row], {
+        lockWaitMs: loneLockWaitMs,
+        lane: firstCallLane + randomInt(callLanes),
+      });
       resolve(stored);
     } catch (error) {
       reject(error);
     }
   }
 
-  #write(rows: readonly RequestRow[], waitMs: number): Promise<Stored[]> {
-    return storeRows(this.#db.sql, rows, { lockWaitMs: waitMs, answer: (query) => answerOf(this.#db, query) });
+  #write(rows: readonly RequestRow[], options: { lockWaitMs: number; lane: number }): Promise<Stored[]> {
+    return storeRows(this.#db.sql, rows, { ...options, answer: (query) => answerOf(this.#db, query) });
   }
 
   #take(): Waiting[] {

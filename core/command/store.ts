@@ -1,8 +1,10 @@
 import type postgres from "postgres";
+import { type AuditEntry, entryColumns, entryFields, entryTypes } from "../audit/log.ts";
 import { absenceMs } from "../contact/index.ts";
 import { storableJson } from "../db/index.ts";
 import { isEnabled } from "../instance/enabled-user.ts";
 import type { SendOptions } from "../restriction/index.ts";
+import { firstCallLane } from "../usage/lane.ts";
 import type { CommandDefinition, MessagePreview } from "./catalog/define.ts";
 import type { HandedCommand, Reservation } from "./hand-over.ts";
 
@@ -33,6 +35,8 @@ export interface NewCommand {
   correlationId: string;
   reply: { requestId: string; queue: string | null } | undefined;
   idempotency: { key: string; hash: Buffer } | undefined;
+  /** The entry of the audit log about the request. With it, the request also counts as a call of the API. */
+  audit?: AuditEntry | undefined;
 }
 
 /**
@@ -73,20 +77,22 @@ const fenceOf = ({ host, grant: { shard, epoch } }: Reservation) => JSON.stringi
 interface StoreOptions {
   /** How long the statement waits for a lock. Default: the setting of the connection. */
   lockWaitMs?: number;
+  /** The lane of `usage` in which the calls are counted. */
+  lane?: number;
   /** Waits for the answer. */
   answer?: (query: postgres.PendingQuery<StoredRow[]>) => Promise<StoredRow[]>;
 }
 
 /**
- * Stores commands with their messages and keys in one statement: this takes one round trip, and stores either everything
- * or nothing. A command with a reservation is also claimed, unless its user was disabled, or an earlier command of its
+ * Stores commands with their messages and keys in one statement, together with the entries of the audit log and the calls
+ * of their requests: this takes one round trip, and stores either everything or nothing. A command with a reservation is also claimed, unless its user was disabled, or an earlier command of its
  * instance still waits to be claimed and must run first. Throws `leaseLost` if the host of a reservation no longer
  * holds its shard, and `lockNotAvailable` if a row stays locked for `lockWaitMs`.
  */
 export async function storeRows(
   sql: postgres.ISql,
   requests: readonly RequestRow[],
-  { lockWaitMs, answer = (query) => query }: StoreOptions = {},
+  { lockWaitMs, lane = firstCallLane, answer = (query) => query }: StoreOptions = {},
 ): Promise<Stored[]> {
   const fences = new Set(requests.flatMap(({ fence }) => fence ?? []));
   const lockTimeout = lockWaitMs === undefined ? null : `${lockWaitMs}ms`;
@@ -102,7 +108,7 @@ export async function storeRows(
           user_id uuid, shard int, name text, kind text, input jsonb, wa_id text, run_at timestamptz, correlation_id text,
           request_id text, reply_to text, deadline timestamptz, created_at timestamptz, options jsonb, reserved boolean,
           message_id uuid, chat_id text, type text, proto_type text, body text, sent_at timestamptz, recipient text,
-          key text, hash text)
+          key text, hash text, audit jsonb)
       ) with ordinality as t, (
         select set_config('lock_timeout', coalesce(${lockTimeout}::text, current_setting('lock_timeout')), true)) as limited
     ), decided as materialized (
@@ -137,6 +143,18 @@ export async function storeRows(
       insert into messages (id, instance_id, wa_id, chat_id, from_me, type, proto_type, body, status, sent_at, created_at)
       select message_id, instance_id, wa_id, chat_id, true, type, proto_type, body, 'pending', sent_at, created_at
       from fresh where message_id is not null order by ord
+    ), entry as (
+      insert into audit_log (at, ${entryColumns(sql)})
+      select at, ${entryFields(sql)} from (select created_at as at, audit, ord from fresh) f,
+        jsonb_to_record(f.audit) as a(${entryTypes(sql)})
+      where f.audit is not null order by ord
+    ), call as (
+      -- Ordered by key, so that two processes in the same lane wait for each other instead of deadlocking.
+      insert into usage (user_id, instance_id, slot, lane, api_calls)
+      select user_id, instance_id, date_bin('15 minutes', created_at, timestamptz '2000-01-01Z'), ${lane}::smallint, count(*)
+      from fresh where audit is not null
+      group by 1, 2, 3 order by 1, 3, 2
+      on conflict (user_id, slot, instance_id, lane) do update set api_calls = usage.api_calls + excluded.api_calls
     )
     select id, status, position::float8 as position from command
     union all select id, 'repeated', null from decided where key is not null and id not in (select command_id from key)`;
@@ -174,6 +192,7 @@ function requestOf(command: StorableCommand) {
     ...(message ? messageOf(message, command) : { wa_id: null, chat_id: null }),
     key: command.idempotency?.key ?? null,
     hash: command.idempotency?.hash.toString("hex") ?? null,
+    ...(command.audit && { audit: command.audit }),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Context as HonoContext } from "hono";
-import { auditLogOf } from "../../../core/audit/log.ts";
+import { type AuditEntry, auditLogOf } from "../../../core/audit/log.ts";
 import { isAdmin } from "../../../core/caller.ts";
+import type { AcceptRequest } from "../../../core/command/accept.ts";
 import { type ErrorCode, errorCodes } from "../../../core/error.ts";
 import { isUuid } from "../../../core/id.ts";
 import type { Instance } from "../../../core/instance/index.ts";
@@ -17,6 +18,8 @@ export interface Subject {
   fields?: string[];
   /** The user that an operation without credentials was for. */
   userId?: string;
+  /** Whether the entry about the accepted request is written, and the call is counted. */
+  isWritten?: boolean;
 }
 
 /**
@@ -53,7 +56,7 @@ export async function audit(
   end: { response: Response } | { error: unknown },
 ): Promise<void> {
   if (endpoint.method === "get") return;
-  const { caller, ip } = c.var;
+  const { caller } = c.var;
   const error = "error" in end ? asAppError(end.error, c.req.method) : undefined;
   const refused = error instanceof RefusedCredentials ? error.holder : undefined;
   const userId = caller?.userId ?? refused?.userId ?? subject.userId ?? null;
@@ -62,25 +65,63 @@ export async function audit(
   // A failed login runs the statement for an unknown user too, so that its time doesn't tell which users exist.
   const isLogin = endpoint.access === "public" && error?.code === "invalid_credentials";
   if (error && userId === null && !isLogin) return;
+  if (!error && subject.isWritten) return;
   const status = error ? error.status : "response" in end ? end.response.status : null;
+  await auditLogOf(shared).write({
+    ...entryOf(c, endpoint, params, subject),
+    ...(refused && !caller ? { userId, keyId: refused.keyId, ownerId: userId } : {}),
+    outcome: error ? outcomeOf(error.code) : isAccepted(endpoint, status) ? "accepted" : "done",
+    status,
+    code: error?.code ?? null,
+  });
+}
+
+/** Returns the entry about a send that is accepted, which `acceptCommand` writes; undefined for other endpoints. */
+export function auditOfSend(
+  c: HonoContext<ApiEnv>,
+  endpoint: Endpoint,
+  params: Record<string, string>,
+  subject: Subject,
+): AcceptRequest["audit"] {
+  if (!isSend(endpoint)) return undefined;
+  const entry: AuditEntry = {
+    ...entryOf(c, endpoint, params, subject),
+    outcome: "accepted",
+    status: endpoint.status,
+    code: null,
+  };
+  return {
+    entry,
+    onWritten: () => {
+      subject.isWritten = true;
+    },
+  };
+}
+
+/** Returns what is logged about a request, whatever became of it. */
+function entryOf(
+  c: HonoContext<ApiEnv>,
+  { method, path }: Endpoint,
+  params: Record<string, string>,
+  subject: Subject,
+): Omit<AuditEntry, "outcome" | "status" | "code"> {
+  const { caller, ip } = c.var;
+  const userId = caller?.userId ?? subject.userId ?? null;
   const { userId: targetUser } = params;
   // Others must not write into the log of the user whom they name.
   const mayActOn = caller && targetUser && isUuid(targetUser) && (targetUser === caller.userId || isAdmin(caller));
-  await auditLogOf(shared).write({
+  return {
     userId,
-    keyId: caller?.key?.id ?? refused?.keyId ?? null,
+    keyId: caller?.key?.id ?? null,
     ip: ip ?? null,
     source: "api",
-    operation,
+    operation: `${method.toUpperCase()} ${path}`,
     ownerId: subject.instance?.userId ?? (mayActOn ? targetUser : userId),
     instanceId: subject.instance?.id ?? null,
     target: targetOf(params),
     fields: subject.fields ?? [],
-    outcome: error ? outcomeOf(error.code) : isAccepted(endpoint, status) ? "accepted" : "done",
-    status,
-    code: error?.code ?? null,
     requestId: c.var.requestId,
-  });
+  };
 }
 
 function targetOf(params: Record<string, string>): Record<string, string> | null {
@@ -93,5 +134,7 @@ export const outcomeOf = (code: ErrorCode) =>
   errorCodes[code].status < 500 || code === "unavailable" ? "refused" : "failed";
 
 /** A command whose endpoint never responds with 202 is a send, which is only accepted when the response is sent. */
-const isAccepted = ({ command, mayPend }: Endpoint, status: number | null) =>
-  status === 202 || (command !== null && !mayPend);
+const isAccepted = (endpoint: Endpoint, status: number | null) => status === 202 || isSend(endpoint);
+
+/** Whether the endpoint accepts a message, and doesn't wait until it is sent. */
+export const isSend = ({ command, mayPend }: Endpoint) => command !== null && !mayPend;

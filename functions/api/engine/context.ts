@@ -1,4 +1,5 @@
 import type { Caller } from "../../../core/caller.ts";
+import type { AcceptRequest } from "../../../core/command/accept.ts";
 import type { Instance } from "../../../core/instance/index.ts";
 import type { LifecycleDeps } from "../../../core/instance-management/lifecycle.ts";
 import type { CallCounter } from "../../../core/usage/calls.ts";
@@ -18,6 +19,8 @@ export interface Context {
   actFor(userId: string): void;
   /** Like `deps.storage`, but its links may be relative to the request. Only for the `Location` of a redirect. */
   redirectStorage: ApiDeps["storage"];
+  /** For an endpoint that sends: the entry of the audit log that `acceptCommand` writes. */
+  audit: AcceptRequest["audit"];
   /**
    * Resolves when this call is counted. The statistics endpoints wait for this promise, so that their figures include
    * the call.

@@ -21,6 +21,7 @@ export async function runCommand(
     ...options,
     idempotencyKey: context.idempotencyKey,
     correlationId: context.requestId,
+    audit: context.audit,
   });
   if (commandCatalog[name].kind === "send") {
     const { messageId, commandId, runAt: scheduledFor } = accepted;

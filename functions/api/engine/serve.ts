@@ -11,7 +11,7 @@ import { responseBytes } from "../../../core/page.ts";
 import { declaredFields } from "../../../core/unknown-field.ts";
 import { recordKeyUse } from "../../../core/user/authenticate.ts";
 import { assertNoFields, assertNotRepeated, validated, type Written } from "../../../core/validate.ts";
-import { audit, type Subject } from "./audit.ts";
+import { audit, auditOfSend, isSend, type Subject } from "./audit.ts";
 import { authenticate } from "./authenticate.ts";
 import { storageOf } from "./bucket-links.ts";
 import { type Context, type InstanceContext, Pending, RawResponse, type SharedContext } from "./context.ts";
@@ -35,18 +35,23 @@ export async function serve(
   c.set("route", endpoint.path);
   let counted: Promise<void> | undefined;
   let used: Promise<void> | undefined;
+  const subject: Subject = {};
   const count = async (instanceId?: string) => {
     const { caller, ip } = c.var;
     if (caller) {
       used ??= recordKeyUse(shared, caller, ip);
-      counted ??= shared.calls.count(caller.userId, instanceId);
+      // A send is counted in the statement that stores it, or here if it isn't stored.
+      if (!subject.isWritten && (ended || !isSend(endpoint))) {
+        counted ??= shared.calls.count(caller.userId, instanceId);
+      }
     }
     await Promise.all([counted, used]);
   };
-  const subject: Subject = {};
+  let ended = false;
   const end = async (how: { response: Response } | { error: unknown }) => {
     // A request that failed before its instance was known counts for no instance.
-    await Promise.all([count(), audit(c, shared, endpoint, params, subject, how)]);
+    ended = true;
+    await Promise.all([count(subject.instance?.id), audit(c, shared, endpoint, params, subject, how)]);
   };
   let response: Response;
   try {
@@ -105,6 +110,7 @@ async function respond(
     },
     redirectStorage,
     counted,
+    audit: auditOfSend(c, endpoint, params, subject),
     host: c.req.header("host"),
     forwardedBy: forwardingHeader(c.req.raw.headers.keys()),
     ip: c.var.ip,

@@ -75,6 +75,43 @@ describe("every request that is not a read", () => {
     },
   );
 
+  test("is logged and counted in the transaction that accepts its message, and once if it is repeated", async () => {
+    const own = await api.user();
+    const instance = await api.instance(own.key, "connected");
+    const requestId = randomUUID();
+    const send = () =>
+      api.request("POST", `/api/whatsapp/${instance}/send`, {
+        ...{ key: own.key, body: { phone: "4915550000001", message: "hello" } },
+        headers: { "x-request-id": requestId, "idempotency-key": requestId },
+      });
+    const [{ body: sent }, { body: repeated }] = [await send(), await send()];
+    expect(repeated).toEqual(sent);
+    const rows = await api.db.sql<{ commands: string; entries: string[]; calls: number }[]>`
+      select c.xmin::text as commands,
+        (select array_agg(a.xmin::text order by a.id) from audit_log a where a.request_id = ${requestId}) as entries,
+        (select sum(api_calls)::int from usage u where u.instance_id = c.instance_id) as calls
+      from commands c where c.instance_id = ${instance} and c.kind = 'send'`;
+    expect(rows).toHaveLength(1);
+    expect(rows[0]).toMatchObject({ entries: [rows[0]?.commands, expect.any(String)], calls: 2 });
+    const entries = await entriesOf(requestId);
+    expect(entries.map(({ at: _at, id: _id, ...entry }) => entry)).toEqual([
+      expect.objectContaining({
+        outcome: "accepted",
+        status: 200,
+        instance_id: instance,
+        owner_id: own.id,
+        target: null,
+      }),
+      expect.objectContaining({
+        outcome: "accepted",
+        status: 200,
+        instance_id: instance,
+        owner_id: own.id,
+        target: null,
+      }),
+    ]);
+  });
+
   test("is logged if a key that may only read can make it, except for queries and tokens of streams", () => {
     const readable = named(changes.filter(({ access }) => access === "read")).map(([name]) => name);
     // What the others do is kept, and bounded by itself.
