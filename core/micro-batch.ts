@@ -1,3 +1,5 @@
+import { FairQueue } from "./fair-queue.ts";
+
 interface Waiting<Item> {
   item: Item;
   resolve: () => void;
@@ -6,12 +8,13 @@ interface Waiting<Item> {
 
 /**
  * Handles items that arrive at the same time in one call. One call is in progress at a time, and the next one gets the
- * items that have arrived meanwhile, in order. A single item never waits for others.
+ * items that have arrived meanwhile, in order. A single item never waits for others. If more wait than a call handles, their
+ * owners take turns.
  */
 export class MicroBatch<Item> {
   readonly #handle: (items: Item[]) => Promise<void>;
   readonly #max: number;
-  #waiting: Waiting<Item>[] = [];
+  readonly #waiting = new FairQueue<Waiting<Item>>();
   #running = false;
 
   /** `handle` gets at most `max` items. */
@@ -21,17 +24,17 @@ export class MicroBatch<Item> {
   }
 
   /** Resolves when the call with the item has ended. Rejects with its error. */
-  add(item: Item): Promise<void> {
+  add(item: Item, owner = ""): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#waiting.push({ item, resolve, reject });
+    this.#waiting.push(owner, { item, resolve, reject });
     if (!this.#running) void this.#run();
     return promise;
   }
 
   async #run(): Promise<void> {
     this.#running = true;
-    while (this.#waiting.length > 0) {
-      const batch = this.#waiting.splice(0, this.#max);
+    while (this.#waiting.size > 0) {
+      const batch = this.#waiting.take(this.#max);
       try {
         await this.#handle(batch.map(({ item }) => item));
         for (const { resolve } of batch) resolve();

@@ -2,6 +2,7 @@ import { randomInt } from "node:crypto";
 import { answerOf } from "../db/answer.ts";
 import type { Database } from "../db/index.ts";
 import { sqlState, sqlStates } from "../db/sql-state.ts";
+import { FairQueue } from "../fair-queue.ts";
 import { callLanes, firstCallLane } from "../usage/lane.ts";
 import { type RequestRow, requestRow, type StorableCommand, type Stored, storeRows } from "./store.ts";
 
@@ -28,13 +29,14 @@ interface Waiting {
 
 /**
  * Stores the commands of concurrent requests in common statements, so that they share a commit. A single command is
- * stored at once. Commands that arrive while `maxStatements` statements run wait for the end of one. If Postgres refuses
+ * stored at once. Commands that arrive while `maxStatements` statements run wait for the end of one. If more wait than a
+ * statement stores, their users take turns. If Postgres refuses
  * a statement, each of its commands is stored alone, so that a command fails only because of itself. A command whose rows
  * are locked delays the others by at most `lockWaitMs`.
  */
 export class StoreBatch {
   readonly #db: Pick<Database, "sql" | "answerMs">;
-  #waiting: Waiting[] = [];
+  readonly #waiting = new FairQueue<Waiting>();
   #running = 0;
   /** Statements that run at the same time count calls in different lanes, so that they don't wait for each other. */
   readonly #lanes = Array.from({ length: maxStatements }, (_, index) => firstCallLane + ((first + index) % callLanes));
@@ -50,14 +52,14 @@ export class StoreBatch {
     // A caller that often chooses an id twice must not make the statements of others fail.
     if (command.message?.preview.messageId !== undefined) void this.#storeAlone(waiting);
     else {
-      this.#waiting.push(waiting);
+      this.#waiting.push(command.userId, waiting);
       void this.#next();
     }
     return promise;
   }
 
   async #next(): Promise<void> {
-    if (this.#running >= maxStatements || this.#waiting.length === 0) return;
+    if (this.#running >= maxStatements || this.#waiting.size === 0) return;
     const batch = this.#take();
     const lane = this.#lanes.pop() ?? firstCallLane;
     this.#running++;
@@ -101,13 +103,10 @@ export class StoreBatch {
 
   #take(): Waiting[] {
     let characters = 0;
-    let count = 0;
-    for (const { row } of this.#waiting.slice(0, maxRows)) {
+    return this.#waiting.take(maxRows, ({ row }) => {
       characters += row.json.length;
-      if (count > 0 && characters > maxCharacters) break;
-      count++;
-    }
-    return this.#waiting.splice(0, count);
+      return characters <= maxCharacters;
+    });
   }
 }
 

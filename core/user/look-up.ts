@@ -70,7 +70,7 @@ export class LookUps {
       hash,
       instanceId: instanceId !== undefined && isUuid(instanceId) ? instanceId : undefined,
     };
-    if (lookUp.hash || lookUp.instanceId) await this.#batch.add(lookUp);
+    if (lookUp.hash || lookUp.instanceId) await this.#batch.add(lookUp, hash?.toString("hex") ?? instanceId);
     return lookUp;
   }
 
