@@ -3,18 +3,18 @@ import type { Database } from "../db/index.ts";
 import type { Fragment } from "../db/page.ts";
 import type { MessageEnd } from "./fact.ts";
 
-/** What is fixed when a request to read, clear or delete a chat is accepted. */
+/** The input that the gateway adds to a request to read, clear or delete a chat when it accepts the request. */
 export interface FixedEnd {
   end?: MessageEnd;
 }
 
 /**
- * Messages of the last seconds are named one by one, because WhatsApp's times are whole seconds, and messages that are just
- * being stored don't arrive in the order of their times.
+ * An end lists the messages of this many last seconds by id. WhatsApp's times are whole seconds, and messages aren't always
+ * stored in the order of their times.
  */
 const namedSeconds = 10;
 
-/** Returns which messages of a chat the gateway has now. The chat of a person is found by both JIDs. */
+/** Returns the end that covers all messages of a chat that are stored now. `chat` may be either JID of a person. */
 export async function chatEnd(
   { db, instanceId }: { db: Database; instanceId: string },
   { chat }: { chat: string },
@@ -31,7 +31,7 @@ export async function chatEnd(
   return end;
 }
 
-/** A condition on `messages`: the message is one of those that the end is about. */
+/** A condition on `messages`: the end covers the message. */
 export const isWithin = (sql: postgres.ISql, { through, storedUntil = "infinity", waIds }: MessageEnd): Fragment => sql`
   (wa_id = any(${waIds}::text[])
     or (sent_at <= ${through}::text::timestamptz and created_at <= ${storedUntil}::text::timestamptz))`;

@@ -1,17 +1,17 @@
 /** The account, by its JID with the phone number and its LID. */
 type Account = { id: string; lid: string | null };
 
-/** Which messages of a chat a change is about. Times are ISO 8601. */
+/** The messages of a chat that a change covers. Times are ISO 8601. */
 export interface MessageEnd {
   /** Messages that were sent up to this time. */
   through: string;
   /** Of these, only messages that the gateway had stored at this time. Absent for all. */
   storedUntil?: string;
-  /** WhatsApp's ids of further messages. */
+  /** WhatsApp's ids of further messages that it covers. */
   waIds: string[];
 }
 
-/** What is known of a chat from WhatsApp's app state. A field that is absent stays as it is. Times are ISO 8601. */
+/** Changes of the state of a chat in WhatsApp's app state. Absent fields stay unchanged. Times are ISO 8601. */
 export interface ChatState {
   archived?: boolean;
   /** The messages that an archived chat had when it was archived. */
@@ -23,11 +23,11 @@ export interface ChatState {
   /** The end of the mute, or `infinity`. Null if the chat is not muted. */
   mutedUntil?: string | null;
   markedUnread?: boolean;
-  /** Messages that are read. */
+  /** The messages to mark as read. */
   readThrough?: MessageEnd;
-  /** Whether these messages don't get the time of reading. Those for which the API sends receipts get it on their own. */
+  /** Set if these messages keep `read_at`. The API sets it for each message for which it sends a receipt. */
   keepsReadAt?: true;
-  /** Messages that are removed from the chat. */
+  /** The messages to remove from the chat. */
   clearedThrough?: MessageEnd;
   /** Whether the chat itself is deleted too. */
   deleted?: boolean;
@@ -61,7 +61,7 @@ export interface Unarchival {
   imported?: true;
 }
 
-/** A report that the owner has read messages on another device. It is also about all earlier messages of the chat. */
+/** A report that the owner read messages on another device. It also covers all earlier messages of the chat. */
 export interface ReadReport {
   /** All JIDs of the chat. */
   chatIds: readonly string[];

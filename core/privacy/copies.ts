@@ -1,9 +1,8 @@
 import { commandCatalog } from "../command/catalog/index.ts";
-import { readWithinBytes } from "../db/page.ts";
 import { eventCatalog } from "../event/catalog/index.ts";
 import { bytesOf, selectExported } from "../message/export/chat.ts";
 import { type ExportedMessage, exportedFields } from "../message/export/lines.ts";
-import { type CopiedRow, type Copy, copyFew, copyLarge, readHits } from "./copy.ts";
+import { type Copy, copyFew, copyLarge, readHits } from "./copy.ts";
 import { entriesAbout, names, partAbout } from "./person.ts";
 import { has, type Place } from "./place.ts";
 import { places } from "./places.ts";
@@ -39,27 +38,26 @@ const messages: Copy = {
     const { sql, person } = scope;
     const own = places.messages.hit(scope);
     const all = { ...places.messages, hit: () => sql`(${own}) or ${places.messagesNaming.hit(scope)}` };
-    return readHits(all, scope, cursor, async (ids) => {
-      // The protobuf has keys of files and votes. Only for an unknown message, nothing else has the content.
-      const page = sql`
-        select ${selectExported(sql)}, coalesce(${own}, false) as own,
+    return readHits<ExportedMessage & { hit: string; own: boolean; payload: string | null }>(
+      all,
+      scope,
+      cursor,
+      (ids) => ({
+        // The protobuf has keys of files and votes. Only for an unknown message, nothing else has the content.
+        page: sql`
+        select ${selectExported(sql)}, id as hit, coalesce(${own}, false) as own,
           case when type = 'unknown' then encode(payload, 'base64') end as payload
-        from messages where id = any(${ids}::uuid[]) order by sent_at, id`;
-      const bytes = sql`${bytesOf(sql)} + coalesce(octet_length(payload), 0)`;
-      const { items, cut } = await readWithinBytes<ExportedMessage & { own: boolean; payload: string | null }>(
-        sql,
-        page,
-        bytes,
-      );
-      const rows = items.flatMap(({ own: isOwn, payload, ...message }): CopiedRow[] => {
-        const fields = exportedFields(message, scope.linkToFile);
-        if (isOwn) return [{ relation: "own", data: { ...fields, payload } }];
-        // The bytes of a protobuf can have the digits as a part of a longer number.
-        if (!names(fields, person)) return [];
-        return [{ relation: "named", data: partAbout(fields, person) as Record<string, unknown> }];
-      });
-      return { rows, last: cut && items.at(-1)?.id };
-    });
+        from messages where id = any(${ids}::uuid[]) order by sent_at, id`,
+        bytes: sql`${bytesOf(sql)} + coalesce(octet_length(payload), 0)`,
+        rowsOf: ({ hit: _hit, own: isOwn, payload, ...message }) => {
+          const fields = exportedFields(message, scope.linkToFile);
+          if (isOwn) return [{ relation: "own", data: { ...fields, payload } }];
+          // The bytes of a protobuf can have the digits as a part of a longer number.
+          if (!names(fields, person)) return [];
+          return [{ relation: "named", data: partAbout(fields, person) as Record<string, unknown> }];
+        },
+      }),
+    );
   },
 };
 
@@ -68,14 +66,15 @@ const receipts: Copy = {
   table: "message_receipts",
   columns: ["jid", "lid", "delivered_at", "read_at", "played_at"].map((column) => `message_receipts.${column}`),
   read: (scope, cursor) =>
-    readHits(places.messagesReceived, scope, cursor, async (ids) => {
-      const rows = await scope.sql<Record<string, unknown>[]>`
-        select m.wa_id as "messageId", m.chat_id as "chatId", r.jid, r.lid, r.delivered_at as "deliveredAt",
-          r.read_at as "readAt", r.played_at as "playedAt"
+    readHits<Record<string, unknown> & { hit: string }>(places.messagesReceived, scope, cursor, (ids) => ({
+      page: scope.sql`
+        select m.id as hit, m.wa_id as "messageId", m.chat_id as "chatId", r.jid, r.lid,
+          r.delivered_at as "deliveredAt", r.read_at as "readAt", r.played_at as "playedAt"
         from message_receipts r join messages m on m.id = r.message_id
-        where m.id = any(${ids}::uuid[]) and (${has("r.jid", "r.lid")(scope)}) order by m.sent_at, m.id, r.jid`;
-      return { rows: rows.map((data) => ({ relation: "own", data: { ...data } })) };
-    }),
+        where m.id = any(${ids}::uuid[]) and (${has("r.jid", "r.lid")(scope)}) order by m.sent_at, m.id, r.jid`,
+      bytes: scope.sql`octet_length(concat("messageId", "chatId", jid, lid))`,
+      rowsOf: ({ hit: _hit, ...data }) => [{ relation: "own", data }],
+    })),
 };
 
 /** The host of a webhook. The rest of its URL may have secrets. */

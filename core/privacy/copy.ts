@@ -87,33 +87,42 @@ export const copyLarge = (place: LargePlace, options: Columns): Copy => ({
   table: place.table,
   columns: columnsOf(place.table, options),
   read: (scope, cursor) =>
-    readHits(place, scope, cursor, async (ids) => {
+    readHits<Record<string, unknown> & { hit: string }>(place, scope, cursor, (ids) => {
       const { sql } = scope;
       const { list, bytes } = selection(scope, options);
       const page = sql`
         select ${list}, id as hit from ${sql(place.table)} where id = any(${ids}::uuid[])
         order by ${sql(place.order)}, id`;
-      const { items, cut } = await readWithinBytes<Record<string, unknown> & { hit: string }>(sql, page, bytes);
-      return {
-        rows: items.map(({ hit: _hit, ...row }) => copied(scope, options, row)),
-        last: cut && items.at(-1)?.hit,
-      };
+      return { page, bytes, rowsOf: ({ hit: _hit, ...row }) => [copied(scope, options, row)] };
     }),
 });
 
 /**
- * Reads the next slice of a large place, and the rows of its hits with `read`. If these are too large together, `last` is the
- * hit after which the next page continues.
+ * How the rows of hits are read: `page` has the id of the hit of each row as `hit`, in the order of the place. Only a place whose
+ * rows are so small that all of a slice fit into a page may have more than one row for a hit.
  */
-export async function readHits(
+interface HitPage<Row> {
+  page: Fragment;
+  /** The size of a row in bytes, in SQL. */
+  bytes: Fragment;
+  rowsOf: (row: Row) => CopiedRow[];
+}
+
+/**
+ * Reads the next slice of a large place, and the rows of its hits. If these are too large together, the next page continues
+ * after the last one that fits.
+ */
+export async function readHits<Row extends { hit: string }>(
   place: LargePlace,
   scope: CopyScope,
   cursor: string | null,
-  read: (ids: string[]) => Promise<{ rows: CopiedRow[]; last?: string | false | undefined }>,
+  pageOf: (ids: string[]) => HitPage<Row>,
 ): Promise<{ rows: CopiedRow[]; cursor: string | null }> {
   const slice = await readSlice(place, scope, cursor);
   if (slice.hits.length === 0) return { rows: [], cursor: slice.cursor };
-  const { rows, last } = await read(slice.hits.map(({ id }) => id));
-  const cutAt = last && slice.hits.find(({ id }) => id === last)?.position;
-  return { rows, cursor: cutAt || slice.cursor };
+  const { page, bytes, rowsOf } = pageOf(slice.hits.map(({ id }) => id));
+  const { items, cut } = await readWithinBytes<Row>(scope.sql, page, bytes);
+  const last = items.at(-1)?.hit;
+  const cutAt = cut && slice.hits.find(({ id }) => id === last)?.position;
+  return { rows: items.flatMap(rowsOf), cursor: cutAt || slice.cursor };
 }

@@ -1,18 +1,10 @@
-import type postgres from "postgres";
-import type { Clock } from "../../clock.ts";
-import type { Database } from "../../db/index.ts";
+import type { DueCondition } from "../../db/due.ts";
 
 /** How long the row of a job is kept after its end. */
 export const rowDays = 30;
 
-/** An SQL condition: a run of `runExports` has something to do. */
-export const hasDueExports = ({
-  db: { sql },
-  clock,
-}: {
-  db: Database;
-  clock: Clock;
-}): postgres.PendingQuery<postgres.Row[]> => sql`
+/** Whether `runExports` has something to do. */
+export const hasDueExports: DueCondition = ({ db: { sql }, clock }) => sql`
   exists (
     select from exports e where status in ('queued', 'running')
       or (status in ('canceled', 'failed', 'expired') and (upload_id is not null or expires_at is not null
