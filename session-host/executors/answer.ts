@@ -12,6 +12,10 @@ type Meanings = Readonly<Record<number, AppError>>;
 
 const notAllowed = "WhatsApp allows this only to members of the group, and some actions only to its admins";
 
+/** Returns WhatsApp's answer to a request. Throws `whatsapp_error` if WhatsApp does not answer in time. */
+export const inTime = <T>(request: Promise<T>): Promise<T> =>
+  within(answerTimeoutMs, request, () => new AppError("whatsapp_error", "WhatsApp did not answer in time"));
+
 /**
  * Returns WhatsApp's answer to a request. If WhatsApp refuses the request, throws the error in `meanings` for
  * WhatsApp's code. If `meanings` lacks the code, throws `group_not_found` (404), `forbidden` (401, 403) or
@@ -20,11 +24,7 @@ const notAllowed = "WhatsApp allows this only to members of the group, and some 
  */
 export async function answerOf<T>(request: Promise<T>, meanings: Meanings = {}): Promise<T> {
   try {
-    return await within(
-      answerTimeoutMs,
-      request,
-      () => new AppError("whatsapp_error", "WhatsApp did not answer in time"),
-    );
+    return await inTime(request);
   } catch (error) {
     const code = refusalOf(error);
     if (code === undefined) throw error;

@@ -10,6 +10,7 @@ import type { CommunityDetails, CommunitySummary, LinkedGroup } from "../../core
 import type { CommandInput, CommandName, CommandOutput } from "../../core/command/catalog/index.ts";
 import { AppError } from "../../core/error.ts";
 import { plainJid } from "../baileys/address/jids.ts";
+import { lookedUp } from "../baileys/look-up.ts";
 import { answerOf, onlyOnce } from "./answer.ts";
 import { createGroupWith, toGroup } from "./group.ts";
 import type { ConnectedContext, MutationContext } from "./types.ts";
@@ -58,7 +59,7 @@ export async function create(
   const created = metadataOf(answer, subject);
   // The community exists now, so a failed lookup must not fail the command. `community.get` returns the groups later.
   const [metadata, groups] = await Promise.all([
-    sock.groupMetadata(created.id).catch(() => created),
+    lookedUp("the community", sock.groupMetadata(created.id)).catch(() => created),
     groupsOf(sock, created.id).catch(() => []),
   ]);
   return toCommunity(metadata, groups);
@@ -115,7 +116,7 @@ export async function leave(
   await communityOf(sock, community);
   await onlyOnce(sock.communityLeave(community));
   // The answer is empty, so check whether the account has left.
-  const left = await sock.groupMetadata(community).then(
+  const left = await lookedUp("the community", sock.groupMetadata(community)).then(
     ({ participants }) => !participants.some(({ id, phoneNumber }) => isMe(sock, id) || isMe(sock, phoneNumber)),
     () => true,
   );

@@ -4,7 +4,8 @@ import { AppError } from "../../core/error.ts";
 import { isGroupJid, isLidJid } from "../../core/message/recipient.ts";
 import { defined } from "../../core/object.ts";
 import { plainJid } from "../baileys/address/jids.ts";
-import { answerOf } from "./answer.ts";
+import { lookedUp, unanswered } from "../baileys/look-up.ts";
+import { answerOf, inTime } from "./answer.ts";
 import { patchAppState } from "./app-state.ts";
 import { resolveRecipient } from "./message.ts";
 import { ExecutorResult } from "./result.ts";
@@ -40,8 +41,8 @@ export async function check(
  * again alone, so that the answer can only be for this number.
  */
 async function lookUpNumbers(sock: WASocket, numbers: readonly string[]): Promise<Map<string, string | null>> {
-  const found = await sock.onWhatsApp(...numbers);
-  if (!found) throw new AppError("whatsapp_error", "WhatsApp did not answer");
+  const found = await lookedUp("the numbers", sock.onWhatsApp(...numbers));
+  if (!found) throw unanswered("the numbers");
   const [only] = numbers;
   if (numbers.length === 1 && only !== undefined) {
     const [answer] = found;
@@ -103,7 +104,7 @@ const hiddenCodes = [401, 403, 404];
 /** Returns WhatsApp's answer, or undefined if the value is hidden or missing. */
 async function unlessHidden<Answer>(request: Promise<Answer>): Promise<Answer | undefined> {
   try {
-    return await request;
+    return await lookedUp("the profile", request);
   } catch (error) {
     // Baileys puts WhatsApp's code into `data`.
     if (hiddenCodes.includes(Number((error as { data?: unknown }).data))) return undefined;
@@ -116,7 +117,7 @@ export async function setBlocked(
   { who, blocked }: CommandInput<"contact.setBlocked">,
 ): Promise<CommandOutput<"contact.setBlocked">> {
   const jid = await phoneOf(sock, who);
-  await sock.updateBlockStatus(jid, blocked ? "block" : "unblock");
+  await inTime(sock.updateBlockStatus(jid, blocked ? "block" : "unblock"));
   return { jid };
 }
 

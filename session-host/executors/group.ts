@@ -4,6 +4,7 @@ import type { CommandInput, CommandName, CommandOutput } from "../../core/comman
 import { AppError } from "../../core/error.ts";
 import { plainJid } from "../baileys/address/jids.ts";
 import { numbersOnWhatsApp } from "../baileys/address/usync.ts";
+import { lookedUp } from "../baileys/look-up.ts";
 import { answerOf, onlyOnce } from "./answer.ts";
 import { resolveRecipient } from "./message.ts";
 import { readPicture, uploadPicture } from "./profile.ts";
@@ -43,7 +44,7 @@ export async function createGroupWith(
   const absent = new AppError("recipient_not_on_whatsapp", "WhatsApp does not know one of the participants");
   const created = await createWith(others, { 400: absent, 404: absent });
   // The answer lists everyone who was requested. The metadata lists only those whose privacy settings allow it.
-  const group = await sock.groupMetadata(created.id).catch(() => created);
+  const group = await lookedUp("the group", sock.groupMetadata(created.id)).catch(() => created);
   const results = participants.map((id): ParticipantResult => {
     const jid = jids.get(id);
     if (!jid) return { id, status: 404, error: "not_on_whatsapp" };

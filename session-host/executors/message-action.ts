@@ -11,9 +11,11 @@ import { readAudience, statusChat } from "../../core/message/status.ts";
 import { defined } from "../../core/object.ts";
 import type { Addressing } from "../baileys/address/addressing.ts";
 import { lidsOf, plainJid } from "../baileys/address/jids.ts";
+import { lookedUp } from "../baileys/look-up.ts";
 import { editAttribute } from "../baileys/send/edit-attribute.ts";
 import { editOf } from "../inbound/message/edit.ts";
 import type { AboutMessage, EditedMessage, Revision } from "../ledger/change.ts";
+import { inTime } from "./answer.ts";
 import { reactToPost } from "./channel.ts";
 import { resolveRecipient } from "./message.ts";
 import { contentOf, spellingsOf, withText } from "./message-extras.ts";
@@ -137,7 +139,7 @@ export async function sendReadReceipts(
 ): Promise<void> {
   const outsideChannels = rows.filter((row) => !isChannelJid(row.chatId));
   if (outsideChannels.length > 0)
-    await sock.readMessages(await Promise.all(outsideChannels.map((row) => receiptKey(addressing, row))));
+    await inTime(sock.readMessages(await Promise.all(outsideChannels.map((row) => receiptKey(addressing, row)))));
 }
 
 /** Returns the key to mark a message as read. In a chat with one person, the receipt goes to the address of the chat. */
@@ -220,7 +222,7 @@ export function keyOf(row: Pick<FoundMessage, "waId" | "chatId" | "fromMe" | "se
 async function assertAdmin({ sock }: MutationContext, chatId: string): Promise<void> {
   if (!isGroupJid(chatId)) throw new AppError("forbidden", "only the sender of a message can delete it for everyone");
   const me = [sock.user?.id, sock.user?.lid].map((jid) => plainJid(jid));
-  const { participants } = await sock.groupMetadata(chatId);
+  const { participants } = await lookedUp("the group", sock.groupMetadata(chatId));
   const own = participants.find(({ id, phoneNumber, lid }) =>
     [id, phoneNumber, lid].some((jid) => jid && me.includes(jid)),
   );

@@ -3,6 +3,7 @@ import type { CommandInput, CommandOutput } from "../../core/command/catalog/ind
 import { maxPictureBytes } from "../../core/command/catalog/profile.ts";
 import { AppError } from "../../core/error.ts";
 import { plainJid } from "../baileys/address/jids.ts";
+import { inTime } from "./answer.ts";
 import { patchAppState } from "./app-state.ts";
 import { readShownProfile } from "./contact.ts";
 import { ExecutorResult } from "./result.ts";
@@ -41,14 +42,14 @@ export async function setAbout(
   // Not Baileys' `updateProfileStatus`, which sends an older request (7.0.0-rc14, `Socket/chats.js`). 0 means that the
   // text stays.
   const variables = { input: { text: about, ephemeral_duration_sec: 0 } };
-  const answer = await sock.query({
+  const request = sock.query({
     tag: "iq",
     attrs: { to: S_WHATSAPP_NET, type: "get", xmlns: "w:mex" },
     content: [
       { tag: "query", attrs: { query_id: updateTextStatus }, content: Buffer.from(JSON.stringify({ variables })) },
     ],
   });
-  const result = getBinaryNodeChildBuffer(answer, "result");
+  const result = getBinaryNodeChildBuffer(await inTime(request), "result");
   const { errors } = JSON.parse(Buffer.from(result ?? "{}").toString()) as { errors?: { message?: string }[] };
   if (errors?.[0]) throw new AppError("whatsapp_error", `WhatsApp refused the text: ${errors[0].message}`);
   return {};
@@ -64,7 +65,7 @@ export async function setPicture(
   context: MutationContext,
   source: CommandInput<"profile.setPicture">,
 ): Promise<CommandOutput<"profile.setPicture">> {
-  await uploadPicture(context.sock, await readPicture(context, source));
+  await inTime(uploadPicture(context.sock, await readPicture(context, source)));
   return {};
 }
 
@@ -89,6 +90,6 @@ export async function uploadPicture(sock: WASocket, picture: Buffer, group?: str
 }
 
 export async function removePicture({ sock }: MutationContext): Promise<CommandOutput<"profile.removePicture">> {
-  await sock.removeProfilePicture(plainJid(sock.user?.id));
+  await inTime(sock.removeProfilePicture(plainJid(sock.user?.id)));
   return {};
 }

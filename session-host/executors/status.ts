@@ -9,6 +9,7 @@ import {
   type StatusRequest,
   statusChat,
 } from "../../core/message/status.ts";
+import { lookedUp } from "../baileys/look-up.ts";
 import { jidOf } from "../baileys/send/devices.ts";
 import { sendFile } from "./media.ts";
 import { generationOptions } from "./message.ts";
@@ -75,6 +76,6 @@ async function audienceOf(context: ConnectedContext, { statusJidList }: StatusRe
 /** Returns the contacts in the address book that are not blocked. */
 async function unblockedContacts({ sock, db, instanceId }: ConnectedContext): Promise<string[]> {
   const people = await readAddressBook(db, instanceId);
-  const blocked = new Set(await sock.fetchBlocklist());
+  const blocked = new Set(await lookedUp("the block list", sock.fetchBlocklist()));
   return people.flatMap(({ jid, lid }) => (blocked.has(jid) || (lid && blocked.has(lid)) ? [] : [jid]));
 }

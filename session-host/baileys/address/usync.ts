@@ -7,6 +7,7 @@ import {
   USyncUser,
   type WASocket,
 } from "@whiskeysockets/baileys";
+import { lookedUp, unanswered } from "../look-up.ts";
 import { plainJid } from "./jids.ts";
 
 /**
@@ -27,10 +28,10 @@ export class DevicesPerPerson extends USyncDeviceProtocol {
   }
 }
 
-/** Returns WhatsApp's answer. Throws a temporary error if there is none. Baileys waits 60 s and then returns undefined. */
+/** Returns WhatsApp's answer. Throws `whatsapp_error` if there is none in time. */
 export async function ask(sock: Pick<WASocket, "executeUSyncQuery">, query: PeopleQuery, of: string) {
-  const result = await sock.executeUSyncQuery(query);
-  if (!result) throw new Error(`WhatsApp did not answer the lookup of ${of}`);
+  const result = await lookedUp(of, sock.executeUSyncQuery(query));
+  if (!result) throw unanswered(of);
   return result.list;
 }
 

@@ -9,6 +9,7 @@ import {
 } from "@whiskeysockets/baileys";
 import { LRUCache } from "lru-cache";
 import { boundCount } from "../../../core/bound.ts";
+import { lookedUp } from "../look-up.ts";
 
 /** The groups of all connections of a host. The number of members in all groups is bounded. */
 export type SharedGroups = LRUCache<string, GroupMetadata>;
@@ -85,7 +86,7 @@ export class GroupCache {
     const reading = { group, outdated: false };
     this.#reading.add(reading);
     try {
-      const metadata = essence(await this.#socket().groupMetadata(group));
+      const metadata = essence(await lookedUp("the group", this.#socket().groupMetadata(group)));
       if (!reading.outdated) this.#store(group, metadata);
       return metadata;
     } finally {

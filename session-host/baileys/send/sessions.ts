@@ -6,6 +6,7 @@ import {
   type WASocket,
 } from "@whiskeysockets/baileys";
 import type { KeyStore } from "../key-store.ts";
+import { lookedUp, unanswered } from "../look-up.ts";
 
 /** Number of sessions that are opened in one transaction of the key store. */
 const sessionsPerTransaction = 20;
@@ -20,14 +21,13 @@ export async function openSessions(sock: WASocket, store: KeyStore, devices: rea
   for (const jid of new Set(devices)) if (!(await sock.signalRepository.validateSession(jid)).exists) closed.push(jid);
   if (closed.length === 0) return [];
   const named = await wireJids(sock, closed);
-  const answer = await sock.query({
+  const query: BinaryNode = {
     tag: "iq",
     attrs: { xmlns: "encrypt", type: "get", to: "@s.whatsapp.net" },
     content: [{ tag: "key", attrs: {}, content: [...named.keys()].map((jid) => ({ tag: "user", attrs: { jid } })) }],
-  });
-  // Baileys returns undefined if WhatsApp does not answer within 60 s.
-  const list = getBinaryNodeChild(answer, "list");
-  if (!list) throw new Error("WhatsApp did not answer the request for the keys of devices");
+  };
+  const list = getBinaryNodeChild(await lookedUp("the keys of devices", sock.query(query)), "list");
+  if (!list) throw unanswered("the keys of devices");
   const users = getBinaryNodeChildren(list, "user");
   const found = users.filter((user) => getBinaryNodeChild(user, "registration") && !getBinaryNodeChild(user, "error"));
   for (let start = 0; start < found.length; start += sessionsPerTransaction) {

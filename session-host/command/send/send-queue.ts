@@ -24,6 +24,7 @@ import { flightOf, type Outgoing } from "./relay.ts";
 import type { SentMessage } from "./retries.ts";
 import { metaOf } from "./stanza.ts";
 import { Attempts, Tries } from "./tries.ts";
+import { Turns } from "./turns.ts";
 import { isLate, Waiting } from "./waiting.ts";
 
 /**
@@ -58,6 +59,7 @@ export class SendQueue {
   readonly #deps: SendQueueDeps;
   readonly #waiting = new Waiting(() => void this.#pump());
   readonly #preparing = new Preparing(() => void this.#pump());
+  readonly #turns = new Turns(() => void this.#pump());
   readonly #inFlight: Flights;
   readonly #acks: Acks;
   readonly #failures: Failures;
@@ -77,7 +79,7 @@ export class SendQueue {
   constructor(deps: SendQueueDeps) {
     this.#deps = deps;
     this.#attempts = new Attempts(deps.countAttempt);
-    this.#pacer = new Pacer(deps.monotonic ?? (() => performance.now()));
+    this.#pacer = new Pacer(this.#now);
     this.#typing = new Typing({
       show: async ({ chatId }, state) => {
         const { sock, addressing } = this.#context ?? {};
@@ -86,7 +88,7 @@ export class SendQueue {
       onTyped: (command) => this.putBack(command),
     });
     this.#inFlight = new Flights({
-      now: deps.monotonic ?? (() => performance.now()),
+      now: this.#now,
       ping: () => ping(this.#context?.sock),
       onSilence: deps.onSilence,
       repeat: (flight) => this.#repeat(flight),
@@ -111,7 +113,7 @@ export class SendQueue {
       brake: deps.brake,
       inFlight: this.#inFlight,
       tries: this.#tries,
-      now: () => this.#now(),
+      now: this.#now,
       context: () => this.#context,
       failures: this.#failures,
       isEnd: (error, context) => this.#isEnd(error, context),
@@ -121,7 +123,8 @@ export class SendQueue {
   }
 
   get size(): number {
-    return this.#waiting.size + this.#preparing.size + this.#inFlight.size + this.#typing.size;
+    const begun = [this.#preparing, this.#turns, this.#inFlight, this.#typing];
+    return begun.reduce((sum, { size }) => sum + size, this.#waiting.size);
   }
 
   push(command: OrderedCommand): void {
@@ -174,7 +177,7 @@ export class SendQueue {
   }
 
   get #busy(): boolean {
-    return this.#pumping || this.#preparing.isChanging || this.#inFlight.size > 0;
+    return this.#pumping || this.#preparing.isChanging || this.#turns.size > 0 || this.#inFlight.size > 0;
   }
 
   /** Returns a command to its position. */
@@ -232,7 +235,7 @@ export class SendQueue {
         if (!isSend(command) && isSlow(command)) {
           const release = this.#waiting.hold(command);
           this.#preparing.run(command, () => this.#begin(command, context).finally(release));
-        } else await this.#begin(command, context);
+        } else await this.#turns.run(command, this.#begin(command, context), () => this.#waiting.hold(command));
       }
     } finally {
       this.#pumping = false;
@@ -339,8 +342,8 @@ export class SendQueue {
     outgoing: Outgoing,
     options: Parameters<typeof flightOf>[3],
   ): Promise<void> {
-    const record = (change: Change) => void this.#record(work.command, change);
-    const deps = { log: this.#deps.log, now: () => this.#now(), record };
+    const { log } = this.#deps;
+    const deps = { log, now: this.#now, record: (change: Change) => void this.#record(work.command, change) };
     const flight = flightOf(work, context, outgoing, options, deps);
     // Added before the stanza is sent, because its acknowledgement may arrive before `relayMessage` returns.
     this.#inFlight.add(outgoing.waId, flight);
@@ -393,7 +396,5 @@ export class SendQueue {
     }
   }
 
-  #now(): number {
-    return this.#deps.monotonic?.() ?? performance.now();
-  }
+  readonly #now = (): number => this.#deps.monotonic?.() ?? performance.now();
 }
