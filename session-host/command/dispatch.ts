@@ -3,7 +3,7 @@ import { fail, logEnds, succeed } from "../../core/command/end.ts";
 import { AppError } from "../../core/error.ts";
 import type { InstanceStatus } from "../../core/instance/instance.sql.ts";
 import type { Logger } from "../../core/log.ts";
-import { asInstance } from "../concurrency/instance-context.ts";
+import { asCommand } from "../concurrency/instance-context.ts";
 import { conversions as converters, management } from "../executors/index.ts";
 import type { ConnectedContext, ManagedSession, OfflineContext } from "../executors/types.ts";
 import type { Change } from "../ledger/change.ts";
@@ -29,7 +29,7 @@ export interface CommandTarget extends ManagedSession {
 
 /** Runs a command that this host has claimed, as work of its instance. */
 export const dispatch = (session: CommandTarget, command: ClaimedCommand, deps: DispatchDeps): Promise<void> =>
-  asInstance(session.id, () => dispatchNow(session, command, deps));
+  asCommand(session.id, () => dispatchNow(session, command, deps));
 
 interface DispatchDeps {
   log: Logger;

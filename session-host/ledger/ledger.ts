@@ -68,6 +68,11 @@ export class Ledger {
     return promise;
   }
 
+  /** Commits the waiting changes of an instance at once, because a frame waits for them. */
+  hurry(instanceId: string): void {
+    this.#waiting.hurry(instanceId);
+  }
+
   /** Resolves when no change is left to commit. */
   async drain(): Promise<void> {
     while (this.#flushing) await this.#flushing;

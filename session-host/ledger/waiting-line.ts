@@ -35,6 +35,13 @@ export class WaitingLine<Entry extends RecordedChange> {
     if (!lingers) this.#wake?.();
   }
 
+  /** Makes the waiting changes of an instance due. */
+  hurry(instanceId: string): void {
+    const own = this.#waiting.filter(({ entry }) => entry.instanceId === instanceId);
+    for (const waiting of own) waiting.due = 0;
+    if (own.length > 0) this.#wake?.();
+  }
+
   /** Resolves when a change is due, here or in a line that lingers together with this one, or none is left. */
   async due(): Promise<void> {
     const first = this.#waiting.reduce((least, { due }) => Math.min(least, due), Number.POSITIVE_INFINITY);

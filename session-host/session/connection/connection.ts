@@ -93,7 +93,7 @@ export class Connection implements OpenConnection, MediaConnection {
     handlers: ConnectionHandlers,
   ): Promise<Connection> {
     const { db, vault, ledger, log } = deps;
-    const gate = new Gate(deps.leaseHeld);
+    const gate = new Gate(deps.leaseHeld, () => ledger.hurry(instance.id));
     const durable: ConnectionParts["durable"] = new EventEmitter();
     const recorder = new Recorder({
       ledger,

@@ -1,3 +1,5 @@
+import { isInCommand } from "../../concurrency/instance-context.ts";
+
 /** The part of a WebSocket that the gate guards. */
 export interface Outlet {
   send(data: Uint8Array | string, callback?: (error?: Error) => void): void;
@@ -15,6 +17,7 @@ export interface Outlet {
  */
 export class Gate {
   readonly #leaseHeld: () => boolean;
+  readonly #onHeld: () => void;
   /** The original functions of the guarded WebSocket. */
   #outlet: Outlet | undefined;
   /** Number of changes so far. */
@@ -25,8 +28,10 @@ export class Gate {
   #held: { after: number; data: Uint8Array | string }[] = [];
   #failed = false;
 
-  constructor(leaseHeld: () => boolean) {
+  /** `onHeld` is called when a frame of a command is held back. Nobody waits for other frames, such as acknowledgements. */
+  constructor(leaseHeld: () => boolean, onHeld: () => void = () => undefined) {
     this.#leaseHeld = leaseHeld;
+    this.#onHeld = onHeld;
   }
 
   /** Replaces the `send` function of a WebSocket. */
@@ -69,6 +74,7 @@ export class Gate {
     if (this.#failed) return;
     this.#held.push({ after: this.#recorded, data });
     this.#release();
+    if (this.#held.length > 0 && isInCommand()) this.#onHeld();
   }
 
   #release(): void {

@@ -1,11 +1,12 @@
 import { expect, test } from "vitest";
+import { asCommand, asInstance } from "../../../session-host/concurrency/instance-context.ts";
 import { Gate, type Outlet } from "../../../session-host/session/connection/gate.ts";
 
-function setup(leaseHeld = () => true) {
+function setup(leaseHeld = () => true, onHeld: () => void = () => undefined) {
   const sent: string[] = [];
   let terminated = 0;
   const socket: Outlet = { send: (data) => void sent.push(String(data)), terminate: () => void terminated++ };
-  const gate = new Gate(leaseHeld);
+  const gate = new Gate(leaseHeld, onHeld);
   gate.guard(socket);
   return { gate, socket, sent, terminated: () => terminated };
 }
@@ -33,6 +34,23 @@ test("a frame waits for every earlier change and for no later change", async () 
   second.resolve();
   await settled();
   expect(sent).toEqual(["receipt 1", "receipt 2"]);
+});
+
+test("a frame of a command that must wait is reported, and other frames are not", async () => {
+  let reports = 0;
+  const { gate, socket } = setup(undefined, () => void reports++);
+  asCommand("instance", () => socket.send("at once"));
+  const change = Promise.withResolvers<void>();
+  gate.holdUntil(change.promise);
+  asInstance("instance", () => socket.send("acknowledgement"));
+  socket.send("acknowledgement");
+  expect(reports).toBe(0);
+  await asCommand("instance", async () => {
+    await settled();
+    socket.send("message");
+  });
+  expect(reports).toBe(1);
+  change.resolve();
 });
 
 test("a frame waits for all earlier changes, in whatever order they become durable", async () => {

@@ -56,6 +56,38 @@ test("a message ends the wait at once", async () => {
   expect(take()).toEqual(["a 1", "a 2"]);
 });
 
+test("a frame that waits for an instance ends the wait of this instance's changes only", async () => {
+  const { line, take } = lineOf(["a 1", receipt], ["b 1", ack], ["a 2", ack]);
+  const done = line.due();
+  line.hurry("c");
+  line.hurry("a");
+  await done;
+  expect(take()).toEqual(["a 1", "a 2"]);
+  expect(line.size).toBe(1);
+});
+
+test("lines that linger together are due together", async () => {
+  const lingering = new Set<() => void>();
+  const lines = ["a", "b"].map((instanceId) => {
+    const line = new WaitingLine<{ instanceId: string; change: Change; at: Date }>(lingering);
+    line.push({ instanceId, change: ack, at });
+    return line;
+  });
+  const [first, second] = lines.map((line) => line.due());
+  await vi.advanceTimersByTimeAsync(3);
+  const third = new WaitingLine<{ instanceId: string; change: Change; at: Date }>(lingering);
+  third.push({ instanceId: "c", change: receipt, at });
+  const last = third.due();
+  await vi.advanceTimersByTimeAsync(2);
+  await Promise.all([first, second, last]);
+  expect([...lines, third].flatMap((line) => line.take(512)).map(({ instanceId }) => instanceId)).toEqual([
+    "a",
+    "b",
+    "c",
+  ]);
+  expect(lingering.size).toBe(0);
+});
+
 describe("a message in a line of lingering changes", () => {
   const changes: [string, Change][] = [
     ["a 1", ack],
