@@ -354,3 +354,28 @@ test("an SDK client of the endpoint sees the attributes that `Queues` in process
   );
   expect(Attributes).toEqual({ ApproximateNumberOfMessagesNotVisible: "1" });
 });
+
+test("the calls of one turn of the event loop share a commit, and none resolves before it", async () => {
+  const db = new DatabaseSync(join(folder.path, "sqs", "fauxqs.db"), { readOnly: true });
+  onTestFinished(() => db.close());
+  const rows = db.prepare(
+    "SELECT body, approximate_receive_count AS receives FROM sqs_messages WHERE queue_name LIKE '%-command-39.fifo'",
+  );
+  const name = commandQueue(39);
+  const send = (body: string) => direct.sendBatch(name, [{ body, groupId: body, deduplicationId: body }]);
+  const receiving = direct.receive(name, { waitSeconds: 20 });
+  // The receiver waits, and the URL of the queue is known.
+  await sleep(100);
+  const calls = [send('"one"'), send('"two"'), receiving];
+  const settled: unknown[] = [];
+  for (const call of calls) void call.then((result) => settled.push(result));
+  // Everything that needs no I/O happens, but the turn doesn't end.
+  for (let step = 0; step < 100; step++) await null;
+  expect({ settled, rows: rows.all() }).toEqual({ settled: [], rows: [] });
+  const [, , messages] = await Promise.all(calls);
+  expect(messages).toHaveLength(2);
+  expect(rows.all()).toEqual([
+    { body: '"one"', receives: 1 },
+    { body: '"two"', receives: 1 },
+  ]);
+});
