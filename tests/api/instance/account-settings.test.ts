@@ -30,6 +30,16 @@ const dialects = {
 };
 
 describe.each(Object.entries(dialects))("an instance in the %s dialect", (_name, { create, update, read, of }) => {
+  test("gets another webhook and event queue, which null removes, and an omitted one stays", async () => {
+    const id = String(of((await create({})).body).id);
+    const set = { webhookUrl: "https://example.com/second", eventQueue: `switchboard-events-${userId}.fifo` };
+    expect((await update(id, { ...set, webhookSecret: "hush" })).status).toBe(200);
+    await update(id, { name: "Renamed" });
+    expect(await read(id)).toMatchObject(set);
+    await update(id, { webhookUrl: null, eventQueue: "", webhookSecret: null });
+    expect(await read(id)).toMatchObject({ webhookUrl: null, eventQueue: null });
+  });
+
   test("imports no history and has no retention of its own by default", async () => {
     const created = of((await create({})).body);
     expect(created).toMatchObject({ history: "none", retention: null });

@@ -75,6 +75,37 @@ describe("a scheduled send", () => {
     expect(await send({ sendAt: at() })).toMatchObject({ status: 400, body: { code: "invalid_request" } });
   });
 
+  const url = "https://example.com/a.png";
+  test.each<[path: string, body: object]>([
+    ["message/send/text", { message: "later" }],
+    ["message/send/image", { image: url }],
+    ["message/send/file", { file: url }],
+    ["message/send/video", { video: url }],
+    ["message/send/voice", { audio: url }],
+    ["message/send/sticker", { sticker: url }],
+    ["message/send/location", { latitude: 52.5, longitude: 13.4 }],
+    [
+      "message/send/contact",
+      { contacts: [{ displayName: "Ann", vcard: "BEGIN:VCARD\nVERSION:3.0\nFN:Ann\nEND:VCARD" }] },
+    ],
+    ["message/send/poll", { question: "Which?", options: ["A", "B"] }],
+    ["message/send/link-preview", { url }],
+    ["events/{instanceId}", { event: "meeting", name: "Lunch", startTime: "2031-01-01T12:00:00Z" }],
+    ["groups/{instanceId}/120363000000000001@g.us/message", { message: "later" }],
+  ])("works for %s of the Gateway API too, and the response has its time", async (path, body) => {
+    const sendAt = inHours(2);
+    const whole = path.includes("{instanceId}") ? body : { instanceId, ...body };
+    const to = path.startsWith("groups") ? {} : { to: "+7 900 123-45-67" };
+    const answer = await api.request("POST", `/api/${path.replace("{instanceId}", instanceId)}`, {
+      key,
+      body: { ...whole, ...to, sendAt },
+    });
+    expect(answer).toMatchObject({ status: 200, body: { success: true, data: { scheduledAt: sendAt } } });
+    const { messageId } = answer.body.data;
+    expect(await command(messageId)).toMatchObject({ status: "scheduled", run_at: new Date(sendAt) });
+    expect((await call("DELETE", `scheduled/${messageId}`)).status).toBe(200);
+  });
+
   test("requires a linked instance, connected or not", async () => {
     const id = await api.instance(key, "connecting");
     const refused = { status: 409, body: { code: "instance_not_connected", instanceStatus: "connecting" } };

@@ -1,8 +1,10 @@
 import * as z from "zod";
 import { commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { eventTypes } from "../../../../core/command/catalog/message/calendar-event.ts";
+import { defined } from "../../../../core/object.ts";
 import { singleSendOptions } from "../../../../core/restriction/index.ts";
 import { commandEndpoint } from "../../engine/command-endpoint.ts";
+import { isoDate, sendAt } from "../../shape/common.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
 const { to, event, name, description, location, startTime, endTime, extraGuestsAllowed, quoted, mentions, mentionAll } =
@@ -27,8 +29,10 @@ export const eventEndpoints = [
       quotedMessageId: quoted,
       mentions,
       mentionAll,
+      sendAt,
       ...singleSendOptions,
     }),
+    sendAt: ({ body }) => body.sendAt,
     response: envelope(
       z.object({
         /** The WhatsApp message id, as in webhooks, the history and the responses to the event. */
@@ -37,10 +41,14 @@ export const eventEndpoints = [
         /** The JID of the recipient. */
         to: z.string(),
         event: z.enum(eventTypes),
+        /** Only for a scheduled send. */
+        scheduledAt: isoDate.optional(),
       }),
     ),
     toInput: ({ body: { quotedMessageId, ...input } }) => ({ ...input, quoted: quotedMessageId }),
-    toResponse: ({ messageId }, { params, body }) =>
-      enveloped({ messageId, instanceId: params.instanceId, to: body.to, event: body.event }, "Event accepted"),
+    toResponse: ({ messageId, scheduledAt }, { params, body }) => {
+      const sent = { messageId, instanceId: params.instanceId, to: body.to, event: body.event };
+      return enveloped({ ...sent, ...defined({ scheduledAt }) }, "Event accepted");
+    },
   }),
 ];

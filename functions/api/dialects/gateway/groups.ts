@@ -3,9 +3,10 @@ import * as group from "../../../../core/command/catalog/group.ts";
 import { type CommandName, type CommandOutput, commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { AppError } from "../../../../core/error.ts";
 import { isGroupJid } from "../../../../core/message/recipient.ts";
+import { defined } from "../../../../core/object.ts";
 import { singleSendOptions } from "../../../../core/restriction/index.ts";
 import { commandEndpoint } from "../../engine/command-endpoint.ts";
-import { isoDate } from "../../shape/common.ts";
+import { isoDate, sendAt } from "../../shape/common.ts";
 import { envelope, enveloped } from "./envelope.ts";
 import {
   confirm,
@@ -249,7 +250,16 @@ export const groupEndpoints = [
     summary: "Send a text message to a group",
     access: "write",
     command: "message.sendText",
-    body: z.object({ message: text, quotedMessageId: quoted, mentions, mentionAll, linkPreview, ...singleSendOptions }),
+    body: z.object({
+      message: text,
+      quotedMessageId: quoted,
+      mentions,
+      mentionAll,
+      linkPreview,
+      sendAt,
+      ...singleSendOptions,
+    }),
+    sendAt: ({ body }) => body.sendAt,
     response: envelope(
       z.object({
         /** The WhatsApp message id, as in webhooks and the history. */
@@ -257,6 +267,8 @@ export const groupEndpoints = [
         instanceId: z.string(),
         /** The JID of the group. */
         to: z.string(),
+        /** Only for a scheduled send. */
+        scheduledAt: isoDate.optional(),
       }),
     ),
     // Without this check, a phone number as groupId would send the text to a person.
@@ -271,7 +283,9 @@ export const groupEndpoints = [
       mentions: body.mentions,
       mentionAll: body.mentionAll,
     }),
-    toResponse: ({ messageId }, { params }) =>
-      enveloped({ messageId, instanceId: params.instanceId, to: withServer(params.groupId) }, "Message accepted"),
+    toResponse: ({ messageId, scheduledAt }, { params }) => {
+      const sent = { messageId, instanceId: params.instanceId, to: withServer(params.groupId) };
+      return enveloped({ ...sent, ...defined({ scheduledAt }) }, "Message accepted");
+    },
   }),
 ];

@@ -74,9 +74,12 @@ const confirm =
   (_result: unknown, { params }: { params: { instanceId: string } }) =>
     enveloped({ id: params.instanceId }, message);
 
+/** Accepts null or an empty string for "none". Forms send an empty string. */
+const clearable = <Schema extends z.ZodType>(schema: Schema) => z.union([schema, z.literal(""), z.null()]).optional();
+
 const createBody = z.object({
   name: instanceName,
-  webhookUrl: z.union([webhookUrl, z.literal(""), z.null()]).optional(),
+  webhookUrl: clearable(webhookUrl),
   /** The secret that signs webhooks. */
   webhookSecret: webhookSecret.optional(),
   eventQueue: instanceEventQueue,
@@ -173,10 +176,15 @@ export const instanceEndpoints = [
     description: "Changes only the given settings.",
     access: "write",
     scope: "instances:write",
-    body: z.object({ name: instanceName.optional(), ...accountSettings.shape }),
+    body: createBody.extend({ name: instanceName.optional(), webhookSecret: clearable(webhookSecret) }),
     response: envelope(detailed),
     secrets: true,
-    toInput: ({ body }) => body,
+    toInput: ({ body: { webhookUrl: url, webhookSecret: secret, eventQueue, ...body } }) => ({
+      ...body,
+      webhookUrl: url === "" ? null : url,
+      webhookSecret: secret === "" ? null : secret,
+      eventQueue: eventQueue === "" ? null : eventQueue,
+    }),
     operation: instances.changeInstance,
     toResponse: (changed) => enveloped(toDetailed(changed), "Instance updated successfully"),
   }),

@@ -2,9 +2,11 @@ import * as z from "zod";
 import { type CommandName, commandCatalog } from "../../../../core/command/catalog/index.ts";
 import { type MediaPlace, mediaPlace } from "../../../../core/media/inline.ts";
 import { type StickerMetadata, stickerMetadata } from "../../../../core/media/sticker.ts";
+import { defined } from "../../../../core/object.ts";
 import { singleSendOptions } from "../../../../core/restriction/index.ts";
 import { commandEndpoint } from "../../engine/command-endpoint.ts";
 import { storeOrCheckFile } from "../../operations/media.ts";
+import { isoDate, sendAt } from "../../shape/common.ts";
 import { mediaOptions } from "../../shape/media-options.ts";
 import { envelope, enveloped } from "./envelope.ts";
 
@@ -32,7 +34,7 @@ const asSticker = z
   .meta({ description: "Send as a sticker, without the fields of /send/sticker. GIFs and videos become animated" });
 
 /** Body fields of every send. */
-const common = { instanceId, to, quotedMessageId: quoted, mentions, mentionAll, ...singleSendOptions };
+const common = { instanceId, to, quotedMessageId: quoted, mentions, mentionAll, sendAt, ...singleSendOptions };
 
 const sentResponse = envelope(
   z.object({
@@ -41,6 +43,8 @@ const sentResponse = envelope(
     instanceId: z.string(),
     /** The JID of the recipient. */
     to: z.string(),
+    /** Only for a scheduled send. */
+    scheduledAt: isoDate.optional(),
   }),
 );
 
@@ -63,8 +67,11 @@ const mediaSource = ({ url, upload }: MediaPlace) => ({ url, upload });
 const stickerOf = ({ pack, author, emojis }: StickerMetadata): StickerMetadata | undefined =>
   [pack, author, emojis].some((value) => value !== undefined) ? { pack, author, emojis } : undefined;
 
-const toSentResponse = ({ messageId }: { messageId: string }, { body }: { body: { instanceId: string; to: string } }) =>
-  enveloped({ messageId, instanceId: body.instanceId, to: body.to }, "Message accepted");
+const toSentResponse = (
+  { messageId, scheduledAt }: { messageId: string; scheduledAt?: string },
+  { body }: { body: { instanceId: string; to: string } },
+) =>
+  enveloped({ messageId, instanceId: body.instanceId, to: body.to, ...defined({ scheduledAt }) }, "Message accepted");
 
 const sendDeclaration = <Name extends CommandName>(command: Name) => ({
   method: "post" as const,
@@ -73,16 +80,22 @@ const sendDeclaration = <Name extends CommandName>(command: Name) => ({
   response: sentResponse,
 });
 
+/** The declaration of a send whose body has `common`. */
+const schedulable = <Name extends CommandName>(command: Name) => ({
+  ...sendDeclaration(command),
+  sendAt: ({ body }: { body: { sendAt?: string | undefined } }) => body.sendAt,
+});
+
 export const messageEndpoints = [
   commandEndpoint({
-    ...sendDeclaration("message.sendText"),
+    ...schedulable("message.sendText"),
     path: "/api/message/send/text",
     body: z.object({ ...common, message: text, linkPreview }),
     toInput: ({ body }) => ({ ...commonInput(body), text: body.message, linkPreview: body.linkPreview }),
     toResponse: toSentResponse,
   }),
   commandEndpoint({
-    ...sendDeclaration("message.sendMedia"),
+    ...schedulable("message.sendMedia"),
     path: "/api/message/send/image",
     summary: "Send an image",
     description: "A GIF is sent as a video that plays like a GIF. Other pictures than WebP are converted to a sticker.",
@@ -102,7 +115,7 @@ export const messageEndpoints = [
     toResponse: toSentResponse,
   }),
   commandEndpoint({
-    ...sendDeclaration("message.sendMedia"),
+    ...schedulable("message.sendMedia"),
     path: "/api/message/send/file",
     summary: "Send a file as a document",
     body: z.object({ ...common, file: mediaPlace, filename, caption, thumbnail }),
@@ -118,7 +131,7 @@ export const messageEndpoints = [
     toResponse: toSentResponse,
   }),
   commandEndpoint({
-    ...sendDeclaration("message.sendMedia"),
+    ...schedulable("message.sendMedia"),
     path: "/api/message/send/voice",
     summary: "Send a voice note",
     description: "Audio other than Ogg/Opus is converted.",
@@ -134,7 +147,7 @@ export const messageEndpoints = [
     toResponse: toSentResponse,
   }),
   commandEndpoint({
-    ...sendDeclaration("message.sendMedia"),
+    ...schedulable("message.sendMedia"),
     path: "/api/message/send/video",
     summary: "Send a video",
     description: "Formats that WhatsApp can't play are converted. GIF files always play like a GIF.",
@@ -160,7 +173,7 @@ export const messageEndpoints = [
     toResponse: toSentResponse,
   }),
   commandEndpoint({
-    ...sendDeclaration("message.sendMedia"),
+    ...schedulable("message.sendMedia"),
     path: "/api/message/send/sticker",
     summary: "Send a sticker",
     description: `A WebP file that is a sticker (512 by 512 pixels, at most 100,000 bytes, or 500,000 bytes and 10 seconds if it is
@@ -176,7 +189,7 @@ animated) is sent unchanged. Pictures, GIFs and videos are converted.`,
     toResponse: toSentResponse,
   }),
   commandEndpoint({
-    ...sendDeclaration("message.sendLocation"),
+    ...schedulable("message.sendLocation"),
     path: "/api/message/send/location",
     body: z.object({
       ...common,
@@ -209,14 +222,14 @@ animated) is sent unchanged. Pictures, GIFs and videos are converted.`,
     toResponse: toSentResponse,
   }),
   commandEndpoint({
-    ...sendDeclaration("message.sendContact"),
+    ...schedulable("message.sendContact"),
     path: "/api/message/send/contact",
     body: z.object({ ...common, contacts }),
     toInput: ({ body }) => ({ ...commonInput(body), contacts: body.contacts }),
     toResponse: toSentResponse,
   }),
   commandEndpoint({
-    ...sendDeclaration("message.sendPoll"),
+    ...schedulable("message.sendPoll"),
     path: "/api/message/send/poll",
     body: z.object({ ...common, question, options, selectableCount }),
     toInput: ({ body }) => ({
@@ -228,7 +241,7 @@ animated) is sent unchanged. Pictures, GIFs and videos are converted.`,
     toResponse: toSentResponse,
   }),
   commandEndpoint({
-    ...sendDeclaration("message.sendLink"),
+    ...schedulable("message.sendLink"),
     path: "/api/message/send/link-preview",
     body: z.object({
       ...common,
@@ -247,14 +260,14 @@ animated) is sent unchanged. Pictures, GIFs and videos are converted.`,
     toResponse: toSentResponse,
   }),
   commandEndpoint({
-    ...sendDeclaration("message.forward"),
+    ...schedulable("message.forward"),
     path: "/api/message/forward",
     body: z.object({ ...common, messageId, chatId: chat }),
     toInput: ({ body }) => ({ ...commonInput(body), messageId: body.messageId, chat: body.chatId }),
     toResponse: toSentResponse,
   }),
   commandEndpoint({
-    ...sendDeclaration("message.sendList"),
+    ...schedulable("message.sendList"),
     path: "/api/message/send/list",
     description: experimentalNote,
     body: z.object({
@@ -274,7 +287,7 @@ animated) is sent unchanged. Pictures, GIFs and videos are converted.`,
     toResponse: toSentResponse,
   }),
   commandEndpoint({
-    ...sendDeclaration("message.sendButtons"),
+    ...schedulable("message.sendButtons"),
     path: "/api/message/send/buttons",
     description: experimentalNote,
     body: z.object({ ...common, text, buttons, experimental: list.experimental }),

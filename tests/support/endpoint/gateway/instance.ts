@@ -137,12 +137,15 @@ export const instanceCases: GatewayCases = {
   ...withExtra(webhookCases("/api/webhook/defaults", { data: "data.", ofInstance: false })),
   "PUT /api/instance/{instanceId}": {
     on: fresh,
-    with: () => ({ body: { name: "Renamed", history: "recent" } }),
-    answers: { data: { name: "Renamed", history: "recent" }, message: "Instance updated successfully" },
+    with: () => ({ body: { name: "Renamed", history: "recent", webhookUrl: "https://example.com/other" } }),
+    answers: {
+      data: { name: "Renamed", history: "recent", webhookUrl: "https://example.com/other" },
+      message: "Instance updated successfully",
+    },
     testedBy: testIn("slow/session/history-import.test.ts")(
       "imports what the setting asks for, without a webhook for each message",
     ),
-    invalid: [{ body: { history: "all" } }, { body: { name: "" } }],
+    invalid: [{ body: { history: "all" } }, { body: { name: "" } }, { body: { eventQueue: "switchboard-other" } }],
   },
   "POST /api/instance/import": {
     with: () => ({ body: { name: "Imported", session: baileysSession("4915550000901:9") } }),
