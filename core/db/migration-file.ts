@@ -60,4 +60,4 @@ function stepOf(sql: string): Step {
 }
 
 /** Removes the comments of SQL. */
-export const withoutComments = (sql: string): string => sql.replaceAll(/--.*$/gm, "");
+export const withoutComments = (sql: string): string => sql.replaceAll(/--[^\n]*/g, "");

@@ -42,7 +42,11 @@ test("no request schema takes long for a text of the largest size, in any field"
     for (const [name, field] of fields) {
       for (const text of hostile) {
         const before = process.threadCpuUsage();
-        body.safeParse(valueAt(field, text));
+        try {
+          body.safeParse(valueAt(field, text));
+        } catch (error) {
+          slow.push(`${method} ${path} ${name} ${text.slice(0, 5)}: ${error}`);
+        }
         const { user, system } = process.threadCpuUsage(before);
         const ms = Math.round((user + system) / 1000);
         if (ms > maxMs) slow.push(`${method} ${path} ${name} ${text.slice(0, 5)}: ${ms} ms`);

@@ -40,8 +40,6 @@ const hot: Record<Direction, readonly Known[]> = {
   out: [
     ["key and instance", /^select i\.\*/, 1],
     ["accept", /nextval\(/, 1],
-    ["audit log", /^insert into audit_log/, 1],
-    ["API calls", /^insert into usage/, 1],
     ...ledger.map(([name, text, most]): Known => [name, text, name === "keys" ? most : most + 1]),
     ["recipients", /insert into recipient_lists/, 1],
     ["prepared message", /update messages set payload/, 1],

@@ -95,6 +95,13 @@ export const ownerRoutes: Route[] = [
   }),
   route({
     method: "put",
+    path: "/phones/{number}/keep-archived",
+    summary: "Set whether chats stay archived when they get messages, as they do at first. Linked devices learn it.",
+    body: z.object({ keep: z.boolean() }),
+    run: (request) => chats.keepArchived(phoneOf(request), request.body.keep),
+  }),
+  route({
+    method: "put",
     path: "/phones/{number}/contacts/{contact}",
     summary: "Add a number to the address book of the phone, or rename it. Linked devices learn it.",
     body: z.object({ name: z.string().min(1).max(100) }),

@@ -63,6 +63,12 @@ describe("what an owner does on the phone over the control API", () => {
     await learned("chats.delete", BOB);
   });
 
+  test("sets whether chats stay archived", async () => {
+    expect((await call("PUT", `/phones/${ALICE}/keep-archived`, { keep: false })).status).toBe(204);
+    await expect.poll(() => scene.client.creds.accountSettings.unarchiveChats).toBe(true);
+    expect((await call("PUT", `/phones/${ALICE}/keep-archived`, { keep: true })).status).toBe(204);
+  });
+
   test("saves, renames and removes a contact", async () => {
     const path = `/phones/${ALICE}/contacts/${CAROL}`;
     expect((await call("PUT", path, { name: "Carol from work" })).status).toBe(204);

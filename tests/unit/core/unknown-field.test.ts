@@ -69,7 +69,7 @@ describe("an unknown field", () => {
 
   test.each([
     [{ name: "x", proxy: "y" }, "proxy: unknown field, known are name, settings, list, pick, kind, piped, strict"],
-    [{ nam: "x" }, 'nam: unknown field, did you mean "name"?; name: Invalid input'],
+    [{ nam: "x" }, 'nam: unknown field, did you mean "name"?; name: is required'],
     [{ name: "x", settings: { secert: "y" } }, 'settings.secert: unknown field, did you mean "secret"?'],
     [{ name: "x", list: [{ id: "1" }, { id: "2", idd: 1 }] }, 'list.1.idd: unknown field, did you mean "id"?'],
     [{ name: "x", pick: { deny: "y", why: "z", wy: "" } }, 'pick.wy: unknown field, did you mean "why"?'],
@@ -230,5 +230,7 @@ test("only these fields of requests are free", () => {
     ".webhookSettings.headers",
     // Each command declares its input.
     "ingress.input",
+    "instance.updateSettings.metadata",
+    "instance.updateSettings.webhookHeaders",
   ]);
 });
