@@ -19,7 +19,7 @@ export interface FailuresDeps {
   brake: Brake | undefined;
   waiting: Waiting;
   tries: Tries;
-  /** Whether an error means that a connection has ended. */
+  /** Whether a connection has ended, or an error means that it has. */
   isEnd: (error: unknown, context: ConnectedContext) => boolean;
   /** Records the end of a command. */
   end: (command: OrderedCommand, change: Change) => void;
@@ -38,6 +38,16 @@ export class Failures {
     this.#deps.tries.forget(command);
     if (verdict instanceof AppError) this.#deps.end(command, fail(command, verdict));
     else this.wait(command, verdict, context);
+  }
+
+  /** Lets a send wait or fail if it can't go out now. Returns whether it can't. */
+  async keepBack(command: OrderedCommand, context: ConnectedContext): Promise<boolean> {
+    const { brake, waiting, isEnd } = this.#deps;
+    const wait = await brake?.before(command, context);
+    if (isEnd(undefined, context)) waiting.putBack(command);
+    else if (wait) this.wait(command, wait, context);
+    else return false;
+    return true;
   }
 
   /** Puts a send back until it can go out, or fails it if its caller does not want to wait. */

@@ -298,21 +298,27 @@ export class SendQueue {
   }
 
   async #send(command: Claimed<SendName>, context: ConnectedContext): Promise<void> {
-    const wait = await this.#deps.brake?.before(command, context);
-    if (this.#context !== context) return this.#waiting.putBack(command);
-    if (wait) return this.#failures.wait(command, wait, context);
+    if (await this.#failures.keepBack(command, context)) return;
     if (isSlow(command) && !isDrafted(command)) return this.#prepare(command, context);
     const leadIn = command.isTyped ? undefined : this.#leadInOf(command);
     if (leadIn) {
       this.#waiting.hold(command);
       return this.#typing.begin(command, leadIn);
     }
-    if (this.#deps.brake) this.#pacer.count(this.#deps.brake.pace);
+    const pace = this.#deps.brake?.pace;
+    // Late commands may have gone out since this one had its turn.
+    if (pace && !command.inBulk && this.#pacer.delay(pace) > 0) return this.#waiting.putBack(command);
+    if (pace) this.#pacer.count(pace);
     const outgoing = await outgoingOf(command, context, {
       record: (change) => void this.#record(command, change),
       countAttempt: (id) => this.#attempts.count(id),
     });
     if (this.#context !== context) return this.#waiting.putBack(command);
+    // Since a late send began, its user may have been disabled, the sends paused, or the account restricted.
+    if (this.#turns.isLate(command)) {
+      if (!(await this.#deps.mayStart(command))) return;
+      if (await this.#failures.keepBack(command, context)) return;
+    }
     await this.#relay({ command }, context, outgoing, { additionalNodes: metaOf(outgoing.message) });
   }
 

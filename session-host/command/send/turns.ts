@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { OrderedCommand } from "../claim/claimed-command.ts";
 
 /** How long a command may keep others waiting. WhatsApp answers most look-ups in less than a second. */
@@ -9,21 +8,26 @@ const shortTurnMs = 250;
 const maxLate = 32;
 
 /**
- * The turns of the commands of one instance. They run one after another, but a command that WhatsApp leaves without an
- * answer gives its turn up after a few seconds: it goes on beside the others, and holds only its own lines.
+ * The turns of the commands of one instance. They run one after another, but a command that waits for WhatsApp or the
+ * database gives up its turn after a few seconds: it goes on beside the others, and holds only its own lines.
  */
 export class Turns {
   readonly #late = new Map<OrderedCommand, Promise<void>>();
   readonly #onEnd: () => void;
 
-  /** `onEnd` is called when a command that gave its turn up has ended. */
+  /** `onEnd` is called when a command that gave up its turn has ended. */
   constructor(onEnd: () => void) {
     this.#onEnd = onEnd;
   }
 
-  /** The number of commands that gave their turn up and have not ended. */
+  /** The number of commands that gave up their turn and have not ended. */
   get size(): number {
     return this.#late.size;
+  }
+
+  /** Whether a command gave up its turn and has not ended. */
+  isLate(command: OrderedCommand): boolean {
+    return this.#late.has(command);
   }
 
   /** Resolves when the next command may have its turn. `hold` holds the lines of the command, and returns their release. */
@@ -41,11 +45,11 @@ export class Turns {
 }
 
 async function endsWithin(ms: number, running: Promise<void>): Promise<boolean> {
-  const timer = new AbortController();
-  const late = sleep(ms, false, { signal: timer.signal }).catch(() => false);
+  const late = Promise.withResolvers<boolean>();
+  const timer = setTimeout(() => late.resolve(false), ms);
   try {
-    return await Promise.race([running.then(() => true), late]);
+    return await Promise.race([running.then(() => true), late.promise]);
   } finally {
-    timer.abort();
+    clearTimeout(timer);
   }
 }

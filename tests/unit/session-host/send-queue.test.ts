@@ -924,3 +924,45 @@ test("a change of the pace lets the sends go out that it held", async () => {
   expect(sent).toEqual(["A", "B", "C"]);
   queue.pause();
 });
+
+test.each(["mayStart", "before"] as const)(
+  "sends that waited for the database (%s) for seconds go out at the pace and in order",
+  async (query) => {
+    const database = Promise.withResolvers<void>();
+    const before = query === "before" ? () => database.promise.then(() => undefined) : async () => undefined;
+    const mayStart = () => (query === "mayStart" ? database.promise : Promise.resolve()).then(() => true);
+    const brake = { ...brakeWith({ before }), pace: { ...defaultPace, minGapMs: 5_000, jitter: 0 } };
+    const { queue, sent, push, resume, pass } = startSteps({ brake: brake as unknown as Brake, mayStart });
+    for (const digit of [2, 3, 4]) push(`TO${digit}`, { chatId: person(digit) });
+    resume();
+    await pass(8);
+    database.resolve();
+    await pass();
+    expect(sent).toEqual(["TO2"]);
+    await pass(5);
+    expect(sent).toEqual(["TO2", "TO3"]);
+    await pass(5);
+    expect(sent).toEqual(["TO2", "TO3", "TO4"]);
+    queue.pause();
+  },
+);
+
+test("a late send is kept back if sends are paused, or its user is disabled, while its recipients are looked up", async () => {
+  const answer = Promise.withResolvers<void>();
+  const kept: string[] = [];
+  let wait: Wait | undefined;
+  let isDisabled = false;
+  const brake = brakeWith({ before: async () => wait, hold: async ({ id }) => void kept.push(id) });
+  const mayStart = async ({ id }: OrderedCommand) => !(isDisabled && id === "DISABLED");
+  const { queue, sent, steps, push, resume, pass } = startSteps({ brake, mayStart });
+  steps.lookUp = () => answer.promise;
+  for (const [index, id] of ["FIRST", "DISABLED", "LAST"].entries()) push(id, { chatId: person(2 + index) });
+  resume();
+  await pass(5);
+  wait = { reason: "paused", until: new Date() };
+  isDisabled = true;
+  answer.resolve();
+  await pass();
+  expect({ sent, kept, size: queue.size }).toEqual({ sent: [], kept: ["FIRST", "LAST"], size: 0 });
+  queue.pause();
+});
