@@ -69,7 +69,7 @@ export const rateLimited = (cause: unknown): AppError =>
   );
 
 /** Returns the code of a refusal, which Baileys puts into `data`. Returns undefined for any other error. */
-function refusalOf(error: unknown): number | undefined {
+export function refusalOf(error: unknown): number | undefined {
   const { data } = error as { data?: unknown };
   return typeof data === "number" ? data : undefined;
 }

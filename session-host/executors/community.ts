@@ -11,7 +11,7 @@ import type { CommandInput, CommandName, CommandOutput } from "../../core/comman
 import { AppError } from "../../core/error.ts";
 import { plainJid } from "../baileys/address/jids.ts";
 import { lookedUp } from "../baileys/look-up.ts";
-import { answerOf, onlyOnce } from "./answer.ts";
+import { answerOf, onlyOnce, refusalOf } from "./answer.ts";
 import { createGroupWith, toGroup } from "./group.ts";
 import type { ConnectedContext, MutationContext } from "./types.ts";
 
@@ -109,6 +109,12 @@ export async function unlinkGroup(
   throw refusalError(refused);
 }
 
+/**
+ * The codes with which WhatsApp refuses to show a community to those who are not in it. Source: `getGroupInfo` in
+ * whatsmeow's group.go for 403 and 404.
+ */
+const outsiderCodes: ReadonlySet<number | undefined> = new Set([401, 403, 404]);
+
 export async function leave(
   { sock }: MutationContext,
   { community }: CommandInput<"community.leave">,
@@ -118,7 +124,11 @@ export async function leave(
   // The answer is empty, so check whether the account has left.
   const left = await lookedUp("the community", sock.groupMetadata(community)).then(
     ({ participants }) => !participants.some(({ id, phoneNumber }) => isMe(sock, id) || isMe(sock, phoneNumber)),
-    () => true,
+    (error: unknown) => {
+      if (outsiderCodes.has(refusalOf(error))) return true;
+      const details = "WhatsApp did not tell whether the account has left the community";
+      throw new AppError("outcome_unknown", details, { cause: error });
+    },
   );
   if (!left) throw new AppError("whatsapp_error", "WhatsApp did not let the account leave the community");
   return {};

@@ -1,5 +1,5 @@
 import { Boom } from "@hapi/boom";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { failureOf, runMutation } from "../../../session-host/command/run.ts";
 import type { Change } from "../../../session-host/ledger/change.ts";
 
@@ -30,4 +30,26 @@ test.each([
   ],
 ])("%s fails the command with the fitting code", (_, error, code) => {
   expect(failureOf(error)).toMatchObject({ code, details: code === "internal" ? undefined : expect.any(String) });
+});
+
+test.each([
+  ["refuses to show it (403)", new Boom("forbidden", { data: 403 }), undefined],
+  ["refuses to show it (404)", new Boom("item-not-found", { data: 404 }), undefined],
+  ["has trouble (503)", new Boom("service-unavailable", { data: 503 }), "outcome_unknown"],
+  ["does not answer", new Boom("Timed Out", { statusCode: 408 }), "outcome_unknown"],
+  ["closes the connection", new Boom("Connection Closed", { statusCode: 428 }), "outcome_unknown"],
+])("whether a community was left is decided by a look-up, also if WhatsApp %s", async (_, error, code) => {
+  const community = "120363000000000001@g.us";
+  const groupMetadata = vi.fn().mockResolvedValueOnce({ isCommunity: true, participants: [] }).mockRejectedValue(error);
+  const command = { id: "1", name: "community.leave", input: { community }, correlationId: "c" };
+  const context = { sock: { groupMetadata, communityLeave: async () => undefined } };
+  const left = await runMutation(
+    command as unknown as Parameters<typeof runMutation>[0],
+    context as unknown as Parameters<typeof runMutation>[1],
+    async () => undefined,
+  ).then(
+    () => undefined,
+    (thrown: unknown) => failureOf(thrown).code,
+  );
+  expect(left).toBe(code);
 });
