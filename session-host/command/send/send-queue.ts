@@ -72,6 +72,8 @@ export class SendQueue {
   /** Called when nothing is running and nothing is unacknowledged. */
   #onIdle: () => void = () => undefined;
   #silenceTimer: NodeJS.Timeout | undefined;
+  /** What `failAll` leaves behind for the commands that run meanwhile. */
+  #ending: { error?: AppError } = {};
   readonly #tries = new Tries();
   readonly #attempts: Attempts;
   readonly #recallable = lruCache<string, SentMessage>(maxRecalled);
@@ -198,9 +200,14 @@ export class SendQueue {
     return taken;
   }
 
-  /** Empties the queue and fails all its commands, because the instance will not be connected again. */
+  /**
+   * Empties the queue and fails all its commands, because the instance will not be connected again. Those that run fail
+   * when they return to the queue.
+   */
   async failAll(error: AppError): Promise<void> {
     this.pause();
+    this.#ending.error = error;
+    this.#ending = {};
     this.#waiting.putBack(...this.#preparing.cancelIf(() => true));
     const all = this.#waiting.takeAll();
     await Promise.all(all.map((command) => this.#deps.record(fail(command, error))));
@@ -262,6 +269,13 @@ export class SendQueue {
   }
 
   async #begin(command: OrderedCommand, context: ConnectedContext): Promise<void> {
+    const ending = this.#ending;
+    await this.#run(command, context);
+    if (ending.error && this.#waiting.takeIf((waiting) => waiting === command).length > 0)
+      this.#end(command, fail(command, ending.error));
+  }
+
+  async #run(command: OrderedCommand, context: ConnectedContext): Promise<void> {
     if (isLate(command)) return this.#failLate(command);
     try {
       if (!(await this.#deps.mayStart(command))) return;

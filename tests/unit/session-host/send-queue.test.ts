@@ -966,3 +966,26 @@ test("a late send is kept back if sends are paused, or its user is disabled, whi
   expect({ sent, kept, size: queue.size }).toEqual({ sent: [], kept: ["FIRST", "LAST"], size: 0 });
   queue.pause();
 });
+
+test("commands that run while all commands are failed fail when they end, and aren't sent on a later link", async () => {
+  const answer = Promise.withResolvers<void>();
+  const { queue, sent, steps, push, resume, pass, ends, errors } = startSteps();
+  steps.lookUp = () => answer.promise;
+  for (const [index, id] of ["LATE", "CURRENT", "WAITING"].entries()) push(id, { chatId: person(2 + index) });
+  resume();
+  await pass(3.1);
+  await queue.failAll(new AppError("instance_not_connected"));
+  expect(ends()).toEqual(["WAITING failed"]);
+  answer.resolve();
+  await pass();
+  expect({ ends: ends().slice(1).toSorted(), errors: errors(), size: queue.size }).toEqual({
+    ends: ["CURRENT failed", "LATE failed"],
+    errors: Array(3).fill("instance_not_connected"),
+    size: 0,
+  });
+  resume();
+  push("NEW");
+  await pass();
+  expect(sent).toEqual(["NEW"]);
+  queue.pause();
+});
