@@ -31,7 +31,7 @@ export async function updateSettings(
   correlationId: string,
 ): Promise<CommandOutput<"instance.updateSettings">> {
   await session.settings.apply();
-  if (session.settings.needReconnect) await session.restart(correlationId);
+  if (session.settings.needsReconnect) await session.reconnectIfNeeded(correlationId);
   return { settings: await session.settings.readEffective() };
 }
 

@@ -46,11 +46,13 @@ export type MutationContext = ConnectedContext & {
 export interface ManagedSession {
   start(correlationId: string): Promise<void>;
   restart(correlationId: string): Promise<void>;
+  /** Opens a new connection if the settings need one. A session that was stopped meanwhile stays stopped. */
+  reconnectIfNeeded(correlationId: string): Promise<void>;
   readonly settings: {
     /** Makes an open connection use the settings as they are now. */
     apply(): Promise<void>;
     /** Whether the connection was opened with other settings that it can't change while it is open. */
-    readonly needReconnect: boolean;
+    readonly needsReconnect: boolean;
     /** Returns the settings as they apply, and where each comes from. */
     readEffective(): Promise<EffectiveSettings>;
   };

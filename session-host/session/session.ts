@@ -125,12 +125,13 @@ export class Session implements CommandTarget {
 
   /** Closes the connection, if there is one, and opens a new connection. */
   restart(correlationId?: string): Promise<void> {
+    return this.#inTurn(() => this.#reopen(), correlationId);
+  }
+
+  /** Opens a new connection if the settings need one. A session that was stopped meanwhile stays stopped. */
+  reconnectIfNeeded(correlationId?: string): Promise<void> {
     return this.#inTurn(async () => {
-      await this.queue.finish(finishMs);
-      await this.#closeConnection();
-      // The QR code was only valid on the closed connection.
-      if (this.status === "qr") await this.#enter("connecting", null);
-      await this.#run();
+      if (this.#running && this.settings.needsReconnect) await this.#reopen();
     }, correlationId);
   }
 
@@ -214,6 +215,14 @@ export class Session implements CommandTarget {
   get passkey(): Passkey {
     if (this.#connection) return this.#connection.passkey;
     throw new AppError("conflict", "WhatsApp does not ask for a passkey now: scan a QR code first");
+  }
+
+  async #reopen(): Promise<void> {
+    await this.queue.finish(finishMs);
+    await this.#closeConnection();
+    // The QR code was only valid on the closed connection.
+    if (this.status === "qr") await this.#enter("connecting", null);
+    await this.#run();
   }
 
   async #run(): Promise<void> {

@@ -54,7 +54,7 @@ export class LiveSettings {
     return this.#opened;
   }
 
-  get needReconnect(): boolean {
+  get needsReconnect(): boolean {
     if (!this.#opened || !this.#current || this.#current.desired !== "running") return false;
     const { presence, proxy, deviceName, linkedAt } = this.#current;
     return (
