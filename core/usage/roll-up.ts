@@ -27,13 +27,15 @@ export async function rollUpUsage({ db, clock }: Deps, budgetMs: number): Promis
 
 /**
  * Adds up one slice in one statement, so that readers see each count once. Writes in the order in which writers lock rows.
- * Skips rows that an overlapping run or a late writer has locked.
+ * Skips rows that an overlapping run or a late writer has locked. Locks the users first, because the insert would wait for a
+ * user who is being deleted, and the deletion waits for the user's rows.
  */
 async function rollUpSlice(sql: postgres.Sql, before: string): Promise<number> {
   const [row] = await sql<{ count: number }[]>`
     with old as (
-      select user_id, slot, instance_id, lane from usage where lane <> ${eventLane}::smallint and slot < ${before}::timestamptz
-      order by slot limit ${sliceRows} for update skip locked
+      select user_id, slot, instance_id, lane from usage join users on users.id = user_id
+      where lane <> ${eventLane}::smallint and slot < ${before}::timestamptz
+      order by slot limit ${sliceRows} for key share of users skip locked for update of usage skip locked
     ), taken as (
       delete from usage u using old
       where (u.user_id, u.slot, u.instance_id, u.lane) = (old.user_id, old.slot, old.instance_id, old.lane)

@@ -7,6 +7,7 @@ import { systemIds } from "../../../core/id.ts";
 import { instanceUsage, type Period } from "../../../core/usage/index.ts";
 import { rollUpUsage } from "../../../core/usage/roll-up.ts";
 import { startApi, type TestApi } from "../../support/api/api.ts";
+import { until } from "../../support/until.ts";
 
 let api: TestApi;
 beforeAll(async () => {
@@ -404,6 +405,38 @@ describe("rolling up older usage", () => {
       { lane: 1, webhook_sent: 1 },
     ]);
   });
+});
+
+test("a user can be deleted while older usage is rolled up", { timeout: 60_000 }, async () => {
+  const { sql } = api.db;
+  const [gone, busy] = [await api.user(), await api.user()];
+  const add = (on: postgres.ISql, user: string, lane: number) => on`
+    insert into usage (user_id, instance_id, slot, lane, webhook_sent)
+    values (${user}, ${systemIds.uuid()}, ${sqlSlot(180)}, ${lane}, 1) returning instance_id`;
+  await add(sql, gone.id, 1);
+  const [kept] = await add(sql, busy.id, 0);
+  await sql`
+    insert into usage (user_id, instance_id, slot, lane, webhook_sent)
+    values (${busy.id}, ${kept?.instance_id}, ${sqlSlot(180)}, 1, 1)`;
+  const waits = (statement: string) =>
+    until(async () => {
+      const [row] = await sql`
+        select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
+          and query like ${`%${statement}%`} and pid <> pg_backend_pid()`;
+      return row && true;
+    });
+  const { rolling, deleting } = await sql.begin(async (writer) => {
+    await writer`update usage set webhook_sent = 2 where user_id = ${busy.id} and lane = 0`;
+    const rolling = rollUpUsage(api.deps, 30_000);
+    rolling.catch(() => undefined);
+    await waits("with old as");
+    const deleting = Promise.resolve(sql`delete from users where id = ${gone.id}`);
+    deleting.catch(() => undefined);
+    await waits("delete from users");
+    return { rolling, deleting };
+  });
+  await Promise.all([rolling, deleting]);
+  expect(await sql`select from usage where user_id = ${gone.id}`).toHaveLength(0);
 });
 
 /** The start of the 15 minutes that were `minutes` ago. */
