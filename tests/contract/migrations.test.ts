@@ -45,6 +45,7 @@ test.each([
   ["drops or renames", "DROP TRIGGER IF EXISTS chats_move ON messages;"],
   ["drops an index without CONCURRENTLY", '-- contract\nDROP INDEX IF EXISTS "x";'],
   ["drops without IF EXISTS", '-- contract\nDROP INDEX CONCURRENTLY "x";'],
+  ["adds a column without IF NOT EXISTS", 'ALTER TABLE "messages" ADD COLUMN "x" text;'],
   ["without slices", "UPDATE messages SET body = '';"],
   ["without slices", "-- A reason.\nDELETE FROM messages WHERE body = '';"],
   ["without slices", "INSERT INTO chats (instance_id) SELECT instance_id FROM messages;"],
@@ -68,8 +69,8 @@ test.each([
 test.each([
   'CREATE TABLE "x" ("id" uuid);--> statement-breakpoint\nCREATE INDEX "y" ON "x" ("id");--> statement-breakpoint\nALTER TABLE "x" ADD CONSTRAINT "z" FOREIGN KEY ("id") REFERENCES "users"("id");',
   'CREATE INDEX CONCURRENTLY IF NOT EXISTS "x" ON "messages" ("id") WHERE status = \'queued\';',
-  'ALTER TABLE "messages" ADD COLUMN "x" integer DEFAULT 0 NOT NULL;',
-  'ALTER TABLE "messages" ADD COLUMN "x" timestamp with time zone DEFAULT now() NOT NULL;',
+  'ALTER TABLE "messages" ADD COLUMN IF NOT EXISTS "x" integer DEFAULT 0 NOT NULL;',
+  'ALTER TABLE "messages" ADD COLUMN IF NOT EXISTS "x" timestamp with time zone DEFAULT now() NOT NULL;',
   'ALTER TABLE "messages" ADD CONSTRAINT "x" CHECK (body <> \'\') NOT VALID;--> statement-breakpoint\nALTER TABLE "messages" VALIDATE CONSTRAINT "x";',
   "CREATE OR REPLACE FUNCTION x() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE chats SET unread = 0; DROP TABLE y; END $$;",
   "-- slices\nSELECT backfill_x($1) AS next;",

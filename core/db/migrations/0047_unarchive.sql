@@ -1,2 +1,2 @@
-ALTER TABLE "chats" ADD COLUMN "archived_through" timestamp with time zone;--> statement-breakpoint
-ALTER TABLE "chats" ADD COLUMN "archived_ids" text[];
+ALTER TABLE "chats" ADD COLUMN IF NOT EXISTS "archived_through" timestamp with time zone;--> statement-breakpoint
+ALTER TABLE "chats" ADD COLUMN IF NOT EXISTS "archived_ids" text[];

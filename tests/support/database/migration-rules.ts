@@ -57,6 +57,7 @@ export function problemsOf({ tag, contract, steps }: Migration): string[] {
     if (drops.breaks.test(text) && !contract) found.push(drops.says);
     if (/\bdrop\b/i.test(text) && !/\bif\s+exists\b/i.test(text))
       found.push("drops without IF EXISTS, so it can't be repeated");
+    if (/\badd\s+column\b(?!\s+if\s+not\s+exists)/i.test(text)) found.push("adds a column without IF NOT EXISTS");
     const built = /\bcreate\s+(?:unique\s+)?index\b(?!\s+concurrently)[\s\S]*?\bon\s+(?:only\s+)?(\S+)/i.exec(
       text,
     )?.[1];
