@@ -17,17 +17,19 @@ export const roleOf = (url: string): string => decodeURIComponent(new URL(url).u
 
 /**
  * Makes sure that the role of `appUrl` exists and can log in. The owner creates the role, or changes its password, only
- * if the login fails. Throws `ConfigError` if the role may do more than read and write tables.
+ * if the login fails. Throws `ConfigError` if the role may do more than read and write tables, and `MigrationUnfinished` if
+ * `signal` aborts while another process migrates.
  */
-export async function ensureAppRole(ownerUrl: string, appUrl: string): Promise<void> {
+export async function ensureAppRole(ownerUrl: string, appUrl: string, signal?: AbortSignal): Promise<void> {
   if (await canLogIn(appUrl)) return;
-  await holdingMigrationLock(ownerUrl, async (owner) => {
+  const setPassword = async (owner: postgres.Sql) => {
     const role = roleOf(appUrl);
     const password = verifierOf(decodeURIComponent(new URL(appUrl).password));
     const [existing] = await owner`select 1 from pg_roles where rolname = ${role}`;
     // Not `nosuperuser` and the like: these are the defaults, and only a superuser may name them for an existing role.
     await owner.unsafe(`${existing ? "alter" : "create"} role ${quoted(role)} login password '${password}'`);
-  });
+  };
+  await holdingMigrationLock(ownerUrl, setPassword, signal);
   for (let attempt = 1; !(await canLogIn(appUrl)); attempt++) {
     if (attempt === poolerAttempts) throw new ConfigError("DATABASE_URL: Postgres refuses the login");
     await sleep(1_000);

@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type postgres from "postgres";
 import type { Migration, Step } from "./migration-file.ts";
+import { isPooled } from "./pooler.ts";
 import { sqlState, sqlStates } from "./sql-state.ts";
 
 /** The migration stopped at its deadline. The next call continues where it stopped. */
 export class MigrationUnfinished extends Error {
-  constructor() {
-    super("the migration is not finished: run it again to continue");
+  constructor(reason = "the migration is not finished") {
+    super(`${reason}: run it again to continue`);
     this.name = "MigrationUnfinished";
   }
 }
@@ -32,8 +33,8 @@ const slicePauseMs = 5;
 const passing: readonly string[] = [sqlStates.lockNotAvailable, sqlStates.deadlock, sqlStates.canceled];
 
 export interface RunOptions {
-  /** Whether to run migrations that drop what the previous version uses. */
-  contract: boolean;
+  /** Whether to run migrations that drop what the previous version uses. Called once, if there is one to run. */
+  mayContract(): Promise<boolean>;
   /** When it aborts, the run throws `MigrationUnfinished` as soon as possible. */
   signal: AbortSignal;
 }
@@ -51,8 +52,13 @@ export async function runMigrations(sql: postgres.Sql, migrations: readonly Migr
     create table if not exists drizzle.migration_steps (migration bigint primary key, done int not null, cursor text)`;
   const rows = await sql<{ when: string }[]>`select created_at as when from drizzle.__drizzle_migrations`;
   const applied = new Set(rows.map(({ when }) => Number(when)));
+  let contract: boolean | undefined;
   for (const migration of migrations) {
-    if (applied.has(migration.when) || (migration.contract && !options.contract)) continue;
+    if (applied.has(migration.when)) continue;
+    if (migration.contract) {
+      contract ??= await options.mayContract();
+      if (!contract) continue;
+    }
     await runMigration(sql, migration, options);
   }
 }
@@ -129,7 +135,7 @@ async function retrying<Result>(place: string, signal: AbortSignal, work: () => 
     } catch (error) {
       if (!passing.includes(sqlState(error) ?? "")) throw error;
       if (attempt === attempts)
-        throw new Error(`${place} got no lock in ${attempts} attempts: end long transactions, and run it again`, {
+        throw new Error(`${place} did not succeed in ${attempts} attempts: end long transactions, and run it again`, {
           cause: error,
         });
       // At least as long as the step delayed others, so that they make progress.
@@ -146,6 +152,9 @@ const pollMs = 200;
  * the server even if its client has ended, so waits for it. Drops what a failed build left, and builds it again.
  */
 async function runConcurrently(sql: postgres.Sql, step: Step, signal: AbortSignal): Promise<void> {
+  // A limit of the role or the database would cancel every attempt. Other steps set limits of their own. Behind a pooler,
+  // other clients would get the setting.
+  if (!(await isPooled(sql))) await sql.unsafe("set statement_timeout = 0; set lock_timeout = 0").simple();
   const name = builds.exec(step.sql)?.[1];
   if (name !== undefined) {
     for (let state = await stateOf(sql, name); state !== "missing"; state = await stateOf(sql, name)) {

@@ -11,14 +11,19 @@ export type Pooler = NonNullable<Config["DATABASE_POOLER"]>;
 export const plainConnection = { max: 1, prepare: false, onnotice: () => undefined } as const;
 
 /**
- * Returns whether the URL leads to a pooler: `transaction`, which also suits a pooler of sessions, or `none`. A pooler gives
- * its clients keys for cancelling queries of its own, so the process id in the key is not that of the server's process.
+ * Returns whether a connection leads to a pooler. A pooler gives its clients keys for cancelling queries of its own, so the
+ * process id in the key is not that of the server's process.
  */
+export async function isPooled(sql: postgres.Sql): Promise<boolean> {
+  const result = await sql<{ pid: number }[]>`select pg_backend_pid() as pid`;
+  return result.state.pid !== result[0]?.pid;
+}
+
+/** Returns whether the URL leads to a pooler: `transaction`, which also suits a pooler of sessions, or `none`. */
 export async function detectPooler(url: string): Promise<Pooler> {
   const sql = postgres(url, { ...plainConnection, connect_timeout: 10 });
   try {
-    const result = await sql<{ pid: number }[]>`select pg_backend_pid() as pid`;
-    return result.state.pid === result[0]?.pid ? "none" : "transaction";
+    return (await isPooled(sql)) ? "transaction" : "none";
   } finally {
     await sql.end({ timeout: 5 });
   }

@@ -6,7 +6,7 @@ import { prepareDatabase } from "./prepare.ts";
 interface MigrateEvent {
   /** Gives the admin access again, with the password of `ADMIN_PASSWORD`. */
   resetAdmin?: boolean;
-  /** Also drops what the previous version uses. */
+  /** Also drops what the previous version uses, as soon as its session hosts have stopped. */
   contract?: boolean;
   /** Another invocation follows, so an unfinished migration is no error. */
   partial?: boolean;
@@ -27,7 +27,10 @@ export const handler = async (
   const config = readConfig();
   const signal = AbortSignal.timeout(Math.floor(context.getRemainingTimeInMillis() * usable));
   try {
-    await prepareDatabase({ ...config, ADMIN_RESET: config.ADMIN_RESET || resetAdmin }, { contract, signal });
+    await prepareDatabase(
+      { ...config, ADMIN_RESET: config.ADMIN_RESET || resetAdmin },
+      { contract: contract && "required", signal },
+    );
     return { finished: true };
   } catch (error) {
     if (partial && error instanceof MigrationUnfinished) return { finished: false };

@@ -31,7 +31,7 @@ export async function prepareDatabase(
   const url = required(config, "DATABASE_URL");
   const ownerUrl = config.DATABASE_OWNER_URL ?? url;
   const hasAppRole = roleOf(ownerUrl) !== roleOf(url);
-  if (hasAppRole) await ensureAppRole(ownerUrl, url);
+  if (hasAppRole) await ensureAppRole(ownerUrl, url, options.signal);
   await migrate(ownerUrl, config.SHARDS, { ...options, appRole: hasAppRole ? roleOf(url) : undefined });
   const pooler = config.DATABASE_POOLER ?? (await detectPooler(url));
   const db = openDatabase(url, { max: 1, name: "setup", pooler });

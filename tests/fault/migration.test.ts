@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import postgres from "postgres";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { advisoryLock } from "../../core/db/advisory-lock.ts";
 import { migrate } from "../../core/db/migrate.ts";
 import { parseMigration, readMigrations } from "../../core/db/migration-file.ts";
 import { MigrationUnfinished } from "../../core/db/migration-run.ts";
@@ -235,6 +236,10 @@ test("an index that a failed build left invalid is built again", { timeout: 120_
   expect(await valid()).toEqual({ indisvalid: true });
 });
 
+const rowsIndex = () => [
+  parseMigration("9999_index", 1, 'CREATE INDEX CONCURRENTLY IF NOT EXISTS "rows_id" ON "rows" ("id");'),
+];
+
 test("the next run waits for an index that the server still builds for a run that ended", {
   timeout: 120_000,
 }, async () => {
@@ -242,9 +247,7 @@ test("the next run waits for an index that the server still builds for a run tha
   const sql = connect(url);
   await sql`create table shards (id int primary key)`;
   await sql`create table rows (id int)`;
-  const migrations = [
-    parseMigration("9999_index", 1, 'CREATE INDEX CONCURRENTLY IF NOT EXISTS "rows_id" ON "rows" ("id");'),
-  ];
+  const migrations = rowsIndex();
   const identity = async () => (await sql`select 'rows_id'::regclass::oid::int as oid`)[0]?.oid;
   const writing = await holdOpen(url, (open) => open`insert into rows values (1)`);
   const deadline = new AbortController();
@@ -260,4 +263,74 @@ test("the next run waits for an index that the server still builds for a run tha
   await second;
   expect(await identity()).toBe(begun);
   expect((await sql`select indisvalid from pg_index where indexrelid = 'rows_id'::regclass`)[0]?.indisvalid).toBe(true);
+});
+
+test("an index is built to its end in spite of the limits of the database", { timeout: 120_000 }, async () => {
+  const url = await server.createDatabase("limited");
+  const sql = connect(url);
+  await sql`create table shards (id int primary key)`;
+  await sql`create table rows (id int)`;
+  for (const limit of ["statement_timeout", "lock_timeout"])
+    await sql.unsafe(`alter database limited set ${limit} = '500ms'`);
+  const identity = async () => (await sql`select 'rows_id'::regclass::oid::int as oid`)[0]?.oid;
+  const writing = await holdOpen(url, (open) => open`insert into rows values (1)`);
+  const migrating = migrate(url, 1, { migrations: rowsIndex() });
+  migrating.catch(() => undefined);
+  await waitsFor(sql, "create index concurrently");
+  const begun = await identity();
+  await sleep(1_500);
+  await writing.end();
+  await migrating;
+  expect(await identity()).toBe(begun);
+});
+
+test("a run that waits for another run doesn't delay its index, and ends at its deadline", {
+  timeout: 60_000,
+}, async () => {
+  const url = await server.createDatabase("waiting");
+  const sql = connect(url);
+  await sql`create table shards (id int primary key)`;
+  await sql`create table rows (id int)`;
+  const writing = await holdOpen(url, (open) => open`insert into rows values (1)`);
+  const first = migrate(url, 1, { migrations: rowsIndex() });
+  first.catch(() => undefined);
+  await waitsFor(sql, "create index concurrently");
+  const second = migrate(url, 1, { migrations: rowsIndex() });
+  second.catch(() => undefined);
+  await until(async () => {
+    const [row] = await sql`
+      select 1 from pg_stat_activity where datname = current_database() and query like ${`%${advisoryLock.migration}%`}
+        and pid not in (select pid from pg_locks where locktype = 'advisory' and granted) and pid <> pg_backend_pid()`;
+    return row && true;
+  }, waitMs);
+  const deadline = AbortSignal.timeout(500);
+  await expect(migrate(url, 1, { migrations: rowsIndex(), signal: deadline })).rejects.toBeInstanceOf(
+    MigrationUnfinished,
+  );
+  await writing.end();
+  await Promise.all([first, second]);
+});
+
+test("the contract migrations of a deploy wait for the hosts of the previous version, or fail", {
+  timeout: 60_000,
+}, async () => {
+  const url = await server.createDatabase("contract");
+  const sql = connect(url);
+  await sql`create table shards (id int primary key)`;
+  await sql`create table hosts (version text, seen_at timestamptz)`;
+  await sql`create table old (id int)`;
+  await sql`insert into hosts values ('0.0.0', now() + interval '1 hour')`;
+  const migrations = [parseMigration("9999_contract", 1, "-- contract\nDROP TABLE IF EXISTS old")];
+  const deploy = (signal?: AbortSignal) => migrate(url, 1, { migrations, contract: "required", signal });
+  const left = async () => (await sql`select to_regclass('old') is not null as old`)[0]?.old;
+  await expect(deploy(AbortSignal.timeout(500))).rejects.toBeInstanceOf(MigrationUnfinished);
+  expect(await left()).toBe(true);
+  const waiting = deploy();
+  waiting.catch(() => undefined);
+  await sql`update hosts set version = ${version}`;
+  await waiting;
+  expect(await left()).toBe(false);
+  // With nothing to drop, a deploy doesn't wait.
+  await sql`update hosts set version = '0.0.0'`;
+  await deploy();
 });

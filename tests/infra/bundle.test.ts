@@ -97,6 +97,22 @@ const request = (method: string, path: string, body?: unknown, headers: Record<s
   isBase64Encoded: false,
 });
 
+test("the migration bundle fails, and leaves the contract migrations for later, while a host of another version runs", async () => {
+  const { file } = bundles.get("functions/migrate/index.handler") as Bundle;
+  const fn = await startFunction(file, environment);
+  const db = openDatabase(postgres.url, { max: 1 });
+  try {
+    await db.sql`insert into hosts (id, started_at, seen_at, version) values ('old', now(), now() + interval '1 hour', '0')`;
+    const failed = await fn.invoke({ contract: true }, 5_000);
+    expect(failed).toMatchObject({ error: { errorType: "MigrationUnfinished" } });
+    await db.sql`delete from hosts where id = 'old'`;
+    expect(await fn.invoke({ contract: true })).toEqual({ answer: { finished: true } });
+    expect(await db.sql`select from pg_indexes where indexname = 'commands_queued'`).toHaveLength(0);
+  } finally {
+    await Promise.all([db.close(), fn.stop()]);
+  }
+});
+
 test("the API bundle handles API Gateway events", async () => {
   const ping = await run("functions/api/index.handler", request("GET", "/api/observability/ping"));
   expect(ping.answer).toMatchObject({ statusCode: 200, body: expect.stringContaining("pong") });
