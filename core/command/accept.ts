@@ -43,7 +43,10 @@ export interface AcceptRequest extends RequestIdentity {
   runAt?: Date | undefined;
   /** For a send. */
   options?: SendOptions | undefined;
-  /** An additional check, skipped for a request that was accepted before. Throws the error for the caller. */
+  /**
+   * An additional check, skipped for a request that was accepted before. It runs after all other checks, so it may store what
+   * the command needs. Throws the error for the caller.
+   */
   check?: (() => Promise<void>) | undefined;
   /** Up to 255 characters, chosen by the caller. */
   idempotencyKey?: string | undefined;
@@ -79,7 +82,7 @@ const callLifetimeMs = 60 * 1000;
 export async function acceptCommand(deps: AcceptDeps, request: AcceptRequest): Promise<Accepted> {
   const definition: CommandDefinition = commandCatalog[request.name];
   const input = parseInput(definition, request.input);
-  // A check may store a file, so it is only made for a new request. Other requests look for their key only if they fail.
+  // A check may store a file, so it is only run for a new request. Other requests look for their key only if they fail.
   const earlier = request.check && (await findAccepted(deps.db, request));
   if (earlier) return earlier;
   const now = deps.clock.now();
@@ -116,7 +119,7 @@ export async function acceptCommand(deps: AcceptDeps, request: AcceptRequest): P
   return accepted;
 }
 
-/** Makes all checks of a new request. */
+/** Runs all checks of a new request. The check of the caller is the last one, because it may change something. */
 async function checkedCommand(
   deps: AcceptDeps,
   request: AcceptRequest,
@@ -127,7 +130,6 @@ async function checkedCommand(
   const fixed = await definition.fix?.(context, input);
   const checked = await definition.precheck?.(context, input);
   if (storesFile(request.name)) await assertRoomForFiles(deps, request.instance.userId);
-  await request.check?.();
   const command = parsedCommand(
     deps.ids,
     definition,
@@ -135,6 +137,7 @@ async function checkedCommand(
     definition.preview?.(input, checked),
   );
   await assertOptions(deps, request, command, now);
+  await request.check?.();
   return command;
 }
 

@@ -185,7 +185,7 @@ describe("over SQS", () => {
     expect(instanceId).toBeTruthy();
   });
 
-  test.each<[string, string, object, (() => Promise<object>)?]>([
+  test.each<[string, string, object, (() => Promise<object>)?, object?]>([
     ["a private proxy", "url_not_allowed", { proxy: "http://10.0.0.1:8080" }],
     ["a queue of the gateway itself", "invalid_request", { eventQueue: "switchboard-command-0.fifo" }],
     ["a reserved header", "invalid_request", { webhookHeaders: { "webhook-id": "1" } }],
@@ -194,9 +194,10 @@ describe("over SQS", () => {
     ["a wrong time zone", "invalid_request", { timezone: "Mars/Olympus" }],
     ["a key without the scope", "forbidden", { autoRead: true }, async () => ({ scopes: ["instances:read"] })],
     ["a key that may only read", "forbidden", { autoRead: true }, async () => ({ permissions: ["read"] })],
-  ])("a change is rejected for %s, and changes nothing", async (_what, code, input, limits) => {
+    ["an option of messages", "invalid_request", { autoRead: true }, undefined, { priority: "high" }],
+  ])("a change is rejected for %s, and changes nothing", async (_what, code, input, limits, options) => {
     const before = await shownByRest();
-    const given = limits ? { apiKey: await newKey(ingress.gate, await limits()) } : {};
+    const given = limits ? { apiKey: await newKey(ingress.gate, await limits()) } : options;
     const reply = await run("instance.updateSettings", input, given);
     expect([reply.status, reply.error?.code]).toEqual(["rejected", code]);
     expect(await shownByRest()).toEqual(before);
