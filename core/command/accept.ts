@@ -1,6 +1,6 @@
 import type { AuditEntry } from "../audit/log.ts";
 import type { Clock } from "../clock.ts";
-import { isUnsent, readInTime } from "../db/answer.ts";
+import { isUnsent, NoAnswer, readInTime } from "../db/answer.ts";
 import type { Database } from "../db/index.ts";
 import { sqlState, sqlStates } from "../db/sql-state.ts";
 import { AppError } from "../error.ts";
@@ -56,10 +56,10 @@ export interface AcceptRequest extends RequestIdentity {
    */
   reply?: { requestId: string; queue: string | null } | undefined;
   /**
-   * The entry of the audit log, which is written together with the command. The request then counts as a call of the API.
-   * `onWritten` is called if both were done: not for a request that fails, or that was accepted before.
+   * The entry of the audit log, which is written together with the command. A request without `reply` then counts as a call of
+   * the API. `onWritten` is called if this was done: not for a request that fails, or that was accepted before.
    */
-  audit?: { entry: AuditEntry; onWritten: () => void } | undefined;
+  audit?: { entry: AuditEntry; onWritten?: () => void } | undefined;
   /**
    * Called after the row is written and before the command can run. Not called for a request that was accepted before.
    */
@@ -107,7 +107,7 @@ export async function acceptCommand(deps: AcceptDeps, request: AcceptRequest): P
     }
     isHandedOver = (await statusAfter(deps, command.id, error)) !== "queued";
   }
-  request.audit?.onWritten();
+  request.audit?.onWritten?.();
   const accepted = {
     commandId: command.id,
     messageId: command.messageId,
@@ -261,7 +261,7 @@ async function storeCommand(deps: AcceptDeps, request: AcceptRequest, command: N
       reservation.take(stored);
       return true;
     } catch (error) {
-      if (!isKnown(error)) reservation.search(command.id);
+      if (!isKnown(error)) reservation.search(command.id, error instanceof NoAnswer ? error.settled : undefined);
       if (sqlState(error) !== sqlStates.leaseLost) throw error;
     } finally {
       reservation.end();

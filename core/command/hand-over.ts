@@ -30,8 +30,11 @@ export interface Holder {
   hasRoom(instanceId: string, reserved: number): boolean;
   /** Runs a claimed command. Called before the caller of the API gets a response. */
   take(command: HandedCommand): void;
-  /** Looks for a command that may have been claimed, because the result of its statement was lost. */
-  search(commandId: string): void;
+  /**
+   * Looks for a command that may have been claimed, because the result of its statement was lost. `settled` resolves when the
+   * statement no longer waits for others.
+   */
+  search(commandId: string, settled?: Promise<void>): void;
 }
 
 /**
@@ -97,7 +100,7 @@ export class HandOver {
       host: holder.host,
       grant: holder.grant,
       take: (command) => holder.take(command),
-      search: (commandId) => holder.search(commandId),
+      search: (commandId, settled) => holder.search(commandId, settled),
       end: () => {
         const left = (reserved.get(instanceId) ?? 0) - 1;
         if (left > 0) reserved.set(instanceId, left);

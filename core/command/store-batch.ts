@@ -98,7 +98,10 @@ export class StoreBatch {
   }
 
   #write(rows: readonly RequestRow[], options: { lockWaitMs: number; lane: number }): Promise<Stored[]> {
-    return storeRows(this.#db.sql, rows, { ...options, answer: (query) => answerOf(this.#db, query) });
+    return storeRows(this.#db.sql, rows, {
+      ...options,
+      answer: (query) => answerOf(this.#db, query, { isDroppable: true }),
+    });
   }
 
   #take(): Waiting[] {

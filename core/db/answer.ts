@@ -5,8 +5,15 @@ import type { Database } from "./index.ts";
 /** Postgres did not answer a statement in time. The statement may have run, or may still run. */
 export class NoAnswer extends Error {
   readonly code = "CONNECTION_SILENT";
-  constructor() {
+  /**
+   * Resolves when the driver no longer waits for the answer: a statement that waits behind another one on its connection may
+   * start much later. Undefined for a statement that was not sent, and won't be.
+   */
+  readonly settled: Promise<void> | undefined;
+
+  constructor(settled?: Promise<void>) {
     super("Postgres did not answer in time");
+    this.settled = settled;
   }
 }
 
@@ -18,21 +25,27 @@ interface Connection {
 /** What this uses of a statement of the driver (`Query` in postgres 3.4, src/query.js). */
 interface Statement {
   options: { onexecute?: (connection: Connection) => boolean };
+  strings: readonly string[];
+  args: readonly unknown[];
   /** Whether the next answer on the connection is for this statement. */
   active: boolean;
 }
+
+/** Replaces a statement that must not run any more. The driver can't remove a statement that waits for a new connection. */
+const harmless = { strings: ["select 1"], args: [] };
 
 /** How long a statement of a request may take, in milliseconds. Longer than such a statement waits for a lock. */
 const defaultAnswerMs = 10_000;
 
 /**
- * Settles as a short statement does. Throws `NoAnswer` if Postgres doesn't answer within `db.answerMs`, and drops the
+ * Waits for the answer to a short statement. Throws `NoAnswer` if Postgres doesn't answer within `db.answerMs`, and drops the
  * connection, so that nothing else waits for it until TCP gives up. A connection on which an earlier statement still runs is
- * kept. Not for statements of transactions.
+ * kept. A statement that was not sent by then is still sent later, unless `isDroppable`. Not for statements of transactions.
  */
 export async function answerOf<Rows extends postgres.MaybeRow[]>(
   db: Pick<Database, "answerMs">,
   query: postgres.PendingQuery<Rows>,
+  { isDroppable = false }: { isDroppable?: boolean } = {},
 ): Promise<postgres.RowList<Rows>> {
   const statement = query as unknown as Statement;
   let connection: Connection | undefined;
@@ -41,12 +54,14 @@ export async function answerOf<Rows extends postgres.MaybeRow[]>(
     return true;
   };
   const silence = Promise.withResolvers<never>();
-  let hasGivenUp = false;
+  let noAnswer: NoAnswer | undefined;
   const giveUp = () => {
-    hasGivenUp = true;
+    const isUnsent = !connection && isDroppable;
+    if (isUnsent) Object.assign(statement, harmless);
+    noAnswer = new NoAnswer(isUnsent ? undefined : settledOf(query));
     // The driver rejects the statement when the connection is closed. Before that, it would send others over it.
     if (statement.active && connection) connection.drop();
-    else silence.reject(new NoAnswer());
+    else silence.reject(noAnswer);
   };
   let turn: NodeJS.Immediate | undefined;
   const timer = setTimeout(() => {
@@ -58,12 +73,18 @@ export async function answerOf<Rows extends postgres.MaybeRow[]>(
   try {
     return await Promise.race([query, silence.promise]);
   } catch (error) {
-    throw hasGivenUp ? new NoAnswer() : error;
+    throw noAnswer ?? error;
   } finally {
     clearTimeout(timer);
     clearImmediate(turn);
   }
 }
+
+const settledOf = (query: Promise<unknown>): Promise<void> =>
+  query.then(
+    () => undefined,
+    () => undefined,
+  );
 
 /** Like `answerOf`, for a statement that only reads. Throws `unavailable` instead of `NoAnswer`. */
 export async function readInTime<Rows extends postgres.MaybeRow[]>(
@@ -81,6 +102,8 @@ export async function readInTime<Rows extends postgres.MaybeRow[]>(
 /** Network errors that occur before a statement is sent to Postgres. */
 const connectCodes = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "CONNECT_TIMEOUT"]);
 
-/** Whether a statement failed because there was no connection to send it on. */
+/** Whether a statement failed because there was no connection to send it on, or none that was free in time. */
 export const isUnsent = (error: unknown): boolean =>
-  error instanceof Error && "code" in error && connectCodes.has(String(error.code));
+  error instanceof NoAnswer
+    ? error.settled === undefined
+    : error instanceof Error && "code" in error && connectCodes.has(String(error.code));

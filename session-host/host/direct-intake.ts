@@ -12,8 +12,13 @@ export interface DirectIntakeDeps {
   claimer: Pick<Claimer, "adopt" | "find" | "isSettled" | "settle">;
   log: Logger;
   submit: (command: ClaimedCommand) => void;
-  /** Whether the session of an instance may hold a command more than it holds now, than wait here, and than are `reserved`. */
+  /**
+   * Whether the session of an instance has room for one more command, besides those that it holds, that wait here and that
+   * are `reserved`.
+   */
   hasRoom: (instanceId: string, reserved: number) => boolean;
+  /** How long to search for a command after its statement has settled, in milliseconds. Default: 35 s. */
+  searchMs?: number;
 }
 
 const retryMs = 500;
@@ -21,7 +26,7 @@ const retryMs = 500;
  * How long to search for a command whose statement returned no result, in milliseconds. Longer than the time limit of the
  * API's statements, because Postgres may still run the statement after the connection has broken.
  */
-const searchMs = 35_000;
+const defaultSearchMs = 35_000;
 
 /**
  * Takes the commands of a shard that the API of this process claims for the shard's host. A command of the same instance
@@ -32,7 +37,7 @@ export class DirectIntake implements Holder {
   readonly #stop = new AbortController();
   /** The commands of each instance that wait for earlier claims, in order. */
   readonly #waiting = new Map<string, ClaimedCommand[]>();
-  /** When the search for a command ends, by its id. */
+  /** When the search for a command ends, by its id. Infinite until its statement has settled. */
   readonly #searched = new Map<string, number>();
   #isSearching = false;
 
@@ -85,8 +90,12 @@ export class DirectIntake implements Holder {
     }
   }
 
-  search(commandId: string): void {
-    this.#searched.set(commandId, performance.now() + searchMs);
+  search(commandId: string, settled: Promise<void> = Promise.resolve()): void {
+    this.#searched.set(commandId, Number.POSITIVE_INFINITY);
+    void settled.then(() => {
+      const { searchMs = defaultSearchMs } = this.#deps;
+      if (this.#searched.has(commandId)) this.#searched.set(commandId, performance.now() + searchMs);
+    });
     if (!this.#isSearching) void this.#search();
   }
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { systemClock } from "../../core/clock.ts";
 import { type AcceptDeps, acceptCommand } from "../../core/command/accept.ts";
@@ -56,7 +57,7 @@ const log = createLogger("test", "silent");
  * The intake of a shard whose instances are not connected, so that their send queues hold what is submitted. `claims` is
  * the connection of its claims to Postgres.
  */
-async function startIntake({ claims: db = database.db }: { claims?: Database } = {}) {
+async function startIntake({ claims: db = database.db, ...rest }: { claims?: Database; searchMs?: number } = {}) {
   const { host, lease } = await database.takeLease();
   const sendQueues = new Map<string, SendQueue>();
   const submitted: ClaimedCommand[] = [];
@@ -82,7 +83,7 @@ async function startIntake({ claims: db = database.db }: { claims?: Database } =
   const held = () => new Map([...sendQueues].map(([id, queue]) => [id, queue.size]));
   const intake = new CommandIntake({ queues, claimer, lease, log, submit, held });
   const direct = new DirectIntake({
-    ...{ host, lease, claimer, log, submit },
+    ...{ host, lease, claimer, log, submit, ...rest },
     hasRoom: (id, reserved) => intake.hasRoom(id, (held().get(id) ?? 0) + reserved),
   });
   const handOver = new HandOver();
@@ -331,6 +332,57 @@ describe("when Postgres does not answer", () => {
       expect([of(one.id), rows]).toEqual([[repeated], [{ id: repeated }]]);
     },
   );
+});
+
+describe("when all connections are busy", () => {
+  test("a command that was not sent to Postgres fails as unavailable, and is not stored later", async () => {
+    const one = await database.createInstance();
+    const { handOver } = await startIntake();
+    const { db } = await silentDatabase();
+    const isBusy = Promise.withResolvers<void>();
+    const end = Promise.withResolvers<void>();
+    const busy = db.sql.begin(async (sql) => {
+      await sql`select 1`;
+      isBusy.resolve();
+      await end.promise;
+    });
+    await isBusy.promise;
+    const refused = await accept(one.id, { handOver, db }).catch((error: unknown) => error);
+    end.resolve();
+    await busy;
+    // The statements of the pool run in order.
+    await db.sql`select 1`;
+    expect(codeOf(refused)).toBe("unavailable");
+    expect(await database.db.sql`select from commands where instance_id = ${one.id}`).toHaveLength(0);
+  });
+
+  test("a command whose statement waits behind another one is searched for until its turn comes", async () => {
+    const one = await database.createInstance();
+    const { handOver, of } = await startIntake({ searchMs: 0 });
+    const { db } = await silentDatabase();
+    const isLocked = Promise.withResolvers<void>();
+    const unlock = Promise.withResolvers<void>();
+    const lock = database.db.sql.begin(async (sql) => {
+      await sql`select pg_advisory_xact_lock(1502)`;
+      isLocked.resolve();
+      await unlock.promise;
+    });
+    await isLocked.promise;
+    const before = db.sql`select pg_advisory_xact_lock(1502)`.execute();
+    const unknown = await accept(one.id, { handOver, db }).catch((error: unknown) => error);
+    expect(codeOf(unknown)).toBe("outcome_unknown");
+    // Longer than the interval of the search.
+    await sleep(1_200);
+    unlock.resolve();
+    await Promise.all([lock, before]);
+    const [stored] = await until(async () => {
+      const rows = await database.db.sql`select id, status from commands where instance_id = ${one.id}`;
+      return rows.length > 0 ? rows : undefined;
+    });
+    expect(stored?.status).toBe("claimed");
+    await until(async () => of(one.id).length > 0 || undefined);
+    expect(of(one.id)).toEqual([stored?.id]);
+  });
 });
 
 describe("commands that the API claims for a host of its process", () => {
