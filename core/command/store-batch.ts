@@ -9,36 +9,45 @@ import { type RequestRow, requestRow, type StorableCommand, type Stored, storeRo
 /** Maximum number of commands in one statement, and of characters of their JSON. */
 const maxRows = 64;
 const maxCharacters = 1_000_000;
-/** Number of statements that may run at the same time. */
+/** Number of statements that may run at the same time, and of those that store a single command alone. */
 const maxStatements = 2;
 /**
  * How long a statement waits for a lock, in milliseconds. Shorter than `deadlock_timeout` (1 s), so that two statements
  * that lock rows in a different order wait no longer than this either.
  */
 const lockWaitMs = 100;
-/** How long the statement of a single command waits for a lock, in milliseconds. */
-const loneLockWaitMs = 5_000;
+/** How long a command that is stored alone is tried again while its rows are locked, in milliseconds. */
+const patienceMs = 5_000;
 /** The first lane of this process. */
 const first = randomInt(callLanes);
 
 interface Waiting {
+  userId: string;
   row: RequestRow;
   resolve: (stored: Stored) => void;
   reject: (error: unknown) => void;
+  /** When the command was first stored alone, by `performance.now()`. */
+  aloneSince?: number;
 }
 
 /**
  * Stores the commands of concurrent requests in common statements, so that they share a commit. A single command is
  * stored at once. Commands that arrive while `maxStatements` statements run wait for the end of one. If more wait than a
- * statement stores, their users take turns. If Postgres refuses
- * a statement, each of its commands is stored alone, so that a command fails only because of itself. A command whose rows
- * are locked delays the others by at most `lockWaitMs`.
+ * statement stores, their users take turns. If Postgres refuses a statement, each of its commands is stored alone, so that
+ * a command fails only because of itself. Users take turns here too. A command whose rows are locked delays the others by
+ * at most `lockWaitMs`, and is tried again until its rows are free, for at most `patienceMs`.
  */
 export class StoreBatch {
   readonly #db: Pick<Database, "sql" | "answerMs">;
   readonly #waiting = new FairQueue<Waiting>();
+  /** Commands that are stored alone. */
+  readonly #single = new FairQueue<Waiting>();
   #running = 0;
-  /** Statements that run at the same time count calls in different lanes, so that they don't wait for each other. */
+  #runningSingle = 0;
+  /**
+   * Common statements that run at the same time count calls in different lanes, so that they don't wait for each other. A
+   * single command counts in a random lane. If that lane is in use, the command waits for it, or is tried in another lane.
+   */
   readonly #lanes = Array.from({ length: maxStatements }, (_, index) => firstCallLane + ((first + index) % callLanes));
 
   constructor(db: Pick<Database, "sql" | "answerMs">) {
@@ -48,9 +57,9 @@ export class StoreBatch {
   /** Stores a command. Fails like `storeRows`, or with `NoAnswer`: then the command may be stored, or may still be. */
   store(command: StorableCommand): Promise<Stored> {
     const { promise, resolve, reject } = Promise.withResolvers<Stored>();
-    const waiting: Waiting = { row: requestRow(command), resolve, reject };
+    const waiting: Waiting = { userId: command.userId, row: requestRow(command), resolve, reject };
     // A caller that often chooses an id twice must not make the statements of others fail.
-    if (command.message?.preview.messageId !== undefined) void this.#storeAlone(waiting);
+    if (command.message?.preview.messageId !== undefined) this.#addSingle(waiting);
     else {
       this.#waiting.push(command.userId, waiting);
       void this.#next();
@@ -80,20 +89,38 @@ export class StoreBatch {
       );
       for (const [index, { resolve }] of batch.entries()) resolve(stored[index] ?? "absent");
     } catch (error) {
-      if (isWorthAnother(error, batch.length)) for (const waiting of batch) void this.#storeAlone(waiting);
+      if (isWorthAnother(error, batch.length)) for (const waiting of batch) this.#addSingle(waiting);
       else for (const { reject } of batch) reject(error);
     }
   }
 
-  async #storeAlone({ row, resolve, reject }: Waiting): Promise<void> {
+  #addSingle(waiting: Waiting): void {
+    this.#single.push(waiting.userId, waiting);
+    void this.#nextSingle();
+  }
+
+  async #nextSingle(): Promise<void> {
+    if (this.#runningSingle >= maxStatements) return;
+    const [waiting] = this.#single.take(1);
+    if (!waiting) return;
+    this.#runningSingle++;
     try {
-      const [stored = "absent"] = await this.#write([row], {
-        lockWaitMs: loneLockWaitMs,
-        lane: firstCallLane + randomInt(callLanes),
-      });
-      resolve(stored);
+      await this.#storeAlone(waiting);
+    } finally {
+      this.#runningSingle--;
+      void this.#nextSingle();
+    }
+  }
+
+  async #storeAlone(waiting: Waiting): Promise<void> {
+    waiting.aloneSince ??= performance.now();
+    try {
+      const lane = firstCallLane + randomInt(callLanes);
+      const [stored = "absent"] = await this.#write([waiting.row], { lockWaitMs, lane });
+      waiting.resolve(stored);
     } catch (error) {
-      reject(error);
+      if (isLocked(error) && performance.now() - waiting.aloneSince < patienceMs) this.#addSingle(waiting);
+      else waiting.reject(error);
     }
   }
 
@@ -115,8 +142,10 @@ export class StoreBatch {
 
 /** Whether the commands of a refused statement are stored alone. After a lost connection, they may be stored already. */
 function isWorthAnother(error: unknown, rows: number): boolean {
-  return sqlState(error) === sqlStates.lockNotAvailable || (rows > 1 && isNotStored(error));
+  return isLocked(error) || (rows > 1 && isNotStored(error));
 }
+
+const isLocked = (error: unknown): boolean => sqlState(error) === sqlStates.lockNotAvailable;
 
 /** Whether Postgres has certainly stored nothing. After any other error, the statement may have been committed. */
 export const isNotStored = (error: unknown): boolean => /^(?:22|23|40|54|55|SB)/.test(sqlState(error) ?? "");

@@ -704,6 +704,32 @@ describe("commands that are accepted at the same time", () => {
     expect(of(one.id)).toHaveLength(3);
   });
 
+  test("take turns with many whose instance is locked, instead of waiting until these fail", async () => {
+    const [locked, free] = [await database.createInstance(), await database.createInstance()];
+    const { handOver } = await startIntake();
+    const unlock = Promise.withResolvers<void>();
+    const isLocked = Promise.withResolvers<void>();
+    const lock = database.db.sql.begin(async (sql) => {
+      await sql`select from instances where id = ${locked.id} for update`;
+      isLocked.resolve();
+      await unlock.promise;
+    });
+    await isLocked.promise;
+    // As many connections as a gateway has by default.
+    const db = openDatabase(database.url, { max: 8 });
+    onTestFinished(() => db.close());
+    let ended = 0;
+    const waiting = Promise.allSettled(
+      Array.from({ length: 40 }, () => accept(locked.id, { handOver, db }).finally(() => ended++)),
+    );
+    // Until the locked ones are tried alone.
+    await sleep(500);
+    await accept(free.id, { handOver, db });
+    expect(ended).toBe(0);
+    unlock.resolve();
+    await Promise.all([waiting, lock]);
+  });
+
   test("don't wait for one whose instance is locked", async () => {
     const [locked, free] = [await database.createInstance(), await database.createInstance()];
     const { handOver } = await startIntake();
