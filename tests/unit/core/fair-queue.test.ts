@@ -16,6 +16,19 @@ test("an item is taken after one item of each other owner, however many they hav
   expect([queue.size, queue.take(1)]).toEqual([0, []]);
 });
 
+test("the items of an owner keep their order while tens of thousands come and go", () => {
+  const queue = new FairQueue<number>();
+  const taken: number[] = [];
+  let pushed = 0;
+  for (let turn = 0; turn < 40; turn++) {
+    for (let count = 0; count < 1_500; count++) queue.push("busy", pushed++);
+    taken.push(...queue.take(turn < 20 ? 700 : 2_000));
+  }
+  taken.push(...queue.take(pushed));
+  expect(taken).toEqual(Array.from({ length: pushed }, (_, index) => index));
+  expect([queue.size, queue.take(1)]).toEqual([0, []]);
+});
+
 test("an item that doesn't fit waits at its place, unless it is the first", () => {
   const queue = new FairQueue<number>();
   for (const size of [9, 1, 1]) queue.push("a", size);
