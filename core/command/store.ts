@@ -35,7 +35,7 @@ export interface NewCommand {
   correlationId: string;
   reply: { requestId: string; queue: string | null } | undefined;
   idempotency: { key: string; hash: Buffer } | undefined;
-  /** The entry of the audit log about the request. With it, the request also counts as a call of the API. */
+  /** The entry of the audit log about the request. With it, a request without `reply` also counts as a call of the API. */
   audit?: AuditEntry | undefined;
 }
 
@@ -85,9 +85,10 @@ interface StoreOptions {
 
 /**
  * Stores commands with their messages and keys in one statement, together with the entries of the audit log and the calls
- * of their requests: this takes one round trip, and stores either everything or nothing. A command with a reservation is also claimed, unless its user was disabled, or an earlier command of its
- * instance still waits to be claimed and must run first. Throws `leaseLost` if the host of a reservation no longer
- * holds its shard, and `lockNotAvailable` if a row stays locked for `lockWaitMs`.
+ * of their requests: this takes one round trip, and stores either everything or nothing. A command with a reservation is
+ * also claimed, unless its user was disabled, or an earlier command of its instance still waits to be claimed and must run
+ * first. Throws `leaseLost` if the host of a reservation no longer holds its shard, and `lockNotAvailable` if a row stays
+ * locked for `lockWaitMs`.
  */
 export async function storeRows(
   sql: postgres.ISql,
@@ -124,7 +125,7 @@ export async function storeRows(
         select from unknown_numbers u where u.instance_id = r.instance_id and u.jid = r.recipient
           and u.checked_at > r.created_at - ${absenceMs} * interval '1 ms')
     ), key as (
-      -- A key that another request used first, also one in this statement, is not returned.
+      -- A key that another request used first, including one in this statement, is not returned.
       insert into idempotency_keys (user_id, key, request_hash, command_id, created_at)
       select user_id, key, decode(hash, 'hex'), id, created_at from decided where key is not null
       order by user_id, key, ord
@@ -149,10 +150,11 @@ export async function storeRows(
         jsonb_to_record(f.audit) as a(${entryTypes(sql)})
       where f.audit is not null order by ord
     ), call as (
-      -- Ordered by key, so that two processes in the same lane wait for each other instead of deadlocking.
+      -- Ordered by key, so that two processes in the same lane wait for each other instead of deadlocking. Commands that came
+      -- over SQS, which have a request_id, are no calls.
       insert into usage (user_id, instance_id, slot, lane, api_calls)
       select user_id, instance_id, date_bin('15 minutes', created_at, timestamptz '2000-01-01Z'), ${lane}::smallint, count(*)
-      from fresh where audit is not null
+      from fresh where audit is not null and request_id is null
       group by 1, 2, 3 order by 1, 3, 2
       on conflict (user_id, slot, instance_id, lane) do update set api_calls = usage.api_calls + excluded.api_calls
     )

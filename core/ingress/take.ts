@@ -1,4 +1,4 @@
-import { auditLogOf } from "../audit/log.ts";
+import { type AuditEntry, auditLogOf } from "../audit/log.ts";
 import { assertInstance, assertPermission, assertScope, type Caller } from "../caller.ts";
 import { type AcceptRequest, acceptCommand } from "../command/accept.ts";
 import { commandCatalog } from "../command/catalog/index.ts";
@@ -141,20 +141,25 @@ async function accept(intake: Intake, message: IngressMessage): Promise<void> {
     },
     "a message of the ingress queue was accepted",
   );
-  if (!accepted.repeated) await audit(intake);
   if (accepted.repeated && queue !== null) await replyAgain(intake, message, accepted, queue);
 }
 
-/** Logs a command that changes something, and why it was refused, if its sender is known. */
-async function audit(
-  { deps, record, message, caller, owner }: Intake,
+/** Logs why a command that changes something was refused, if its sender is known. */
+async function audit(intake: Intake, refused: { error: unknown; code: ErrorCode }): Promise<void> {
+  const entry = auditEntry(intake, refused);
+  if (entry) await auditLogOf(intake.deps).write(entry);
+}
+
+/** Returns the entry of the audit log about a command that changes something, if its sender is known. */
+function auditEntry(
+  { record, message, caller, owner }: Intake,
   refused?: { error: unknown; code: ErrorCode },
-): Promise<void> {
-  if (!message || commandCatalog[message.command].kind === "query") return;
+): AuditEntry | undefined {
+  if (!message || commandCatalog[message.command].kind === "query") return undefined;
   const holder = refused?.error instanceof RefusedCredentials ? refused.error.holder : undefined;
   const userId = caller?.userId ?? holder?.userId;
-  if (userId === undefined) return;
-  await auditLogOf(deps).write({
+  if (userId === undefined) return undefined;
+  return {
     userId,
     keyId: caller?.key?.id ?? holder?.keyId ?? null,
     ip: null,
@@ -168,7 +173,7 @@ async function audit(
     status: null,
     code: refused?.code ?? null,
     requestId: record.messageId,
-  });
+  };
 }
 
 /** Accepts a command in the same way as REST. Commands that manage an instance also change its row. */
@@ -184,7 +189,9 @@ async function start(
   intake.owner = instance.userId;
   const onAccepted = (accepted: Accepted) => replyAccepted(intake, message, accepted, instance.shard);
   const { correlationId, idempotencyKey, reply: replyTo } = request;
-  const origin = { caller, correlationId, idempotencyKey, reply: replyTo, onAccepted };
+  const entry = auditEntry(intake);
+  const audit = entry && { entry };
+  const origin = { caller, correlationId, idempotencyKey, reply: replyTo, onAccepted, audit };
   switch (request.name) {
     case "instance.start":
       return await lifecycle.enableInstance(deps, origin, instance);
@@ -202,6 +209,7 @@ async function start(
         userId: caller.userId,
         instance,
         onAccepted,
+        audit,
         check: () => prepare(intake, caller, instance, request),
       });
   }

@@ -21,7 +21,7 @@ export interface LifecycleDeps extends AcceptDeps {
 
 /** The caller, and the properties of the request that `acceptCommand` needs. */
 export interface RequestContext
-  extends Pick<AcceptRequest, "correlationId" | "idempotencyKey" | "reply" | "onAccepted"> {
+  extends Pick<AcceptRequest, "correlationId" | "idempotencyKey" | "reply" | "onAccepted" | "audit"> {
   caller: Caller;
 }
 

@@ -94,6 +94,21 @@ describe("the ingress function", () => {
     expect(textsOf(request)).toHaveLength(1);
   });
 
+  test("writes the entry of the audit log in the transaction that stores the command, and counts no call of the API", async () => {
+    const request = message({ runAt: new Date(Date.now() + 3_600_000).toISOString() });
+    const one = record(request);
+    for (let time = 0; time < 2; time++) expect(await invoke([one])).toEqual({ batchItemFailures: [] });
+    const entries = await gate.db.sql`
+      select a.outcome, a.source, a.instance_id, a.xmin::text = m.xmin::text as together,
+        (select count(*)::int from usage u where u.xmin::text = m.xmin::text) as calls
+      from commands c join messages m on m.instance_id = c.instance_id and m.wa_id = c.wa_id
+        left join audit_log a on a.request_id = c.correlation_id
+      where c.request_id = ${request.id}`;
+    expect(entries).toEqual([
+      { outcome: "accepted", source: "sqs", instance_id: instanceId, together: true, calls: 0 },
+    ]);
+  });
+
   test("returns a message that failed internally and all later messages of its group for a retry, and loses no message", async () => {
     const away = openDatabase("postgres://nobody@127.0.0.1:1/none", { max: 1 });
     const [first, second, malformed] = [message(), message(), "{"];

@@ -185,7 +185,7 @@ describe("over SQS", () => {
     expect(instanceId).toBeTruthy();
   });
 
-  test.each<[string, string, object, (() => Promise<object>)?, object?]>([
+  test.each<[string, string, object, ((() => Promise<object>) | undefined)?, object?]>([
     ["a private proxy", "url_not_allowed", { proxy: "http://10.0.0.1:8080" }],
     ["a queue of the gateway itself", "invalid_request", { eventQueue: "switchboard-command-0.fifo" }],
     ["a reserved header", "invalid_request", { webhookHeaders: { "webhook-id": "1" } }],
