@@ -27,7 +27,7 @@ export interface RelayDeps {
 export const pageSize = 125;
 /** Maximum number of events of commits that wait in memory. If there are more, they are read from the log. */
 const maxFresh = 1_000;
-/** How often the cursor moves at most, in milliseconds: each time, a recording is flushed to disk. */
+/** Minimum time between two moves of the cursor, in milliseconds, because each move flushes a recording to disk. */
 const cursorMs = 500;
 /** Maximum number of instances whose last sent event is known. */
 const maxInstances = 20_000;

@@ -23,7 +23,7 @@ export interface Claim {
   until: Date;
   /** The id of a delivery whose attempt has begun. It is claimed even if its endpoint has a backlog. */
   begun?: string | undefined;
-  /** Otherwise, `store` throws `lockNotAvailable` if a row stays locked for `lockWaitMs`. */
+  /** If false, `store` throws `lockNotAvailable` if a row stays locked for `lockWaitMs`. Default: false. */
   waitsForLocks?: boolean;
 }
 

@@ -154,13 +154,17 @@ async function byNumber({ sql }: Batch, instanceId: string, facts: readonly Chat
 /** Moves the state of chats that were known only by LID to the chats with the numbers. */
 const moveToNumbers = ({ sql }: Batch, instanceId: string, pairs: readonly { jid: string; lid: string }[]) => sql`
   with moved as (
-    update chats set archived = false, archived_through = null, archived_ids = null, pinned_at = null, muted_until = null, marked_unread = false, state_jid = null
+    update chats set archived = false, archived_through = null, archived_ids = null, pinned_at = null, muted_until = null,
+      marked_unread = false, state_jid = null
     from unnest(${pairs.map(({ jid }) => jid)}::text[], ${pairs.map(({ lid }) => lid)}::text[]) as pair(jid, lid), chats old
     where chats.instance_id = ${instanceId} and chats.chat_id = pair.lid and chats.state_jid is not null
       and old.instance_id = chats.instance_id and old.chat_id = chats.chat_id
-    returning pair.jid, old.archived, old.archived_through, old.archived_ids, old.pinned_at, old.muted_until, old.marked_unread, old.state_jid)
-  insert into chats (instance_id, chat_id, archived, archived_through, archived_ids, pinned_at, muted_until, marked_unread, state_jid)
-  select ${instanceId}, jid, archived, archived_through, archived_ids, pinned_at, muted_until, marked_unread, state_jid from moved
+    returning pair.jid, old.archived, old.archived_through, old.archived_ids, old.pinned_at, old.muted_until,
+      old.marked_unread, old.state_jid)
+  insert into chats (instance_id, chat_id, archived, archived_through, archived_ids, pinned_at, muted_until,
+    marked_unread, state_jid)
+  select ${instanceId}, jid, archived, archived_through, archived_ids, pinned_at, muted_until, marked_unread, state_jid
+  from moved
   on conflict (instance_id, chat_id) do update set archived = excluded.archived,
     archived_through = excluded.archived_through, archived_ids = excluded.archived_ids, pinned_at = excluded.pinned_at,
     muted_until = excluded.muted_until, marked_unread = excluded.marked_unread, state_jid = excluded.state_jid`;
