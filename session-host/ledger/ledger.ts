@@ -157,7 +157,10 @@ export class Ledger {
       const { correlationId } = change;
       this.#deps.log.error({ err: error, instanceId, correlationId }, "the database rejected a change");
       only.reject(error);
-      if (inDoubt) this.#deps.onEvents([], inDoubt);
+      if (!inDoubt) return;
+      // An earlier attempt may have committed the change.
+      this.#deps.onEvents([], inDoubt);
+      this.#deps.onReplies();
       return;
     }
     for (const entry of batch) await this.#flush([entry], inDoubt);
