@@ -10,7 +10,7 @@ export { storableText } from "../text.ts";
 export interface Database {
   sql: postgres.Sql;
   orm: PostgresJsDatabase;
-  /** How long `answerOf` waits for an answer, in milliseconds. Undefined means its default. */
+  /** How long `answerOf` and shared commits wait for an answer, in milliseconds. Undefined means their defaults. */
   answerMs?: number | undefined;
   /** Listens for notifications on a connection of its own, which `close` ends. `ready` rejects if it can't be opened. */
   listen(channel: string, onNotification: (payload: string) => void): Listening;

@@ -6,6 +6,8 @@ interface Connection {
   /** Writes the messages of a statement. Returns true without calling `onexecute` if the statement can't be built. */
   execute(statement: Statement): unknown;
   terminate(): void;
+  /** Closes the connection at once. Added by our patch of the driver. */
+  drop(): void;
   /** While set, the pool does not use the connection. Called when a transaction is open and nothing is in flight. */
   reserved: (() => void) | null;
   onclose: ((error: Error) => void) | null;
@@ -19,6 +21,8 @@ interface Statement extends Promise<postgres.RowList<postgres.Row[]>> {
   args: readonly unknown[];
   /** Whether the driver waits for the types of the parameters before it sends them. */
   describeFirst?: boolean;
+  /** Whether the next answer on the connection is for this statement. */
+  active: boolean;
   execute(): Statement;
   reject(error: unknown): void;
 }
@@ -41,6 +45,8 @@ export class PipelinedTransaction {
   /** Creates statements of this transaction. */
   readonly sql: postgres.ISql;
   readonly #pool: postgres.Sql;
+  readonly #begin: Statement;
+  #hasBegun = false;
   #connection: Connection | undefined;
   /** Statements that are not sent yet. */
   readonly #waiting: Statement[] = [];
@@ -57,7 +63,53 @@ export class PipelinedTransaction {
     const begin = sql.unsafe("begin", [], {
       onexecute: (connection: Connection) => this.#reserve(connection),
     } as postgres.UnsafeQueryOptions);
-    begin.execute().catch((error: unknown) => this.#break(error));
+    this.#begin = begin as unknown as Statement;
+    begin.execute().then(
+      () => {
+        this.#hasBegun = true;
+      },
+      (error: unknown) => this.#break(error),
+    );
+  }
+
+  /**
+   * Settles as the work of this transaction does. If that takes longer than `ms` milliseconds, throws an error with the code
+   * `CONNECTION_SILENT`, and drops the connection. The transaction may still be committed.
+   */
+  async within<Result>(ms: number, work: Promise<Result>): Promise<Result> {
+    const silence = Promise.withResolvers<never>();
+    let error: Error | undefined;
+    const giveUp = () => {
+      error = Object.assign(new Error("Postgres did not answer in time"), { code: "CONNECTION_SILENT" });
+      // The driver rejects the statements when the connection is closed. Before that, it would send others over it.
+      if (!this.#drop()) silence.reject(error);
+    };
+    let turn: NodeJS.Immediate | undefined;
+    const timer = setTimeout(() => {
+      // After a long block of the event loop, timers come before the answers that have arrived meanwhile.
+      turn = setImmediate(() => {
+        turn = setImmediate(giveUp);
+      });
+    }, ms);
+    try {
+      return await Promise.race([work, silence.promise]);
+    } catch (cause) {
+      throw error ?? cause;
+    } finally {
+      clearTimeout(timer);
+      clearImmediate(turn);
+    }
+  }
+
+  /**
+   * Drops the connection if the transaction has it for itself. Returns whether it did. A connection on which an earlier
+   * statement still runs is kept: the transaction then runs later.
+   */
+  #drop(): boolean {
+    const connection = this.#connection;
+    if (connection?.onclose !== this.#close || !(this.#hasBegun || this.#begin.active)) return false;
+    connection.drop();
+    return true;
   }
 
   /** Makes the transaction fail if this work has failed before the commit, such as code that makes statements. */

@@ -35,6 +35,8 @@ export interface CommitOptions {
   stepwise?: boolean;
   /** How long a statement waits for a lock, in milliseconds. 0 is without a limit. */
   lockWaitMs?: number;
+  /** How long the commit may take, in milliseconds (`PipelinedTransaction.within`). Default: no limit. */
+  limitMs?: number;
 }
 
 /**
@@ -43,13 +45,24 @@ export interface CommitOptions {
  * results of the writers, and then sends the events and `commit`.
  */
 export async function commitChanges(
-  { db, host, vault, ids }: CommitDeps,
+  deps: CommitDeps,
+  entries: readonly CommitEntry[],
+  options: CommitOptions,
+): Promise<Committed> {
+  const transaction = new PipelinedTransaction(deps.db);
+  const committed = commitIn(transaction, deps, entries, options);
+  const { limitMs } = options;
+  return limitMs === undefined ? await committed : await transaction.within(limitMs, committed);
+}
+
+async function commitIn(
+  transaction: PipelinedTransaction,
+  { host, vault, ids }: CommitDeps,
   entries: readonly CommitEntry[],
   { grants, stepwise = false, lockWaitMs = 0 }: CommitOptions,
 ): Promise<Committed> {
   const writers = writersOf(entries);
   const inSteps = stepwise || !writers.every(({ independent }) => independent);
-  const transaction = new PipelinedTransaction(db);
   const { sql } = transaction;
   try {
     const fence = holdLeases(sql, host, grants, lockWaitMs).execute();

@@ -10,8 +10,16 @@ export class SharedCommitFailed extends Error {
 const lockWaitMs = 50;
 /** How long all ledgers commit alone after a shared commit has failed, in milliseconds. */
 const aloneMs = 1_000;
-/** A ledger with more receipts than this, counted by message, commits alone. */
-const maxReceipts = 200;
+/**
+ * How long a shared commit may take, in milliseconds. After this time without an answer, the server has also ended an
+ * open transaction of a host (`idleInTransactionTimeoutMs`), and with it the locks that the shards wait for.
+ */
+const limitMs = 5_000;
+/**
+ * Maximum number of acknowledgements and receipts, counted by message, in a shared commit. A ledger that has more of them
+ * commits alone.
+ */
+const maxRows = 200;
 
 interface Part {
   grant: Grant;
@@ -23,7 +31,8 @@ interface Part {
 /**
  * Commits acknowledgements and receipts of all shards of a host together. The transaction holds the leases of all its
  * shards. If it fails, each ledger commits alone, so that a shard whose lease is lost, or whose changes are refused, costs
- * the others only time: at most `lockWaitMs` per lock, once in `aloneMs`.
+ * the others only time: at most `lockWaitMs` per lock, once in `aloneMs`. A connection without answers costs them
+ * `limitMs`.
  */
 export class SharedCommits {
   readonly #deps: CommitDeps;
@@ -42,23 +51,39 @@ export class SharedCommits {
    * with `SharedCommitFailed`, or, if it didn't share, with the error of the commit.
    */
   commit(grant: Grant, entries: readonly CommitEntry[]): Promise<Committed> {
-    if (performance.now() < this.#notBefore || receiptsOf(entries) > maxReceipts)
+    if (performance.now() < this.#notBefore || rowsOf(entries) > maxRows)
       return commitChanges(this.#deps, entries, { grants: [grant] });
     const { promise, resolve, reject } = Promise.withResolvers<Committed>();
-    if (this.#parts.push({ grant, entries, resolve, reject }) === 1) setImmediate(() => void this.#commitParts());
+    if (this.#parts.push({ grant, entries, resolve, reject }) === 1) setImmediate(() => this.#commitParts());
     return promise;
   }
 
-  async #commitParts(): Promise<void> {
+  #commitParts(): void {
     // In the same order in each transaction, so that two hosts can't wait for each other's leases.
     const parts = this.#parts.splice(0).sort((a, b) => a.grant.shard - b.grant.shard);
+    let group: Part[] = [];
+    let rows = 0;
+    for (const part of parts) {
+      rows += rowsOf(part.entries);
+      if (group.length > 0 && rows > maxRows) {
+        void this.#commitTogether(group);
+        group = [];
+        rows = rowsOf(part.entries);
+      }
+      group.push(part);
+    }
+    void this.#commitTogether(group);
+  }
+
+  async #commitTogether(parts: readonly Part[]): Promise<void> {
     const [only] = parts;
     if (parts.length === 1 && only) {
       commitChanges(this.#deps, only.entries, { grants: [only.grant] }).then(only.resolve, only.reject);
       return;
     }
     try {
-      const options = { grants: parts.map(({ grant }) => grant), lockWaitMs };
+      const grants = parts.map(({ grant }) => grant);
+      const options = { grants, lockWaitMs, limitMs: this.#deps.db.answerMs ?? limitMs };
       const entries = parts.flatMap((part) => part.entries);
       const { events, hasReplies } = await commitChanges(this.#deps, entries, options);
       for (const { entries, resolve } of parts) {
@@ -72,5 +97,9 @@ export class SharedCommits {
   }
 }
 
-const receiptsOf = (entries: readonly CommitEntry[]): number =>
-  entries.flatMap(({ change }) => change.progress ?? []).reduce((total, { waIds }) => total + waIds.length, 0);
+const rowsOf = (entries: readonly CommitEntry[]): number =>
+  entries.reduce(
+    (total, { change: { acks = [], progress = [] } }) =>
+      total + acks.length + progress.reduce((sum, { waIds }) => sum + waIds.length, 0),
+    0,
+  );
