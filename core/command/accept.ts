@@ -2,7 +2,7 @@ import type { AuditEntry } from "../audit/log.ts";
 import type { Clock } from "../clock.ts";
 import { isUnsent, NoAnswer, readInTime } from "../db/answer.ts";
 import type { Database } from "../db/index.ts";
-import { sqlState, sqlStates } from "../db/sql-state.ts";
+import { isNotStored, sqlState, sqlStates } from "../db/sql-state.ts";
 import { AppError } from "../error.ts";
 import type { Ids } from "../id.ts";
 import { assertSendable, type Instance } from "../instance/index.ts";
@@ -20,7 +20,7 @@ import type { HandOver } from "./hand-over.ts";
 import { type Accepted, findAccepted, hashOf, type RequestIdentity } from "./idempotency.ts";
 import { assertLinked, assertRunAt } from "./schedule.ts";
 import { type NewCommand, requestRow, type StorableCommand, type Stored, storeRows } from "./store.ts";
-import { isNotStored, storeBatchOf } from "./store-batch.ts";
+import { storeBatchOf } from "./store-batch.ts";
 
 export interface AcceptDeps {
   db: Database;

@@ -1,7 +1,8 @@
 import { randomInt } from "node:crypto";
 import { answerOf } from "../db/answer.ts";
 import type { Database } from "../db/index.ts";
-import { sqlState, sqlStates } from "../db/sql-state.ts";
+import { lockWaitMs } from "../db/shared-statements.ts";
+import { isNotStored, sqlState, sqlStates } from "../db/sql-state.ts";
 import { FairQueue } from "../fair-queue.ts";
 import { callLanes, firstCallLane } from "../usage/lane.ts";
 import { type RequestRow, requestRow, type StorableCommand, type Stored, storeRows } from "./store.ts";
@@ -11,11 +12,6 @@ const maxRows = 64;
 const maxCharacters = 1_000_000;
 /** Number of statements that may run at the same time, and of those that store a single command alone. */
 const maxStatements = 2;
-/**
- * How long a statement waits for a lock, in milliseconds. Shorter than `deadlock_timeout` (1 s), so that two statements
- * that lock rows in a different order wait no longer than this either.
- */
-const lockWaitMs = 100;
 /** How long a command that is stored alone is tried again while its rows are locked, in milliseconds. */
 const patienceMs = 5_000;
 /** The first lane of this process. */
@@ -146,9 +142,6 @@ function isWorthAnother(error: unknown, rows: number): boolean {
 }
 
 const isLocked = (error: unknown): boolean => sqlState(error) === sqlStates.lockNotAvailable;
-
-/** Whether Postgres has certainly stored nothing. After any other error, the statement may have been committed. */
-export const isNotStored = (error: unknown): boolean => /^(?:22|23|40|54|55|SB)/.test(sqlState(error) ?? "");
 
 /** By the database, which all requests of a process share. */
 const batches = new WeakMap<Database, StoreBatch>();

@@ -1,5 +1,5 @@
 import type postgres from "postgres";
-import { sqlState } from "./sql-state.ts";
+import { isNotStored, sqlState } from "./sql-state.ts";
 
 /** Number of statements that may run at the same time, and of those that write single items. */
 const maxStatements = 2;
@@ -119,13 +119,6 @@ export class SharedStatements<Item> {
 
 /** Whether a lock was not available in time, or the statement was the victim of a deadlock. It may succeed later. */
 const isLocked = (error: unknown) => /^(?:55P03|40)/.test(sqlState(error) ?? "");
-
-/**
- * Whether Postgres has certainly stored nothing: the classes data exception, integrity violation, transaction rollback,
- * program limit exceeded and object not in prerequisite state (locks). After other errors, such as a lost connection, the
- * statement may have been committed.
- */
-export const isNotStored = (error: unknown): boolean => /^(?:22|23|40|54|55)/.test(sqlState(error) ?? "");
 
 /**
  * Returns a subquery with one row for the FROM of the first expression of a statement. It limits how long the statement

@@ -30,3 +30,10 @@ export function sqlState(error: unknown): string | undefined {
  * classes 22 (data exception) and 54 (program limit exceeded).
  */
 export const isRefusedValue = (error: unknown) => /^(?:22|54)/.test(sqlState(error) ?? "");
+
+/**
+ * Whether Postgres has certainly stored nothing: the classes data exception, integrity violation, transaction rollback,
+ * program limit exceeded, object not in prerequisite state (locks), and our own. After other errors, such as a lost
+ * connection, the statement may have been committed.
+ */
+export const isNotStored = (error: unknown): boolean => /^(?:22|23|40|54|55|SB)/.test(sqlState(error) ?? "");

@@ -1,6 +1,5 @@
 import { logEnds } from "../../core/command/end.ts";
-import { isNotStored } from "../../core/command/store-batch.ts";
-import { sqlState, sqlStates } from "../../core/db/sql-state.ts";
+import { isNotStored, sqlState, sqlStates } from "../../core/db/sql-state.ts";
 import type { AppendedEvent } from "../../core/event/append.ts";
 import type { Logger } from "../../core/log.ts";
 import { count } from "../../core/metric/index.ts";

@@ -6,7 +6,7 @@ export class SharedCommitFailed extends Error {
   override readonly name = "SharedCommitFailed";
 }
 
-/** How long a statement of a shared commit waits for a lock, in milliseconds. See `lockWaitMs` in core/command/store-batch.ts. */
+/** How long a statement of a shared commit waits for a lock, in milliseconds. See `lockWaitMs` in core/db/shared-statements.ts. */
 const lockWaitMs = 50;
 /** How long all ledgers commit alone after a shared commit has failed, in milliseconds. */
 const aloneMs = 1_000;

@@ -1,4 +1,4 @@
-import { isNotStored } from "../../db/shared-statements.ts";
+import { isNotStored } from "../../db/sql-state.ts";
 import { type Budget, runBatch, startBudget, type WebhookDeps } from "./batch.ts";
 import { finishPass, recordBatchResult, withoutBacklog } from "./circuit-breaker.ts";
 import { Detachment } from "./detachment.ts";
