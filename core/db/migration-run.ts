@@ -168,13 +168,16 @@ async function runConcurrently(sql: postgres.Sql, step: Step, signal: AbortSigna
 }
 
 async function stateOf(sql: postgres.Sql, name: string): Promise<"missing" | "valid" | "building" | "invalid"> {
-  const [index] = await sql<{ valid: boolean; building: boolean }[]>`
-    select indisvalid and indisready as valid,
-      exists (select from pg_stat_progress_create_index p where p.index_relid = i.indexrelid) as building
-    from pg_index i where indexrelid = to_regclass(${`public.${name}`})`;
-  if (!index) return "missing";
-  if (index.valid) return "valid";
-  return index.building ? "building" : "invalid";
+  // Read before the index: a statement that is no longer active has committed. The view of the progress of builds is too
+  // early, because a build leaves it before it commits.
+  const active = await sql`
+    select from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and state = 'active'
+      and query ilike ${`%index concurrently%${name}%`}`;
+  const [index] = await sql<{ valid: boolean }[]>`
+    select indisvalid and indisready as valid from pg_index where indexrelid = to_regclass(${`public.${name}`})`;
+  if (index?.valid) return "valid";
+  if (active.length > 0) return "building";
+  return index ? "invalid" : "missing";
 }
 
 /** Waits for a statement, or until `signal` aborts. The server then completes the statement on its own. */
