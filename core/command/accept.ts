@@ -230,6 +230,7 @@ const isKnown = (error: unknown): boolean => error instanceof AppError || isNotS
  */
 async function statusAfter({ db }: AcceptDeps, commandId: string, error: unknown): Promise<string> {
   const query = db.sql<{ status: string }[]>`select status from commands where id = ${commandId}`;
+  // If this look-up fails too, the outcome stays unknown.
   const rows = await readInTime(db, query).catch(() => undefined);
   if (rows?.[0]) return rows[0].status;
   if (rows && sqlState(error) !== undefined) throw error;

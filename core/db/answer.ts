@@ -17,12 +17,12 @@ export class NoAnswer extends Error {
   }
 }
 
-/** What this uses of a connection of the driver (`Connection` in postgres 3.4, src/connection.js, as patched). */
+/** The members of the driver's connection that `answerOf` uses (`Connection` in postgres 3.4, src/connection.js, as patched). */
 interface Connection {
   drop(): void;
 }
 
-/** What this uses of a statement of the driver (`Query` in postgres 3.4, src/query.js). */
+/** The members of the driver's statement that `answerOf` uses (`Query` in postgres 3.4, src/query.js). */
 interface Statement {
   options: { onexecute?: (connection: Connection) => boolean };
   strings: readonly string[];

@@ -54,6 +54,7 @@ async function mayContract(
   while (await otherVersionRuns(sql)) {
     if (contract !== "required") return false;
     if (signal.aborted) throw new MigrationUnfinished("a session host of another version still runs");
+    // An abort ends the pause early, and the next round reports it.
     await sleep(pollMs, undefined, { signal }).catch(() => undefined);
   }
   return true;

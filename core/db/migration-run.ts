@@ -187,6 +187,7 @@ async function unlessAborted(signal: AbortSignal, statement: Promise<unknown>): 
     abort = () => reject(new MigrationUnfinished());
   });
   signal.addEventListener("abort", abort, { once: true });
+  // After an abort, nobody waits for the statement any more. Before it, the race below reports its error.
   statement.catch(() => undefined);
   try {
     await Promise.race([statement, aborted]);

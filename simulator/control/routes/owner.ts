@@ -48,7 +48,7 @@ type Chat = Parameters<Route["run"]>[0];
 const chatIn = ({ params }: Pick<Chat, "params">) => toJid(params.chat ?? "");
 const contactIn = ({ params }: Pick<Chat, "params">) => params.contact ?? "";
 
-/** What owners do on their phones, except for messages, groups and channels. */
+/** Routes for the actions of owners on their phones, except for messages, groups and channels. */
 export const ownerRoutes: Route[] = [
   route({
     method: "get",

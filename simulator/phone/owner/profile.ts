@@ -5,7 +5,7 @@ import { node } from "../../wire/node.ts";
 import type { Phone } from "../phone.ts";
 import { NotOnWhatsApp } from "../sender.ts";
 
-/** What the owner shows of the account, and whom the owner blocks. */
+/** The profile that the owner shows, and the people that the owner blocks. */
 export type PhoneProfile = {
   about: string;
   picture: boolean;
